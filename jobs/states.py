@@ -1,0 +1,82 @@
+"""The states of a job, who moves it between them, and when."""
+
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class State(StrEnum):
+    """Where a job is. `docs/job-lifecycle.md` draws the same moves and is tested against `MOVES`."""
+
+    SCHEDULED = "scheduled"
+    """Waits for its `run_at`, asked for by the caller or set by backoff. Upkeep moves it when due."""
+    QUEUED = "queued"
+    """May run now. A worker with a permit claims it; a client may cancel it."""
+    RUNNING = "running"
+    """Claimed: an attempt with a lease and a fencing number exists. Its worker settles it."""
+    IN_DOUBT = "in_doubt"
+    """The call may or may not have been paid. Not final: reconciliation, policy or an operator ends it."""
+    SUCCEEDED = "succeeded"
+    """Its outputs are kept. Final."""
+    FAILED = "failed"
+    """It has a reason instead of outputs. Final."""
+    CANCELED = "canceled"
+    """A client asked for it. A call that had left was let finish and its cost is booked. Final."""
+    EXPIRED = "expired"
+    """Its `start_by` or `finish_by` passed before it could run. Final."""
+
+
+FINAL = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELED, State.EXPIRED})
+
+MOVES = MappingProxyType(
+    {
+        State.SCHEDULED: frozenset({State.QUEUED, State.CANCELED, State.EXPIRED}),
+        State.QUEUED: frozenset({State.RUNNING, State.CANCELED, State.EXPIRED}),
+        State.RUNNING: frozenset(
+            {
+                State.SUCCEEDED,
+                State.FAILED,
+                State.CANCELED,
+                State.EXPIRED,
+                State.SCHEDULED,
+                State.QUEUED,
+                State.IN_DOUBT,
+            }
+        ),
+        State.IN_DOUBT: frozenset({State.SUCCEEDED, State.FAILED, State.CANCELED, State.QUEUED}),
+        State.SUCCEEDED: frozenset[State](),
+        State.FAILED: frozenset[State](),
+        State.CANCELED: frozenset[State](),
+        State.EXPIRED: frozenset[State](),
+    }
+)
+"""The only legal moves. Every SQL write of a state is conditional on the state that it leaves."""
+
+
+def sources(target: State) -> frozenset[State]:
+    """The states from which a job may move to `target`."""
+    return frozenset(state for state, targets in MOVES.items() if target in targets)
+
+
+class WaitingFor(StrEnum):
+    """What a queued job waits for, as the API tells it."""
+
+    RATE_LIMIT = "rate_limit"
+    CREDITS = "credits"
+    PAUSED = "paused"
+    SLOT = "slot"
+
+
+class Priority(StrEnum):
+    """Orders one tenant's own work; it says nothing between tenants."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+    @property
+    def rank(self) -> int:
+        """0 goes first."""
+        return _RANKS[self]
+
+
+_RANKS = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}

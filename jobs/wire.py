@@ -1,0 +1,44 @@
+"""Names and formats that processes share through Redis, and what the broker must be told."""
+
+from types import MappingProxyType
+
+DEFAULT_POOL = "segmind"
+GENERATE = "segq.generate"
+"""The task behind a ticket: "a job waits in this pool". It names no job."""
+UPKEEP_QUEUE = "upkeep"
+TOP_UP = "segq.top_up"
+SWEEP = "segq.sweep"
+PROBE_CREDITS = "segq.probe_credits"
+
+TICKET_CAP = 2_000
+"""Tickets in a pool's queue at the most, so that Redis stays small with a million jobs waiting."""
+
+BROKER_OPTIONS = MappingProxyType(
+    {
+        # Longer than the longest synchronous call's deadline (600 s) and a minute: a shorter one
+        # would hand a message that is being worked on to a second worker.
+        "visibility_timeout": 3_600,
+        # Both are needed to put back what a dead worker held while the queue is busy.
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+        # A half-open connection must not hang a publisher for ever.
+        "socket_timeout": 10,
+        "socket_keepalive": True,
+    }
+)
+"""Kombu's Redis transport options, the same in every process that speaks to the broker."""
+
+
+def ticket_queue(pool: str) -> str:
+    """The Celery queue, and Redis list, of a pool's tickets."""
+    return f"generate.{pool}"
+
+
+def job_channel(job_id: str) -> str:
+    """The pub/sub channel on which a hint is published after a job's row has changed."""
+    return f"segq:job:{job_id}"
+
+
+def waiting_key(pool: str) -> str:
+    """A key that exists while a pool's workers wait for a permit; its value is a `WaitingFor`."""
+    return f"segq:waiting:{pool}"
