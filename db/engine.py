@@ -1,0 +1,116 @@
+"""The connection to SQL: SQLite on one machine, PostgreSQL (psycopg 3) on many."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from jobs.errors import InvalidSetting
+
+SQLITE_BUSY_MS = 30_000
+"""How long a writer waits for another process's write before SQLite gives up."""
+
+
+class Database:
+    """Hands out connections for reading (autocommit) and for writing (one commit).
+
+    `pool_size` bounds the connections that are kept, `overflow` those opened beyond it for a peak.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 5, overflow: int = 10) -> None:
+        """Raises `InvalidSetting` for a URL that is neither SQLite's nor PostgreSQL's."""
+        self.engine = _engine(url, pool_size, overflow)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self._reader = (
+            self.engine
+            if self.is_sqlite
+            else self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        )
+        self._writer = self.engine.execution_options(segq_write=True)
+        # SQLite's busy handler polls: threads of one process queue here instead, and fairly.
+        self._one_writer = threading.Lock() if self.is_sqlite else None
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for queries; no transaction outlives a statement on PostgreSQL."""
+        with self._reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction: committed at the end, rolled back by an exception."""
+        if self._one_writer is None:
+            with self._writer.begin() as connection:
+                yield connection
+        else:
+            with self._one_writer, self._writer.begin() as connection:
+                yield connection
+
+    @property
+    def now(self) -> Any:
+        """The database's time as an expression, so that leases know one clock only.
+
+        SQLite lives on this machine and 3.40 has no sub-second clock: there the time is bound.
+        """
+        return datetime.now(UTC) if self.is_sqlite else func.clock_timestamp()
+
+    def time(self, connection: Connection) -> datetime:
+        """The database's time as a value."""
+        if self.is_sqlite:
+            return datetime.now(UTC)
+        found: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+        return found
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _engine(url: str, pool_size: int, overflow: int) -> Engine:
+    for scheme in ("postgres://", "postgresql://"):
+        if url.startswith(scheme):
+            url = "postgresql+psycopg://" + url.removeprefix(scheme)
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise InvalidSetting("DATABASE_URL", "no URL", "sqlite:///… or postgresql://…") from None
+    options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": overflow}
+    match parsed.get_backend_name():
+        case "sqlite" if parsed.database and parsed.database != ":memory:":
+            engine = create_engine(
+                parsed, connect_args={"timeout": SQLITE_BUSY_MS / 1000}, **options
+            )
+            event.listen(engine, "connect", _prepare_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+        case "postgresql":
+            # A server that was restarted leaves dead connections in the pool: ask before use.
+            engine = create_engine(
+                parsed,
+                pool_pre_ping=True,
+                connect_args={
+                    "connect_timeout": 5,
+                    "options": "-c idle_in_transaction_session_timeout=60000",
+                },
+                **options,
+            )
+        case name:
+            raise InvalidSetting("DATABASE_URL", name, "sqlite:///a/file or postgresql://…")
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # The driver must not begin transactions of its own: `_begin_sqlite` says when, and which kind.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A read that turns into a write cannot wait for the lock and fails at once, so a writer says
+    # from the start that it is one.
+    writes = connection.get_execution_options().get("segq_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

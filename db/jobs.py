@@ -1,0 +1,195 @@
+"""The client's verbs on a job: add, get, cancel; and upkeep's: release, expire."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from db.engine import Database
+from db.ids import new_id
+from db.rows import Job, NewJob, Output
+from db.tables import jobs, outputs
+from jobs.errors import IllegalMove, NotFound
+from jobs.money import Money
+from jobs.states import FINAL, Priority, State
+
+_PRIORITIES = {priority.rank: priority for priority in Priority}
+_WAITING = (State.SCHEDULED, State.QUEUED)
+
+
+class JobStore:
+    """Jobs of all tenants; what a client asks for is asked with its tenant."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, new: NewJob) -> Job:
+        """Keep a job durably: `scheduled` when its `run_at` is still to come, else `queued`."""
+        with self._database.write() as connection:
+            now = self._database.time(connection)
+            due = new.run_at is None or new.run_at <= now
+            row = connection.execute(
+                insert(jobs)
+                .values(
+                    id=new_id(),
+                    tenant_id=new.tenant_id,
+                    pool=new.pool,
+                    model=new.model,
+                    input=new.input,
+                    state=State.QUEUED if due else State.SCHEDULED,
+                    priority=new.priority.rank,
+                    group_name=new.group,
+                    tags=list(new.tags),
+                    metadata=new.metadata or {},
+                    run_at=new.run_at,
+                    start_by=new.start_by,
+                    finish_by=new.finish_by,
+                    max_attempts=new.max_attempts,
+                    estimate=new.estimate,
+                    created_at=now,
+                )
+                .returning(jobs)
+            ).one()
+            return job_of(row)
+
+    def get(self, tenant_id: UUID, job_id: UUID) -> Job:
+        """The job with its outputs; raises `NotFound`, also for another tenant's."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                select(jobs).where(jobs.c.id == job_id, jobs.c.tenant_id == tenant_id)
+            ).one_or_none()
+            if row is None:
+                raise NotFound(f"there is no job {job_id}")
+            return job_of(row, _outputs(connection, job_id) if row.state in FINAL else ())
+
+    def cancel(self, tenant_id: UUID, job_id: UUID) -> Job:
+        """End a waiting job at once; ask a running one to end when its call has.
+
+        Raises `NotFound`, and `IllegalMove` where the job has ended otherwise or is in doubt.
+        """
+        now = self._database.now
+        mine = (jobs.c.id == job_id, jobs.c.tenant_id == tenant_id)
+        with self._database.write() as connection:
+            ended = connection.execute(
+                update(jobs)
+                .where(*mine, jobs.c.state.in_(_WAITING))
+                .values(state=State.CANCELED, cancel_requested_at=now, finished_at=now)
+            )
+            if not ended.rowcount:
+                connection.execute(
+                    update(jobs)
+                    .where(*mine, jobs.c.state == State.RUNNING)
+                    .values(cancel_requested_at=func.coalesce(jobs.c.cancel_requested_at, now))
+                )
+        job = self.get(tenant_id, job_id)
+        if job.state is State.IN_DOUBT:
+            raise IllegalMove(
+                "the job is in doubt: its call may have been paid, so it cannot be canceled "
+                "before that is known",
+                job.state,
+            )
+        if job.state in FINAL and job.state is not State.CANCELED:
+            raise IllegalMove(f"the job has already ended as {job.state}", job.state)
+        return job
+
+    def release_due(self, limit: int) -> list[UUID]:
+        """Move up to `limit` scheduled jobs whose time has come into the queue."""
+        now = self._database.now
+        due = (
+            select(jobs.c.id)
+            .where(jobs.c.state == State.SCHEDULED, jobs.c.run_at <= now)
+            .order_by(jobs.c.run_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        with self._database.write() as connection:
+            released = connection.execute(
+                update(jobs)
+                .where(jobs.c.id.in_(due), jobs.c.state == State.SCHEDULED)
+                .values(state=State.QUEUED)
+                .returning(jobs.c.id)
+            )
+            return list(released.scalars())
+
+    def expire(self, limit: int) -> list[UUID]:
+        """End up to `limit` waiting jobs whose `start_by` has passed."""
+        now = self._database.now
+        late = (
+            select(jobs.c.id)
+            .where(jobs.c.state.in_(_WAITING), jobs.c.start_by.is_not(None), jobs.c.start_by <= now)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        error = {
+            "kind": "expired",
+            "message": "its start_by passed before it could start; nothing was sent or paid",
+        }
+        with self._database.write() as connection:
+            expired = connection.execute(
+                update(jobs)
+                .where(jobs.c.id.in_(late), jobs.c.state.in_(_WAITING))
+                .values(state=State.EXPIRED, finished_at=now, error=error)
+                .returning(jobs.c.id)
+            )
+            return list(expired.scalars())
+
+    def waiting(self, pool: str, limit: int) -> int:
+        """How many jobs are queued in the pool, counted up to `limit`."""
+        with self._database.read() as connection:
+            some = (
+                select(jobs.c.id)
+                .where(jobs.c.pool == pool, jobs.c.state == State.QUEUED)
+                .limit(limit)
+                .subquery()
+            )
+            return connection.scalar(select(func.count()).select_from(some)) or 0
+
+    def next_due(self) -> timedelta | None:
+        """How long until the next scheduled job is due; None when there is none."""
+        with self._database.read() as connection:
+            first = connection.scalar(
+                select(func.min(jobs.c.run_at)).where(jobs.c.state == State.SCHEDULED)
+            )
+            now = self._database.time(connection)
+        return None if first is None else first - now
+
+
+def job_of(row: Row[Any], found: tuple[Output, ...] = ()) -> Job:
+    """A `jobs` row as a value."""
+    return Job(
+        id=row.id,
+        tenant_id=row.tenant_id,
+        pool=row.pool,
+        model=row.model,
+        input=row.input,
+        state=State(row.state),
+        priority=_PRIORITIES[row.priority],
+        group=row.group_name,
+        tags=tuple(row.tags),
+        metadata=row.metadata,
+        run_at=row.run_at,
+        start_by=row.start_by,
+        finish_by=row.finish_by,
+        max_attempts=row.max_attempts,
+        attempts=row.attempts,
+        number=row.number,
+        estimate=Money(row.estimate),
+        cost=Money(row.cost),
+        seed=row.seed,
+        error=row.error,
+        cancel_requested_at=row.cancel_requested_at,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        outputs=found,
+    )
+
+
+def _outputs(connection: Connection, job_id: UUID) -> tuple[Output, ...]:
+    rows = connection.execute(
+        select(outputs).where(outputs.c.job_id == job_id).order_by(outputs.c.n)
+    )
+    return tuple(
+        Output(r.n, r.artifact, r.content_type, r.width, r.height, r.bytes, r.sha256) for r in rows
+    )

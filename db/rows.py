@@ -1,0 +1,171 @@
+"""What the stores take and give: frozen values, no open rows."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from jobs.account_pauses import Pause
+from jobs.credits import Reading
+from jobs.failures import Failure
+from jobs.money import Money
+from jobs.retry import Decision
+from jobs.states import Priority, State
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """A checked submit. `estimate` is the highest price of one call."""
+
+    tenant_id: UUID
+    pool: str
+    model: str
+    input: dict[str, Any]
+    estimate: Money
+    priority: Priority = Priority.NORMAL
+    group: str = ""
+    tags: tuple[str, ...] = ()
+    metadata: dict[str, Any] | None = None
+    run_at: datetime | None = None
+    start_by: datetime | None = None
+    finish_by: datetime | None = None
+    max_attempts: int = 3
+
+
+@dataclass(frozen=True)
+class Output:
+    """One kept image of a job; `artifact` is its key in the artifact store."""
+
+    n: int
+    artifact: str
+    content_type: str
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as its row says. `attempts` were spent; `number` counts its calls, the fence."""
+
+    id: UUID
+    tenant_id: UUID
+    pool: str
+    model: str
+    input: dict[str, Any]
+    state: State
+    priority: Priority
+    group: str
+    tags: tuple[str, ...]
+    metadata: dict[str, Any]
+    run_at: datetime | None
+    start_by: datetime | None
+    finish_by: datetime | None
+    max_attempts: int
+    attempts: int
+    number: int
+    estimate: Money
+    cost: Money
+    seed: int | None
+    error: dict[str, Any] | None
+    cancel_requested_at: datetime | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    outputs: tuple[Output, ...] = ()
+
+
+@dataclass(frozen=True)
+class Input:
+    """An uploaded image. Its reference, `segq:<sha256>`, means something to its tenant alone."""
+
+    tenant_id: UUID
+    sha256: str
+    artifact: str
+    content_type: str
+    width: int
+    height: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Account:
+    """An upstream account: what it may do, what is known of its balance, and whether it pauses."""
+
+    id: UUID
+    pool: str
+    name: str
+    call_limit: int
+    window_seconds: int
+    credits: Reading | None
+    pause: Pause | None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A job that this worker may call for, until its lease ends. `job` is as it was claimed."""
+
+    attempt_id: UUID
+    account_id: UUID
+    job: Job
+    seed: int | None
+
+    @property
+    def number(self) -> int:
+        return self.job.number
+
+
+@dataclass(frozen=True)
+class Held:
+    """No claim: the account pauses, or its balance does not cover the next job."""
+
+    pause: Pause
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """What an attempt came to: its record (kept whoever brings it) and its job's next state.
+
+    `cost` is what the attempt costs; `cost_known` tells the provider's own figure from our
+    estimate. `failure` is None exactly when `outputs` came.
+    """
+
+    attempt_id: UUID
+    account_id: UUID
+    job_id: UUID
+    tenant_id: UUID
+    number: int
+    decision: Decision
+    cost: Money
+    cost_known: bool
+    outputs: tuple[Output, ...] = ()
+    failure: Failure | None = None
+    seed: int | None = None
+    request_id: str | None = None
+    http_status: int | None = None
+    generation_seconds: float | None = None
+    credits: Reading | None = None
+    sent_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Lost:
+    """An attempt whose lease ran out without a settle."""
+
+    attempt_id: UUID
+    account_id: UUID
+    tenant_id: UUID
+    job_id: UUID
+    number: int
+    estimate: Money
+    samples: int
+    seed: int | None
+
+
+@dataclass(frozen=True)
+class RecentCall:
+    """A call that may still count in the provider's window: how long ago it was claimed."""
+
+    attempt_id: UUID
+    age_seconds: float

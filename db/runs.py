@@ -1,0 +1,269 @@
+"""The worker's verbs on a job: look, claim, settle; and the sweeper's: lost, doubt."""
+
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from db.accounts import believe, held_by
+from db.engine import Database
+from db.ids import new_id
+from db.jobs import job_of
+from db.rows import Claim, Held, Job, Lost, Settlement
+from db.tables import attempts, jobs, outputs
+from db.turns import Place, charge, forget_settled, next_place, refund
+from jobs import seeds
+from jobs.failures import FailureKind
+from jobs.money import Money
+from jobs.settling import error_of, final_state
+from jobs.states import FINAL, State
+
+_SYSTEM = random.SystemRandom()
+
+
+class RunStore:
+    """Attempts, and the moves of a job that a worker or the sweeper makes."""
+
+    def __init__(
+        self, database: Database, randint: Callable[[int, int], int] = _SYSTEM.randint
+    ) -> None:
+        """`randint` chooses seeds; it must not repeat itself in forked or restarted processes."""
+        self._database = database
+        self._randint = randint
+
+    def next_price(self, pool: str) -> Money | None:
+        """What the next job may cost; None when none is queued. A look, which promises nothing."""
+        with self._database.read() as connection:
+            place = next_place(connection, pool, frozenset())
+            job = _oldest(connection, place) if place else None
+            return job.estimate if job else None
+
+    def claim(
+        self, pool: str, account_id: UUID, *, lease: timedelta, dearest: Money
+    ) -> Claim | Held | None:
+        """Claim the job whose turn it is and write down the intent to call, in one commit.
+
+        None when no job is queued or the next one costs more than `dearest`; `Held` when the
+        account pauses or its balance does not cover the job beside all calls still open.
+        """
+        with self._database.write() as connection:
+            place, job = self._next(connection, pool)
+            if place is None or job is None or job.estimate > dearest:
+                return None
+            held = held_by(connection, account_id, job.estimate, self._database.now)
+            if held is not None:
+                return Held(held)
+            claim = self._take(connection, job, account_id, lease)
+            charge(connection, place, job.estimate, postgres=not self._database.is_sqlite)
+            return claim
+
+    def _next(self, connection: Connection, pool: str) -> tuple[Place | None, Job | None]:
+        passed_over: frozenset[Place] = frozenset()
+        while place := next_place(connection, pool, passed_over):
+            job = _oldest(connection, place)
+            if job is not None:
+                return place, job
+            passed_over |= {place}
+        return None, None
+
+    def _take(
+        self, connection: Connection, job: Job, account_id: UUID, lease: timedelta
+    ) -> Claim | None:
+        now = self._database.time(connection)
+        row = connection.execute(
+            update(jobs)
+            .where(jobs.c.id == job.id, jobs.c.state == State.QUEUED)
+            .values(
+                state=State.RUNNING,
+                number=jobs.c.number + 1,
+                started_at=func.coalesce(jobs.c.started_at, now),
+                error=None,
+            )
+            .returning(jobs)
+        ).one_or_none()
+        if row is None:
+            return None
+        asked = job.input.get("seed")
+        claim = Claim(new_id(), account_id, job_of(row), seeds.for_attempt(asked, self._randint))
+        connection.execute(
+            insert(attempts).values(
+                id=claim.attempt_id,
+                job_id=job.id,
+                number=claim.number,
+                account_id=account_id,
+                seed=claim.seed,
+                estimate=job.estimate,
+                claimed_at=now,
+                lease_until=now + lease,
+            )
+        )
+        return claim
+
+    def settle(self, settlement: Settlement, *, swept: bool = False) -> bool:
+        """Record an attempt and move its job on, in one commit; False when the job was not moved.
+
+        The attempt's record is written once, whoever brings it first; the money it cost is booked
+        with it. The job moves only from `running` (from `in_doubt` too when the sweeper brings a
+        receipt) and only while this attempt is its latest.
+        """
+        leaving = (State.RUNNING, State.IN_DOUBT) if swept else (State.RUNNING,)
+        with self._database.write() as connection:
+            recorded = self._record(connection, settlement)
+            moved = self._move(connection, settlement, leaving)
+            if recorded:
+                if settlement.cost:
+                    connection.execute(
+                        update(jobs)
+                        .where(jobs.c.id == settlement.job_id)
+                        .values(cost=jobs.c.cost + settlement.cost)
+                    )
+                if settlement.credits is not None:
+                    believe(connection, settlement.account_id, settlement.credits)
+            return moved
+
+    def _record(self, connection: Connection, settlement: Settlement) -> bool:
+        failure = settlement.failure
+        open_attempt = (attempts.c.id == settlement.attempt_id, attempts.c.finished_at.is_(None))
+        doubt = settlement.decision.state is State.IN_DOUBT
+        recorded = connection.execute(
+            update(attempts)
+            .where(*open_attempt)
+            .values(
+                # An attempt in doubt stays open: it may still turn out to have cost something.
+                finished_at=None if doubt else self._database.now,
+                in_doubt_at=self._database.now if doubt else attempts.c.in_doubt_at,
+                outcome=failure.kind if failure else State.SUCCEEDED,
+                message=failure.message if failure else None,
+                http_status=settlement.http_status,
+                request_id=settlement.request_id,
+                cost=None if doubt else settlement.cost,
+                cost_known=settlement.cost_known,
+                generation_seconds=settlement.generation_seconds,
+                sent_at=settlement.sent_at,
+            )
+        )
+        return bool(recorded.rowcount) and not doubt
+
+    def _move(
+        self, connection: Connection, settlement: Settlement, leaving: tuple[State, ...]
+    ) -> bool:
+        fence = (
+            jobs.c.id == settlement.job_id,
+            jobs.c.number == settlement.number,
+            jobs.c.state.in_(leaving),
+        )
+        row = connection.execute(select(jobs).where(*fence).with_for_update()).one_or_none()
+        if row is None:
+            return False
+        state = final_state(settlement.decision, canceled=row.cancel_requested_at is not None)
+        now = self._database.now
+        spent = settlement.decision.spends_attempt and row.state == State.RUNNING
+        connection.execute(
+            update(jobs)
+            .where(*fence)
+            .values(
+                state=state,
+                run_at=settlement.decision.run_at or jobs.c.run_at,
+                attempts=jobs.c.attempts + (1 if spent else 0),
+                seed=settlement.seed,
+                error=error_of(settlement.failure),
+                finished_at=now if state in FINAL else None,
+            )
+        )
+        if settlement.outputs:
+            _keep_outputs(connection, settlement)
+        if settlement.failure is not None and settlement.failure.kind is FailureKind.NOT_SENT:
+            refund(
+                connection,
+                pool=row.pool,
+                tenant=row.tenant_id,
+                priority=row.priority,
+                group=row.group_name,
+                cost=row.estimate,
+            )
+        return True
+
+    def lost(self, limit: int) -> list[Lost]:
+        """Up to `limit` attempts whose lease has run out and whose job nobody has moved since."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                select(attempts, jobs.c.tenant_id, jobs.c.input)
+                .join(jobs, jobs.c.id == attempts.c.job_id)
+                .where(
+                    attempts.c.finished_at.is_(None),
+                    attempts.c.lease_until < self._database.now,
+                    jobs.c.state == State.RUNNING,
+                    jobs.c.number == attempts.c.number,
+                )
+                .order_by(attempts.c.lease_until)
+                .limit(limit)
+            )
+            return [
+                Lost(
+                    attempt_id=row.id,
+                    account_id=row.account_id,
+                    tenant_id=row.tenant_id,
+                    job_id=row.job_id,
+                    number=row.number,
+                    estimate=Money(row.estimate),
+                    samples=row.input.get("samples", 1),
+                    seed=row.seed,
+                )
+                for row in rows
+            ]
+
+    def is_open(self, attempt_id: UUID, job_id: UUID, number: int) -> bool:
+        """Whether a settle of this attempt would still change something."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                select(attempts.c.finished_at, jobs.c.state, jobs.c.number)
+                .join(jobs, jobs.c.id == attempts.c.job_id)
+                .where(attempts.c.id == attempt_id, jobs.c.id == job_id)
+            ).one_or_none()
+        if row is None:
+            return False
+        job_open = row.number == number and row.state in {State.RUNNING, State.IN_DOUBT}
+        return row.finished_at is None or job_open
+
+    def forget_settled_turns(self) -> int:
+        """Drop what the order needs no more; returns how many rows."""
+        with self._database.write() as connection:
+            return forget_settled(connection)
+
+
+def _oldest(connection: Connection, place: Place) -> Job | None:
+    row = connection.execute(
+        select(jobs)
+        .where(
+            jobs.c.pool == place.pool,
+            jobs.c.state == State.QUEUED,
+            jobs.c.tenant_id == place.tenant_id,
+            jobs.c.priority == place.priority,
+            jobs.c.group_name == place.group,
+        )
+        .order_by(jobs.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    ).one_or_none()
+    return job_of(row) if row else None
+
+
+def _keep_outputs(connection: Connection, settlement: Settlement) -> None:
+    connection.execute(
+        insert(outputs),
+        [
+            {
+                "job_id": settlement.job_id,
+                "n": output.n,
+                "artifact": output.artifact,
+                "content_type": output.content_type,
+                "width": output.width,
+                "height": output.height,
+                "bytes": output.bytes,
+                "sha256": output.sha256,
+            }
+            for output in settlement.outputs
+        ],
+    )

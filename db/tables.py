@@ -1,0 +1,217 @@
+"""The tables. Money is an integer of 10⁻¹⁰ USD; ids are UUIDv7, so they sort by creation."""
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+
+from db.column_types import Document, Instant, Tags
+from jobs.states import State
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _id() -> Column[Any]:
+    return Column("id", Uuid, primary_key=True)
+
+
+def _belongs_to(table: str) -> Column[Any]:
+    return Column(f"{table.removesuffix('s')}_id", Uuid, ForeignKey(f"{table}.id"), nullable=False)
+
+
+tenants = Table(
+    "tenants",
+    metadata,
+    _id(),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("weight", Integer, nullable=False, server_default=text("1")),
+    Column("created_at", Instant, nullable=False),
+    CheckConstraint("weight >= 1", name="weight"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    _id(),
+    _belongs_to("tenants"),
+    # SHA-256 of the key. The key has 256 random bits, so a slow hash would protect nothing.
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("label", String(100), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    _id(),
+    Column("pool", String(50), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("call_limit", Integer, nullable=False),
+    Column("window_seconds", Integer, nullable=False),
+    Column("credits", BigInteger),
+    Column("credits_sent_at", Instant),
+    Column("credits_arrived_at", Instant),
+    Column("pause_reason", String(30)),
+    Column("paused_until", Instant),  # null beside a reason: until a probe finds the cause gone
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("pool", "name"),
+    CheckConstraint("call_limit >= 1", name="call_limit"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    _id(),
+    _belongs_to("tenants"),
+    Column("pool", String(50), nullable=False),
+    Column("model", String(100), nullable=False),
+    Column("input", Document, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("priority", SmallInteger, nullable=False),
+    Column("group_name", String(200), nullable=False, server_default=text("''")),
+    Column("tags", Tags, nullable=False),
+    Column("metadata", Document, nullable=False),
+    Column("run_at", Instant),
+    Column("start_by", Instant),
+    Column("finish_by", Instant),
+    Column("max_attempts", SmallInteger, nullable=False),
+    # How many attempts were spent; waiting for a limit or for credits spends none.
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    # The number of the latest attempt: the fence of every write from `running`.
+    Column("number", Integer, nullable=False, server_default=text("0")),
+    Column("estimate", BigInteger, nullable=False),
+    Column("cost", BigInteger, nullable=False, server_default=text("0")),
+    Column("seed", BigInteger),
+    Column("error", Document),
+    Column("cancel_requested_at", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("started_at", Instant),
+    Column("finished_at", Instant),
+    CheckConstraint(
+        "state in ({})".format(", ".join(f"'{state}'" for state in State)), name="state"
+    ),
+)
+Index(
+    "ix_jobs_order",
+    jobs.c.pool,
+    jobs.c.tenant_id,
+    jobs.c.priority,
+    jobs.c.group_name,
+    jobs.c.id,
+    postgresql_where=jobs.c.state == "queued",
+    sqlite_where=jobs.c.state == "queued",
+)
+Index(
+    "ix_jobs_due",
+    jobs.c.run_at,
+    postgresql_where=jobs.c.state == "scheduled",
+    sqlite_where=jobs.c.state == "scheduled",
+)
+_waiting_with_bound = (jobs.c.state.in_(["scheduled", "queued"])) & jobs.c.start_by.is_not(None)
+Index(
+    "ix_jobs_start_by",
+    jobs.c.start_by,
+    postgresql_where=_waiting_with_bound,
+    sqlite_where=_waiting_with_bound,
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    _id(),
+    _belongs_to("jobs"),
+    Column("number", Integer, nullable=False),
+    _belongs_to("accounts"),
+    Column("seed", BigInteger),
+    Column("estimate", BigInteger, nullable=False),
+    Column("claimed_at", Instant, nullable=False),
+    Column("lease_until", Instant, nullable=False),
+    Column("sent_at", Instant),
+    Column("in_doubt_at", Instant),
+    # Null while the call may still cost something: running, or in doubt.
+    Column("finished_at", Instant),
+    Column("outcome", String(30)),
+    Column("http_status", SmallInteger),
+    Column("message", Text),
+    Column("request_id", String(200)),
+    Column("cost", BigInteger),
+    Column("cost_known", Boolean),
+    Column("generation_seconds", Float),
+    UniqueConstraint("job_id", "number"),
+    UniqueConstraint("account_id", "request_id"),
+)
+Index(
+    "ix_attempts_open",
+    attempts.c.account_id,
+    attempts.c.lease_until,
+    postgresql_where=attempts.c.finished_at.is_(None),
+    sqlite_where=attempts.c.finished_at.is_(None),
+)
+Index("ix_attempts_claimed", attempts.c.account_id, attempts.c.claimed_at)
+
+outputs = Table(
+    "outputs",
+    metadata,
+    Column("job_id", Uuid, ForeignKey("jobs.id"), primary_key=True),
+    Column("n", SmallInteger, primary_key=True),
+    Column("artifact", String(300), nullable=False),
+    Column("content_type", String(50), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+)
+
+inputs = Table(
+    "inputs",
+    metadata,
+    Column("tenant_id", Uuid, ForeignKey("tenants.id"), primary_key=True),
+    Column("sha256", String(64), primary_key=True),
+    Column("artifact", String(300), nullable=False),
+    Column("content_type", String(50), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+# Stride scheduling (jobs/order.py). A level is the tenants of a pool, or the groups of a tenant's
+# priority. A pass at or below its level's clock means the same as no row.
+order_levels = Table(
+    "order_levels",
+    metadata,
+    Column("level", String(200), primary_key=True),
+    Column("clock", BigInteger, nullable=False),
+)
+order_passes = Table(
+    "order_passes",
+    metadata,
+    Column("level", String(200), primary_key=True),
+    Column("member", String(200), primary_key=True),
+    Column("pass", BigInteger, nullable=False),
+)

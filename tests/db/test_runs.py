@@ -1,0 +1,195 @@
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+
+from db.accounts import AccountStore
+from db.engine import Database
+from db.jobs import JobStore
+from db.rows import Account, Claim, Held, Settlement
+from db.runs import RunStore
+from db.tables import attempts
+from jobs.account_pauses import Pause, PauseReason
+from jobs.credits import Reading
+from jobs.failures import Failure, FailureKind
+from jobs.money import Money
+from jobs.retry import Decision
+from jobs.states import State
+from tests.db.conftest import LEASE, PRICE, Claimer, Submit, failed, succeeded
+
+DOUBT = Decision(State.IN_DOUBT, spends_attempt=True)
+LOST = Failure(FailureKind.WORKER_LOST, "its worker was lost")
+
+
+def test_a_claim_runs_the_job_and_writes_the_intent_down(
+    submit: Submit, claim: Claimer, job_store: JobStore, tenant: UUID, database: Database
+) -> None:
+    job = submit()
+    claimed = claim()
+    assert claimed.job.id == job.id
+    assert (claimed.number, claimed.job.state) == (1, State.RUNNING)
+    assert claimed.seed is not None
+    assert claimed.seed >= 0
+    found = job_store.get(tenant, job.id)
+    assert found.state is State.RUNNING
+    assert found.started_at is not None
+    with database.read() as connection:
+        row = connection.execute(select(attempts)).one()
+    assert (row.id, row.job_id, row.seed) == (claimed.attempt_id, job.id, claimed.seed)
+    assert row.lease_until - row.claimed_at == LEASE
+
+
+def test_the_callers_own_seed_is_kept(submit: Submit, claim: Claimer) -> None:
+    submit(input={"seed": 760941192})
+    assert claim().seed == 760941192
+
+
+def test_nothing_dearer_than_the_permit_is_claimed(
+    submit: Submit, runs: RunStore, account: Account
+) -> None:
+    submit()
+    assert runs.next_price("segmind") == PRICE
+    cheap = Money(PRICE - 1)
+    assert runs.claim("segmind", account.id, lease=LEASE, dearest=cheap) is None
+
+
+def test_many_claimers_never_get_the_same_job(
+    submit: Submit, runs: RunStore, account: Account
+) -> None:
+    expected = {submit().id for _ in range(40)}
+
+    def claim_all(_: int) -> list[UUID]:
+        got = []
+        while isinstance(
+            found := runs.claim("segmind", account.id, lease=LEASE, dearest=PRICE), Claim
+        ):
+            got.append(found.job.id)
+        return got
+
+    with ThreadPoolExecutor(8) as pool:
+        got = [job for part in pool.map(claim_all, range(8)) for job in part]
+    while (found := runs.claim("segmind", account.id, lease=LEASE, dearest=PRICE)) is not None:
+        assert isinstance(found, Claim)
+        got.append(found.job.id)
+    assert len(got) == len(expected)
+    assert set(got) == expected
+
+
+def test_a_pause_and_a_small_balance_hold_the_claim(
+    submit: Submit, runs: RunStore, account: Account, account_store: AccountStore, claim: Claimer
+) -> None:
+    submit()
+    until = datetime.now(UTC) + timedelta(seconds=50)
+    account_store.pause(account.id, Pause(PauseReason.RATE_LIMIT, until))
+    held = runs.claim("segmind", account.id, lease=LEASE, dearest=PRICE)
+    assert held == Held(Pause(PauseReason.RATE_LIMIT, until))
+    assert account_store.resume(account.id, PauseReason.RATE_LIMIT)
+
+    at = datetime.now(UTC)
+    account_store.read_credits(account.id, Reading(Money(2 * PRICE - 1), at, at))
+    claim()
+    submit()
+    held = runs.claim("segmind", account.id, lease=LEASE, dearest=PRICE)
+    assert held == Held(Pause(PauseReason.CREDITS, None))
+    assert account_store.committed(account.id) == PRICE
+
+
+def test_a_success_is_settled_once(
+    submit: Submit, claim: Claimer, runs: RunStore, job_store: JobStore, tenant: UUID
+) -> None:
+    job = submit()
+    settlement = succeeded(claim())
+    assert runs.settle(settlement)
+    assert not runs.settle(settlement)
+    assert not runs.settle(settlement, swept=True)
+    found = job_store.get(tenant, job.id)
+    assert found.state is State.SUCCEEDED
+    assert (found.attempts, found.cost, len(found.outputs)) == (1, 50_000_000, 1)
+    assert found.finished_at is not None
+    assert found.seed == settlement.seed
+
+
+def test_a_lost_attempt_is_found_only_after_its_lease(
+    submit: Submit, runs: RunStore, account: Account, claim: Claimer
+) -> None:
+    submit()
+    claim()
+    assert runs.lost(10) == []
+    submit()
+    brief = runs.claim("segmind", account.id, lease=timedelta(), dearest=PRICE)
+    assert isinstance(brief, Claim)
+    assert [lost.attempt_id for lost in runs.lost(10)] == [brief.attempt_id]
+
+
+def test_a_late_worker_changes_no_job_but_its_money_is_booked(
+    submit: Submit, claim: Claimer, runs: RunStore, job_store: JobStore, tenant: UUID
+) -> None:
+    job = submit()
+    late = claim()
+    assert runs.settle(failed(late, LOST, DOUBT))
+    assert job_store.get(tenant, job.id).state is State.IN_DOUBT
+    assert not runs.settle(succeeded(late))
+    found = job_store.get(tenant, job.id)
+    assert found.state is State.IN_DOUBT
+    assert found.cost == 50_000_000
+    # The sweeper, who brings the receipt, may end the doubt; the money is not booked again.
+    assert runs.settle(succeeded(late), swept=True)
+    found = job_store.get(tenant, job.id)
+    assert (found.state, found.cost, found.attempts) == (State.SUCCEEDED, 50_000_000, 1)
+
+
+def test_an_older_attempt_is_fenced_off(
+    submit: Submit, claim: Claimer, runs: RunStore, job_store: JobStore, tenant: UUID
+) -> None:
+    job = submit()
+    first = claim()
+    limited = Failure(FailureKind.RATE_LIMITED, "slow down")
+    assert runs.settle(failed(first, limited, Decision(State.QUEUED, spends_attempt=False)))
+    second = claim()
+    assert (second.job.id, second.number) == (job.id, 2)
+    assert not runs.settle(succeeded(first))
+    found = job_store.get(tenant, job.id)
+    assert (found.state, found.attempts) == (State.RUNNING, 0)
+    assert runs.settle(succeeded(second))
+
+
+def test_an_attempt_in_doubt_keeps_its_money_committed(
+    submit: Submit, claim: Claimer, runs: RunStore, account: Account, account_store: AccountStore
+) -> None:
+    submit()
+    lost: Settlement = failed(claim(), LOST, DOUBT)
+    runs.settle(lost)
+    assert account_store.committed(account.id) == PRICE
+
+
+def test_recent_calls_leave_out_those_that_never_left(
+    submit: Submit, claim: Claimer, runs: RunStore, account: Account, account_store: AccountStore
+) -> None:
+    for _ in range(3):
+        submit()
+    unsent, sent, running = claim(), claim(), claim()
+    not_sent = Failure(FailureKind.NOT_SENT, "refused")
+    runs.settle(failed(unsent, not_sent, Decision(State.QUEUED, spends_attempt=False)))
+    runs.settle(succeeded(sent, sent_at=datetime.now(UTC)))
+    recent = account_store.recent_calls(account.id, timedelta(minutes=1))
+    assert {call.attempt_id for call in recent} == {sent.attempt_id, running.attempt_id}
+    assert all(0 <= call.age_seconds < 60 for call in recent)
+
+
+def test_a_reading_that_overlaps_never_raises_the_balance(
+    account: Account, account_store: AccountStore
+) -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def read(balance: int, sent: int, arrived: int) -> int:
+        after = [start + timedelta(seconds=s) for s in (sent, arrived)]
+        account_store.read_credits(account.id, Reading(Money(balance), *after))
+        known = account_store.get(account.id).credits
+        assert known is not None
+        return known.credits
+
+    assert read(100, 0, 10) == 100
+    assert read(120, 5, 11) == 100
+    assert read(80, 5, 12) == 80
+    assert read(500, 13, 14) == 500
