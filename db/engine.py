@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from jobs.errors import InvalidSetting
+from jobs.errors import InvalidSetting, Unavailable
 
 SQLITE_BUSY_MS = 30_000
 """How long a writer waits for another process's write before SQLite gives up."""
@@ -38,17 +39,17 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection for queries; no transaction outlives a statement on PostgreSQL."""
-        with self._reader.connect() as connection:
+        with _answers(), self._reader.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction: committed at the end, rolled back by an exception."""
         if self._one_writer is None:
-            with self._writer.begin() as connection:
+            with _answers(), self._writer.begin() as connection:
                 yield connection
         else:
-            with self._one_writer, self._writer.begin() as connection:
+            with _answers(), self._one_writer, self._writer.begin() as connection:
                 yield connection
 
     @property
@@ -68,6 +69,18 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+@contextmanager
+def _answers() -> Iterator[None]:
+    """SQL that is away, or breaks off, is `Unavailable` to everyone outside this package.
+
+    Broken off at a commit, it may have been carried out all the same.
+    """
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+        raise Unavailable(f"the database does not answer: {error}") from error
 
 
 def _engine(url: str, pool_size: int, overflow: int) -> Engine:

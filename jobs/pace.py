@@ -9,8 +9,7 @@ run against this model and against the script.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+from dataclasses import dataclass, field, replace
 
 SECOND = 1_000_000
 
@@ -47,7 +46,7 @@ class Pace:
 
     due: int = 0
     """GCRA's theoretical arrival time of the next call."""
-    calls: Mapping[str, int] = MappingProxyType({})
+    calls: Mapping[str, int] = field(default_factory=dict)
     paused_until: int = 0
 
 

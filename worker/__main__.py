@@ -1,0 +1,89 @@
+"""`python -m worker generate | upkeep | beat`: one process of the fleet.
+
+`generate` serves tickets with `SEGQ_SLOTS` threads, `upkeep` runs what beat asks for, and never the
+other's work: waiting slots must not block what would free them.
+"""
+
+import logging
+import os
+import sys
+from threading import Thread
+from typing import Any
+
+from celery import signals
+
+from jobs.errors import SegqError
+from worker import settings as worker_settings
+from worker.app import app
+from worker.celery_settings import TICKETS, UPKEEP
+from worker.parts import parts, warm_up
+from worker.stopping import stopping
+
+UPKEEP_THREADS = 4
+"""A sweep that takes long must not hold up the top-up."""
+
+
+def main() -> int:
+    """Exit status 2 for words or settings that cannot be used."""
+    try:
+        (role,) = sys.argv[1:]
+        command = {"generate": _generate, "upkeep": _upkeep, "beat": _beat}[role]
+    except (ValueError, KeyError):
+        return _refuse(str(__doc__))
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    # Celery tells of every task twice; the tick alone would be 100,000 lines a day.
+    for noisy in ("celery.worker.strategy", "celery.app.trace", "celery.beat"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    try:
+        settings = worker_settings.read()
+    except SegqError as error:
+        return _refuse(str(error))
+    _announce(settings)
+    command(settings)
+    return 0
+
+
+def _generate(settings: worker_settings.Settings) -> None:
+    @signals.worker_init.connect(weak=False)
+    def _(**_: Any) -> None:
+        found = parts()
+        Thread(target=warm_up, args=(found,), name="warm-up", daemon=True).start()
+
+    _work(TICKETS.name, settings.slots, f"generate-{os.getpid()}")
+
+
+def _upkeep(_: worker_settings.Settings) -> None:
+    _work(UPKEEP.name, UPKEEP_THREADS, f"upkeep-{os.getpid()}")
+
+
+def _work(queue: str, threads: int, name: str) -> None:
+    @signals.worker_shutting_down.connect(weak=False)
+    def _(**_: Any) -> None:
+        stopping.set()
+
+    words = ["-P", "threads", "-c", str(threads), "-Q", queue, "-n", f"{name}@%h", "-E"]
+    # Nobody here asks neighbours anything; heartbeats stay on for Flower.
+    quiet = ["--without-gossip", "--without-mingle", "-l", "INFO"]
+    app.worker_main(["worker", *words, *quiet])
+
+
+def _beat(_: worker_settings.Settings) -> None:
+    # The schedule is a few seconds long: nothing is worth a file that outlives the process.
+    app.start(["beat", "-S", "celery.beat:Scheduler", "--pidfile=", "-l", "WARNING"])
+
+
+def _announce(settings: worker_settings.Settings) -> None:
+    def touch(**_: Any) -> None:
+        if settings.ready_file is not None:
+            settings.ready_file.touch()
+
+    signals.worker_ready.connect(touch, weak=False)
+    signals.beat_init.connect(touch, weak=False)
+
+
+def _refuse(why: str) -> int:
+    print(why, file=sys.stderr)  # noqa: T201  # before there is a log
+    return 2
+
+
+sys.exit(main())

@@ -1,0 +1,11 @@
+"""The Celery application: `celery -A worker.app`. Also what beat and Flower load."""
+
+import os
+
+from celery import Celery
+
+from worker.celery_settings import celery_settings
+
+app = Celery("segq")
+app.conf.update(celery_settings(os.environ.get("REDIS_URL", "")))
+app.conf.include = ["worker.tasks"]

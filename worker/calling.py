@@ -1,0 +1,67 @@
+"""The call itself: a claim's inputs as Segmind wants them, one POST, a reply."""
+
+import base64
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from db.artifacts import ArtifactStore
+from db.inputs import InputStore
+from db.rows import Claim
+from jobs import catalog
+from jobs.catalog import Kind
+from jobs.catalog.inputs import INPUT_SCHEME
+from jobs.failures import Failure, FailureKind
+from jobs.timing import SEND_GUARD_SECONDS
+from upstream import Facts, Reply, Segmind
+from worker.stopping import stopping
+
+
+class InputGone(Exception):  # noqa: N818  # says what it is
+    """An uploaded image that a job refers to is no longer kept."""
+
+
+def call(segmind: Segmind, inputs: InputStore, artifacts: ArtifactStore, claim: Claim) -> Reply:
+    """Call Segmind for a claimed job. `claimed_at` is taken here, right after the claim's commit.
+
+    Refused at the last moment, just before the first byte, when more than 5 s have passed since:
+    a process that was stopped and continued must not send what may have been swept meanwhile. A
+    worker that is told to stop sends nothing new either.
+    """
+    claimed_at = time.monotonic()
+
+    def may_send() -> bool:
+        return time.monotonic() - claimed_at <= SEND_GUARD_SECONDS and not stopping.is_set()
+
+    try:
+        body = request_body(inputs, artifacts, claim)
+    except InputGone as error:
+        return _unsent(Failure(FailureKind.INVALID_INPUT, str(error)))
+    return segmind.generate(claim.job.model, body, may_send=may_send)
+
+
+def request_body(inputs: InputStore, artifacts: ArtifactStore, claim: Claim) -> dict[str, Any]:
+    """The job's input with this attempt's seed, and uploaded images as bare base64."""
+    parameters = catalog.model(claim.job.model).parameters
+    body = dict(claim.job.input)
+    if "seed" in parameters:
+        body["seed"] = claim.seed
+    for name, value in body.items():
+        if parameters[name].kind is Kind.IMAGE and value.startswith(INPUT_SCHEME):
+            found = inputs.get(claim.job.tenant_id, value.removeprefix(INPUT_SCHEME))
+            if found is None or not artifacts.has(found.artifact):
+                raise InputGone(f"the uploaded image {value} is no longer kept")
+            body[name] = base64.b64encode(artifacts.get(found.artifact)).decode("ascii")
+    return body
+
+
+def _unsent(failure: Failure) -> Reply:
+    return Reply(
+        result=failure,
+        facts=Facts(),
+        status=None,
+        sent_at=None,
+        sent_monotonic=None,
+        arrived_at=datetime.now(UTC),
+        form="",
+    )

@@ -1,0 +1,66 @@
+"""Celery's settings, each with its reason. Retries, ETAs and results are not Celery's here."""
+
+from typing import Any
+
+from kombu import Exchange, Queue
+
+from jobs import wire
+
+# The anonymous exchange routes by queue name without asking Redis. A named one keeps its bindings
+# in Redis, and a FLUSHALL would silently swallow every message after it.
+_DIRECT = Exchange("", type="direct")
+
+TICKETS = Queue(wire.ticket_queue(wire.DEFAULT_POOL), _DIRECT, wire.ticket_queue(wire.DEFAULT_POOL))
+UPKEEP = Queue(wire.UPKEEP_QUEUE, _DIRECT, wire.UPKEEP_QUEUE)
+
+SECONDS_BETWEEN = {wire.TOP_UP: 1.0, wire.SWEEP: 5.0, wire.PROBE_CREDITS: 30.0}
+"""How often beat asks for each task of upkeep."""
+
+
+def celery_settings(redis_url: str) -> dict[str, Any]:
+    """For workers, beat and Flower alike."""
+    return {
+        "broker_url": redis_url,
+        "broker_transport_options": dict(wire.BROKER_OPTIONS),
+        # Redis may be away for any time; the worker comes back by itself.
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        # Status and results are in SQL; Flower shows a task's result from its event.
+        "task_ignore_result": True,
+        "result_backend": None,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "event_serializer": "json",
+        "task_queues": [TICKETS, UPKEEP],
+        "task_routes": {
+            wire.GENERATE: {"queue": TICKETS.name},
+            **{name: {"queue": wire.UPKEEP_QUEUE} for name in SECONDS_BETWEEN},
+        },
+        "task_default_queue": wire.UPKEEP_QUEUE,
+        "task_default_exchange": "",
+        "task_default_routing_key": wire.UPKEEP_QUEUE,
+        "task_create_missing_queues": False,
+        # A ticket is acknowledged when a slot takes it and none is fetched before one is free: a
+        # busy worker hoards nothing, a dead one leaves nothing to be delivered again an hour later.
+        # A ticket that is lost with its worker is topped up from SQL.
+        "task_acks_late": False,
+        "worker_disable_prefetch": True,
+        "worker_prefetch_multiplier": 1,
+        # For Flower.
+        "worker_send_task_events": True,
+        "task_send_sent_event": False,
+        # Our logging is our own; Celery would replace the root logger's handlers.
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+        # A call's end is bounded by its own deadline, so a stop waits for what is in flight.
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "beat_schedule": {
+            name: {
+                "task": name,
+                "schedule": every,
+                # While upkeep is away its ticks must not pile up.
+                "options": {"expires": every},
+            }
+            for name, every in SECONDS_BETWEEN.items()
+        },
+    }

@@ -1,0 +1,60 @@
+"""Keeps what a paid call brought, before SQL is told: images first, then the receipt."""
+
+import hashlib
+from uuid import UUID
+
+from db import receipts
+from db.artifacts import ArtifactStore
+from db.rows import Lost, Output, Settlement
+from upstream import Image
+from upstream.images import look_at
+
+
+def keep_images(
+    store: ArtifactStore, images: tuple[Image, ...], *, tenant: UUID, job: UUID, number: int
+) -> tuple[Output, ...]:
+    """Flush each image under its attempt's own name, so that it can be found without SQL."""
+    outputs = []
+    for n, image in enumerate(images):
+        key = f"{_folder(tenant, job, number)}/{n}"
+        store.put(key, image.data)
+        outputs.append(_output(n, key, image))
+    return tuple(outputs)
+
+
+def keep_receipt(store: ArtifactStore, settlement: Settlement) -> None:
+    """From here on the sweeper can settle without this process."""
+    receipts.write(store, settlement)
+
+
+def recovered(store: ArtifactStore, lost: Lost) -> tuple[Output, ...] | None:
+    """The images of an attempt that left no receipt; None unless all of them were kept.
+
+    A file appears whole or not at all, so one that is there counts as paid.
+    """
+    keys = sorted(store.list(_folder(lost.tenant_id, lost.job_id, lost.number)))
+    if not keys or len(keys) != lost.samples:
+        return None
+    outputs = []
+    for n, key in enumerate(keys):
+        image = look_at(store.get(key))
+        if not isinstance(image, Image):
+            return None
+        outputs.append(_output(n, key, image))
+    return tuple(outputs)
+
+
+def _folder(tenant: UUID, job: UUID, number: int) -> str:
+    return f"outputs/{tenant}/{job}/{number}"
+
+
+def _output(n: int, key: str, image: Image) -> Output:
+    return Output(
+        n=n,
+        artifact=key,
+        content_type=image.content_type,
+        width=image.width,
+        height=image.height,
+        bytes=len(image.data),
+        sha256=hashlib.sha256(image.data).hexdigest(),
+    )

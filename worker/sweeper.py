@@ -1,0 +1,82 @@
+"""The sweeper: settles what dead workers left behind.
+
+A receipt settles its attempt. An attempt whose lease ran out without one is in doubt: an expired
+lease never proves that nothing was sent.
+"""
+
+import logging
+from dataclasses import replace
+
+from db import receipts
+from db.rows import Lost, Settlement
+from jobs.failures import Failure, FailureKind
+from jobs.money import ZERO
+from jobs.retry import Decision
+from jobs.states import State
+from worker.keeping import recovered
+from worker.parts import Parts
+from worker.run import settle
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+"""Lost attempts a turn, so that a turn stays short after a whole fleet died."""
+
+
+def sweep(parts: Parts) -> dict[str, int]:
+    """One turn; how many attempts were settled and how many are in doubt now."""
+    settled = sum(_settle_receipt(parts, receipt) for receipt in receipts.pending(parts.artifacts))
+    doubts = 0
+    for lost in parts.runs.lost(BATCH):
+        settlement = _conclude(parts, lost)
+        moved = settle(parts, settlement, swept=True)
+        settled += moved and settlement.failure is None
+        doubts += moved and settlement.failure is not None
+    parts.runs.forget_settled_turns()
+    return {"settled": settled, "in_doubt": doubts}
+
+
+def _settle_receipt(parts: Parts, receipt: Settlement) -> bool:
+    moved = settle(parts, receipt, swept=True)
+    if moved:
+        log.info("settled_from_receipt job=%s", receipt.job_id)
+    return moved
+
+
+def _conclude(parts: Parts, lost: Lost) -> Settlement:
+    # A worker may have kept something between the look at all receipts and now.
+    receipt = receipts.read(parts.artifacts, lost.attempt_id)
+    if receipt is not None:
+        return receipt
+    outputs = recovered(parts.artifacts, lost)
+    if outputs:
+        # An image without a receipt counts as paid, at what it costs at the most.
+        log.info("recovered_without_receipt job=%s", lost.job_id)
+        return replace(
+            _doubt(lost),
+            decision=Decision(State.SUCCEEDED, spends_attempt=True),
+            cost=lost.estimate,
+            outputs=outputs,
+            failure=None,
+        )
+    log.warning("in_doubt job=%s attempt=%d", lost.job_id, lost.number)
+    return _doubt(lost)
+
+
+def _doubt(lost: Lost) -> Settlement:
+    return Settlement(
+        attempt_id=lost.attempt_id,
+        account_id=lost.account_id,
+        job_id=lost.job_id,
+        tenant_id=lost.tenant_id,
+        number=lost.number,
+        decision=Decision(State.IN_DOUBT, spends_attempt=True),
+        cost=ZERO,
+        cost_known=False,
+        seed=lost.seed,
+        failure=Failure(
+            FailureKind.WORKER_LOST,
+            "its worker was lost after the call may have been sent: it may have been paid, so it "
+            "is not sent again by itself",
+        ),
+    )
