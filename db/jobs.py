@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select, update
 
 from db.engine import Database
 from db.ids import new_id
@@ -113,17 +113,17 @@ class JobStore:
             return list(released.scalars())
 
     def expire(self, limit: int) -> list[UUID]:
-        """End up to `limit` waiting jobs whose `start_by` has passed."""
+        """End up to `limit` waiting jobs that missed their `start_by` or `finish_by`."""
         now = self._database.now
         late = (
             select(jobs.c.id)
-            .where(jobs.c.state.in_(_WAITING), jobs.c.start_by.is_not(None), jobs.c.start_by <= now)
+            .where(jobs.c.state.in_(_WAITING), too_late(now))
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
         error = {
             "kind": "expired",
-            "message": "its start_by passed before it could start; nothing was sent or paid",
+            "message": "its start_by passed before it started, or its finish_by before it ended",
         }
         with self._database.write() as connection:
             expired = connection.execute(
@@ -153,6 +153,15 @@ class JobStore:
             )
             now = self._database.time(connection)
         return None if first is None else first - now
+
+
+def too_late(now: Any) -> ColumnElement[bool]:
+    """Whether a waiting job may not be started any more. `start_by` bounds the first start only."""
+    unstarted = (
+        jobs.c.start_by.is_not(None) & (jobs.c.start_by <= now) & jobs.c.started_at.is_(None)
+    )
+    overdue = jobs.c.finish_by.is_not(None) & (jobs.c.finish_by <= now)
+    return or_(unstarted, overdue)
 
 
 def job_of(row: Row[Any], found: tuple[Output, ...] = ()) -> Job:

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -10,7 +11,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from db.accounts import believe, held_by
 from db.engine import Database
 from db.ids import new_id
-from db.jobs import job_of
+from db.jobs import job_of, too_late
 from db.rows import Claim, Held, Job, Lost, Settlement
 from db.tables import attempts, jobs, outputs
 from db.turns import Place, charge, forget_settled, next_place, refund
@@ -37,7 +38,7 @@ class RunStore:
         """What the next job may cost; None when none is queued. A look, which promises nothing."""
         with self._database.read() as connection:
             place = next_place(connection, pool, frozenset())
-            job = _oldest(connection, place) if place else None
+            job = _oldest(connection, place, self._database.now) if place else None
             return job.estimate if job else None
 
     def claim(
@@ -62,7 +63,7 @@ class RunStore:
     def _next(self, connection: Connection, pool: str) -> tuple[Place | None, Job | None]:
         passed_over: frozenset[Place] = frozenset()
         while place := next_place(connection, pool, passed_over):
-            job = _oldest(connection, place)
+            job = _oldest(connection, place, self._database.now)
             if job is not None:
                 return place, job
             passed_over |= {place}
@@ -233,7 +234,7 @@ class RunStore:
             return forget_settled(connection)
 
 
-def _oldest(connection: Connection, place: Place) -> Job | None:
+def _oldest(connection: Connection, place: Place, now: Any) -> Job | None:
     row = connection.execute(
         select(jobs)
         .where(
@@ -242,6 +243,7 @@ def _oldest(connection: Connection, place: Place) -> Job | None:
             jobs.c.tenant_id == place.tenant_id,
             jobs.c.priority == place.priority,
             jobs.c.group_name == place.group,
+            ~too_late(now),  # upkeep ends those within a second
         )
         .order_by(jobs.c.id)
         .limit(1)

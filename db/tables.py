@@ -132,13 +132,9 @@ Index(
     postgresql_where=jobs.c.state == "scheduled",
     sqlite_where=jobs.c.state == "scheduled",
 )
-_waiting_with_bound = (jobs.c.state.in_(["scheduled", "queued"])) & jobs.c.start_by.is_not(None)
-Index(
-    "ix_jobs_start_by",
-    jobs.c.start_by,
-    postgresql_where=_waiting_with_bound,
-    sqlite_where=_waiting_with_bound,
-)
+for _bound in (jobs.c.start_by, jobs.c.finish_by):
+    _waits = jobs.c.state.in_(["scheduled", "queued"]) & _bound.is_not(None)
+    Index(f"ix_jobs_{_bound.name}", _bound, postgresql_where=_waits, sqlite_where=_waits)
 
 attempts = Table(
     "attempts",

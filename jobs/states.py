@@ -14,7 +14,7 @@ class State(StrEnum):
     RUNNING = "running"
     """Claimed: an attempt with a lease and a fencing number exists. Its worker settles it."""
     IN_DOUBT = "in_doubt"
-    """The call may or may not have been paid. Not final: reconciliation, policy or an operator ends it."""
+    """The call may or may not have been paid. Not final: a receipt ends it."""
     SUCCEEDED = "succeeded"
     """Its outputs are kept. Final."""
     FAILED = "failed"
@@ -22,7 +22,7 @@ class State(StrEnum):
     CANCELED = "canceled"
     """A client asked for it. A call that had left was let finish and its cost is booked. Final."""
     EXPIRED = "expired"
-    """Its `start_by` or `finish_by` passed before it could run. Final."""
+    """Its `start_by` passed unstarted, or its `finish_by` while it waited. Final."""
 
 
 FINAL = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELED, State.EXPIRED})
@@ -36,13 +36,12 @@ MOVES = MappingProxyType(
                 State.SUCCEEDED,
                 State.FAILED,
                 State.CANCELED,
-                State.EXPIRED,
                 State.SCHEDULED,
                 State.QUEUED,
                 State.IN_DOUBT,
             }
         ),
-        State.IN_DOUBT: frozenset({State.SUCCEEDED, State.FAILED, State.CANCELED, State.QUEUED}),
+        State.IN_DOUBT: frozenset({State.SUCCEEDED}),
         State.SUCCEEDED: frozenset[State](),
         State.FAILED: frozenset[State](),
         State.CANCELED: frozenset[State](),

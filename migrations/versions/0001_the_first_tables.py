@@ -161,6 +161,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("state IN ('scheduled', 'queued') AND start_by IS NOT NULL"),
         sqlite_where=sa.text("state IN ('scheduled', 'queued') AND start_by IS NOT NULL"),
     )
+    op.create_index(
+        "ix_jobs_finish_by",
+        "jobs",
+        ["finish_by"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('scheduled', 'queued') AND finish_by IS NOT NULL"),
+        sqlite_where=sa.text("state IN ('scheduled', 'queued') AND finish_by IS NOT NULL"),
+    )
 
     op.create_table(
         "attempts",

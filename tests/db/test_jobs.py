@@ -57,15 +57,25 @@ def test_start_by_expires_what_waits_and_nothing_else(
     submit: Submit, job_store: JobStore, tenant: UUID, claim: Claimer
 ) -> None:
     past = datetime.now(UTC) - timedelta(seconds=1)
-    running = submit(start_by=past)
+    running = submit()
     claim()
-    late, kept = submit(start_by=past), submit()
-    assert job_store.expire(10) == [late.id]
+    late, kept = submit(start_by=past), submit(start_by=past + timedelta(hours=1))
+    overdue = submit(finish_by=past)
+    assert set(job_store.expire(10)) == {late.id, overdue.id}
     found = job_store.get(tenant, late.id)
     assert found.state is State.EXPIRED
     assert found.error is not None
     assert job_store.get(tenant, kept.id).state is State.QUEUED
     assert job_store.get(tenant, running.id).state is State.RUNNING
+
+
+def test_what_is_too_late_is_never_claimed(submit: Submit, runs: RunStore, claim: Claimer) -> None:
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    submit(start_by=past)
+    submit(finish_by=past)
+    assert runs.next_price("segmind") is None
+    kept = submit(group="other")
+    assert claim().job.id == kept.id
 
 
 def test_a_waiting_job_is_canceled_at_once_and_twice_alike(
