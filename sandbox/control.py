@@ -1,0 +1,42 @@
+"""``/_sandbox``: the ledger and the settings. Not part of the contract; needs no key."""
+
+from collections.abc import AsyncIterator
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from sandbox.ledger import json_chunks
+from sandbox.refusals import RefusedError
+from sandbox.service import Service
+from sandbox.strict_json import object_of
+
+
+async def ledger(service: Service, request: Request) -> Response:
+    """The rows as a JSON list; ``?since=N`` leaves out the first N since the last clear."""
+    since = request.query_params.get("since", "0")
+    if not (since.isascii() and since.isdigit()):
+        raise RefusedError(400, "since must be an integer from 0")
+    rows = service.ledger.since(int(since))
+
+    async def chunks() -> AsyncIterator[str]:
+        for piece in json_chunks(rows):
+            yield piece
+
+    return StreamingResponse(chunks(), media_type="application/json")
+
+
+async def clear_ledger(service: Service, _request: Request) -> Response:
+    """Forget all rows."""
+    service.ledger.clear()
+    return Response(status_code=204)
+
+
+async def settings(service: Service, _request: Request) -> Response:
+    """All settings."""
+    return JSONResponse(service.settings.as_json())
+
+
+async def change_settings(service: Service, request: Request) -> Response:
+    """Merge the body into the settings and answer all of them; 400 changes nothing."""
+    service.change(object_of(await request.body()))
+    return JSONResponse(service.settings.as_json())

@@ -1,0 +1,22 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tests.sandbox.sandbox_process import CALM, SandboxProcess
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[SandboxProcess]:
+    started = SandboxProcess()
+    try:
+        yield started
+    finally:
+        started.end()
+
+
+@pytest.fixture
+def sandbox(process: SandboxProcess) -> SandboxProcess:
+    """The module's process with calm settings, full balances and an empty ledger."""
+    assert process.change(**CALM).status_code == 200
+    assert process.http.delete("/_sandbox/ledger").status_code == 204
+    return process

@@ -1,0 +1,92 @@
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from tests.sandbox.sandbox_process import CALL, KEY, ROOT, SandboxProcess, until
+
+
+def test_a_stop_lets_running_calls_end_and_prints_one_line() -> None:
+    sandbox = SandboxProcess()
+    try:
+        assert re.fullmatch(r"sandbox listening on http://127\.0\.0\.1:\d+\n", sandbox.line)
+        sandbox.change(latency={"median": 0.6})
+        with ThreadPoolExecutor(1) as pool:
+            call = pool.submit(sandbox.call)
+            until(lambda: bool(sandbox.ledger()))
+            sandbox.process.terminate()
+            assert call.result().status_code == 200
+        assert sandbox.process.wait(timeout=15) == 0
+        assert sandbox.process.stdout is not None
+        assert sandbox.process.stdout.read() == ""
+    finally:
+        sandbox.end()
+
+
+def test_a_stop_finishes_a_call_whose_client_left() -> None:
+    sandbox = SandboxProcess()
+    try:
+        sandbox.change(latency={"median": 0.8})
+        begun = time.monotonic()
+        with pytest.raises(httpx.ReadTimeout):
+            sandbox.http.post(
+                "/v1/ssd-canny",
+                json=CALL,
+                headers={"x-api-key": KEY},
+                timeout=0.2,
+            )
+    finally:
+        assert sandbox.end() == 0
+    # A lower bound only: had the call been dropped, the process would have ended at once.
+    assert time.monotonic() - begun > 0.75
+
+
+def test_sigint_stops_as_cleanly() -> None:
+    sandbox = SandboxProcess()
+    try:
+        sandbox.process.send_signal(signal.SIGINT)
+        assert sandbox.process.wait(timeout=15) == 0
+    finally:
+        sandbox.end()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "--key"),
+        (["--key", "0123456789abcdef"], "16 hex digits"),
+        (["--key", KEY, "--settings", "{"], "--settings"),
+        (["--key", KEY, "--settings", '{"rpm": 0}'], "rpm"),
+        (["--key", KEY, "--port", "65536"], "--port"),
+    ],
+)
+def test_a_wrong_command_line_is_explained(arguments: list[str], message: str) -> None:
+    ended = started(arguments)
+    assert ended.returncode == 2
+    assert message in ended.stderr
+
+
+def test_a_taken_port_is_explained() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = started(["--key", KEY, "--port", str(port)])
+    assert ended.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def started(arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "sandbox", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
