@@ -23,7 +23,7 @@ def parse(text: str) -> Money:
         amount = Decimal(text.strip())
     except InvalidOperation:
         raise ValueError(f"{text[:40]!r} is no amount of money") from None
-    if not amount.is_finite() or abs(amount) > _LARGEST:
+    if not amount.is_finite() or amount.copy_abs() > _LARGEST:
         raise ValueError(f"{text[:40]!r} is no amount of money that can be kept")
     return Money(int((amount * _SCALE).to_integral_value()))
 

@@ -7,10 +7,12 @@ other's work: waiting slots must not block what would free them.
 import logging
 import os
 import sys
+import warnings
 from threading import Thread
 from typing import Any
 
 from celery import signals
+from celery.exceptions import SecurityWarning
 
 from jobs.errors import SegqError
 from worker import settings as worker_settings
@@ -34,6 +36,8 @@ def main() -> int:
     # Celery tells of every task twice; the tick alone would be 100,000 lines a day.
     for noisy in ("celery.worker.strategy", "celery.app.trace", "celery.beat"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # Celery warns root of pickled messages; here only JSON is read.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     try:
         settings = worker_settings.read()
     except SegqError as error:
@@ -64,12 +68,12 @@ def _work(queue: str, threads: int, name: str) -> None:
     words = ["-P", "threads", "-c", str(threads), "-Q", queue, "-n", f"{name}@%h", "-E"]
     # Nobody here asks neighbours anything; heartbeats stay on for Flower.
     quiet = ["--without-gossip", "--without-mingle", "-l", "INFO"]
-    app.worker_main(["worker", *words, *quiet])
+    app.worker_main(["--quiet", "worker", *words, *quiet])
 
 
 def _beat(_: worker_settings.Settings) -> None:
     # The schedule is a few seconds long: nothing is worth a file that outlives the process.
-    app.start(["beat", "-S", "celery.beat:Scheduler", "--pidfile=", "-l", "WARNING"])
+    app.start(["--quiet", "beat", "-S", "celery.beat:Scheduler", "--pidfile=", "-l", "WARNING"])
 
 
 def _announce(settings: worker_settings.Settings) -> None:

@@ -1,0 +1,34 @@
+"""Whole systems, started as a user starts them, one SEGQ_HOME each."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.processes import project_environment
+from tests.acceptance.running_system import System, start_system, stop_system
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> Iterator[Callable[..., System]]:
+    """`system(SEGQ_WORKERS="2", ...)` starts one more system and returns it once it is ready.
+
+    Each has a home and free ports of its own. At the end each is stopped by `segq down`, and every
+    process that its run.json has named must be gone.
+    """
+    with contextlib.ExitStack() as stack:
+        count = 0
+
+        def start(**environment: str) -> System:
+            nonlocal count
+            count += 1
+            folder = tmp_path / f"system-{count}"
+            folder.mkdir()
+            home = folder / ".segq"
+            settings = {"SEGQ_HOME": str(home), "SEGQ_PORT": "0", **environment}
+            started = start_system(folder, home, project_environment(**settings))
+            stack.callback(stop_system, started)
+            return started
+
+        yield start

@@ -1,0 +1,37 @@
+"""Looking at processes from a test."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def wait_until(met: Callable[[], bool], what: str, timeout: float = 20.0) -> None:
+    """Poll until `met()`; fails with `what` after `timeout` seconds."""
+    ends_at = time.monotonic() + timeout
+    while not met():
+        assert time.monotonic() < ends_at, f"not after {timeout:g} s: {what}"
+        time.sleep(0.01)
+
+
+def is_gone(pid: int) -> bool:
+    """Whether the process has ended. A zombie has: only its parent's bookkeeping is left of it."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        # It went between the two looks, or this is no Linux and it lives.
+        return Path("/proc/self/stat").exists()
+    return stat.rpartition(")")[2].split()[0] in {"Z", "X"}
+
+
+def project_environment(**more: str) -> dict[str, str]:
+    """What a command of ours needs to run from this checkout; nothing of the caller's settings."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    # So that tests also run in a checkout whose packages are not installed.
+    return {**kept, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'client'}", **more}

@@ -1,0 +1,33 @@
+"""The sandbox's own endpoints, for tests that set its behaviour and read what it charged."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+
+@dataclass(frozen=True)
+class SandboxControl:
+    """`url` is the sandbox's origin."""
+
+    url: str
+
+    def ledger(self, since: int = 0) -> list[dict[str, Any]]:
+        """Every call that it counted or refused, from row `since` on."""
+        return list(self._ask("GET", "ledger", params={"since": since}))
+
+    def clear(self) -> None:
+        """Forget the ledger."""
+        self._ask("DELETE", "ledger")
+
+    def settings(self, **changes: Any) -> dict[str, Any]:
+        """Merge `changes` into its settings; returns all of them."""
+        if not changes:
+            return dict(self._ask("GET", "settings"))
+        return dict(self._ask("POST", "settings", json=changes))
+
+    def _ask(self, method: str, path: str, **options: Any) -> Any:
+        with httpx.Client(trust_env=False, timeout=30) as client:
+            answer = client.request(method, f"{self.url}/_sandbox/{path}", **options)
+        assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json() if answer.content else None

@@ -1,0 +1,101 @@
+"""What dies or is lost under load: nothing is paid twice, nothing that was accepted is lost."""
+
+import os
+import signal
+from collections.abc import Callable
+
+from redis import Redis
+
+from tests.acceptance.jobs_at_work import (
+    all_ended,
+    assert_paid_once,
+    states,
+    submit,
+    wait_for_states,
+)
+from tests.acceptance.processes import wait_until
+from tests.acceptance.running_system import System
+
+Start = Callable[..., System]
+
+
+def test_a_flush_of_redis_under_load_loses_and_repeats_nothing(system: Start) -> None:
+    one = system(SEGMIND_RPM="6000", SEGQ_SLOTS="50")
+    one.settings(latency={"median": 1.5, "sigma": 0.2})
+    ids = submit(one, 250)
+    wait_for_states(one, running=50)
+    assert states(one)["queued"] >= 100
+    with Redis.from_url(one.run["redis"]) as redis:
+        redis.flushall()
+    assert {job.state for job in all_ended(one, ids)} == {"succeeded"}
+    assert len(one.ledger()) == 250
+    assert_paid_once(one)
+
+
+def test_a_killed_worker_leaves_doubts_and_never_a_second_call(system: Start) -> None:
+    one = system(SEGMIND_RPM="6000", SEGQ_SLOTS="50", SEGMIND_TIMEOUT="6", SEGQ_LEASE_GRACE="2")
+    one.settings(latency={"median": 2.0, "sigma": 0.5})
+    ids = submit(one, 80)
+    wait_for_states(one, running=50, succeeded=3)
+    killed = one.pid("worker-1")
+    os.kill(killed, signal.SIGKILL)
+    one.wait_restarted("worker-1", killed)
+    jobs = all_ended(one, ids)
+    doubts = [job for job in jobs if job.state == "in_doubt"]
+    assert {job.state for job in jobs} == {"succeeded", "in_doubt"}
+    assert doubts
+    for job in doubts:
+        assert job.raw["error"]["kind"] == "worker_lost"
+        assert "may have been paid" in job.raw["error"]["message"]
+    assert_paid_once(one)
+
+
+def test_what_has_a_receipt_is_settled_though_its_worker_died(system: Start) -> None:
+    """The database is held from the outside while images come in, then the worker is killed."""
+    one = system(SEGMIND_RPM="6000", SEGMIND_TIMEOUT="6", SEGQ_LEASE_GRACE="2")
+    one.settings(latency={"median": 1.0, "sigma": 0.1})
+    ids = submit(one, 10)
+    wait_for_states(one, running=10)
+    import sqlalchemy
+
+    engine = sqlalchemy.create_engine(one.run["database"], poolclass=sqlalchemy.NullPool)
+    pending = one.home / "artifacts" / "pending"
+    with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        wait_until(
+            lambda: pending.is_dir() and len(list(pending.glob("*.json"))) == 10,
+            "ten receipts wait for the database",
+        )
+        os.kill(one.pid("worker-1"), signal.SIGKILL)
+        connection.exec_driver_sql("ROLLBACK")
+    engine.dispose()
+    assert {job.state for job in all_ended(one, ids)} == {"succeeded"}
+    wait_until(lambda: not list(pending.glob("*.json")), "receipts removed")
+    assert_paid_once(one)
+
+
+def test_upkeep_goes_on_while_every_slot_waits_for_a_permit(system: Start) -> None:
+    one = system(SEGMIND_RPM="1", SEGQ_SLOTS="4", SEGMIND_TIMEOUT="1", SEGQ_LEASE_GRACE="1")
+    one.settings(latency={"median": 0.1, "sigma": 0.1})
+    submit(one, 12)
+    wait_for_states(one, succeeded=1, queued=11)
+    # From here on four slots hold tickets and there is no permit for a minute.
+    with Redis.from_url(one.run["redis"]) as redis:
+        wait_until(lambda: redis.llen("generate.segmind") <= 11 - 4, "four tickets are held")
+        held = redis.llen("generate.segmind")
+        redis.delete("generate.segmind")
+        wait_until(lambda: redis.llen("generate.segmind") >= held, "topped up", timeout=5)
+    (soon,) = submit(one, 1, run_at="2100-01-01T00:00:00Z")
+    one.sql("UPDATE jobs SET run_at = created_at WHERE state = 'scheduled'")
+    wait_until(lambda: one.client.get(soon).state == "queued", "moved when due", timeout=5)
+    # An attempt whose lease has run out, as a dead worker leaves it.
+    (victim,) = one.sql("SELECT id FROM jobs WHERE state = 'queued' LIMIT 1")
+    one.sql("UPDATE jobs SET state = 'running', number = 1 WHERE id = :id", id=victim["id"])
+    one.sql(
+        "INSERT INTO attempts (id, job_id, number, account_id, seed, estimate, claimed_at, "
+        "lease_until) SELECT :new, :id, 1, id, 5, 60000000, created_at, created_at FROM accounts",
+        new="0" * 32,
+        id=victim["id"],
+    )
+    wait_until(lambda: states(one)["in_doubt"] == 1, "swept", timeout=10)
+    assert len(one.ledger()) == 1

@@ -1,0 +1,165 @@
+"""One HTTP exchange with requests, used safely: no redirect, no retry, no environment, an end.
+
+`Session` is left out: it costs twice the processor time of the adapter under it, and what it adds
+(cookies, redirects, proxies and passwords from the environment) must not happen to a paid call.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from requests import PreparedRequest, Response
+from requests.adapters import HTTPAdapter
+
+from jobs.errors import InvalidSetting
+from upstream.call import Call, under_way
+from upstream.connections import POOLS
+from upstream.trouble import describe
+from upstream.watchdog import Watchdog
+
+CONNECT_TIMEOUT = 10.0
+"""Seconds. Nothing has been sent by then, so giving up early costs nothing."""
+LARGEST_BODY = 64 * 2**20
+"""Four images of 12 MB each as base64 fit; a server that never stops must not fill the memory."""
+LARGEST_ERROR = 64 * 2**10
+_PIECE = 2**16
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back. `headers` is case-insensitive."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    trouble: str = ""
+    """Why the body is not whole; empty when it is."""
+    too_large: bool = False
+    """The body was given up at the limit. Only then is `trouble` no loss of the connection."""
+    framed: bool = True
+    """Whether a length or chunks show that the body is whole; otherwise its end is just a close."""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """`answer` is None when no status line came; `trouble` then says why."""
+
+    answer: Answer | None
+    trouble: str
+    sent_at: datetime | None
+    sent_monotonic: float | None
+    arrived_at: datetime
+
+
+class Transport:
+    """Keeps up to `connections` connections. Safe for use from many threads."""
+
+    def __init__(
+        self, *, connections: int, proxy: str | None = None, verify: bool | str = True
+    ) -> None:
+        """`proxy`: an `http://` URL, or None for no proxy whatever the environment says.
+
+        `verify`: True for the bundled authorities, or the path of a file with others.
+        Raises `InvalidSetting` for another kind of proxy.
+        """
+        if proxy is not None and not proxy.startswith("http://"):
+            scheme = urlsplit(proxy).scheme
+            raise InvalidSetting("SEGMIND_PROXY", f"{scheme}://…", "an http:// URL")
+        self._adapter = _Adapter(pool_maxsize=connections)
+        self._verify = verify
+        self._proxies = {"http": proxy, "https": proxy} if proxy else {}
+        self._watchdog = Watchdog()
+
+    def exchange(
+        self, request: PreparedRequest, *, deadline: float, may_send: Callable[[], bool]
+    ) -> Exchange:
+        """Send once, unless `may_send` says no, and read the answer.
+
+        Within `deadline` seconds, except that resolving a name is the system's business. Never
+        raises for anything that the network or the server does.
+        """
+        call = Call(deadline, may_send)
+        self._watchdog.watch(call)
+        answer, trouble = None, ""
+        with under_way(call):
+            try:
+                answer = self._answer(request, call)
+            except Exception as error:  # noqa: BLE001  # a paid call must not end in a traceback
+                trouble = describe(error, call)
+        return Exchange(
+            answer=answer,
+            trouble=trouble,
+            sent_at=call.sent_at,
+            sent_monotonic=call.sent_monotonic,
+            arrived_at=datetime.now(UTC),
+        )
+
+    def close(self) -> None:
+        """Closes idle connections; calls under way end as they would have."""
+        self._adapter.close()
+        self._watchdog.close()
+
+    def _answer(self, request: PreparedRequest, call: Call) -> Answer:
+        response = self._adapter.send(
+            request,
+            stream=True,
+            timeout=(min(CONNECT_TIMEOUT, call.seconds), call.seconds),
+            verify=self._verify,
+            proxies=self._proxies,
+        )
+        try:
+            return _read(response.status_code, response.raw, call)
+        finally:
+            response.close()
+
+
+def _read(status: int, raw: Any, call: Call) -> Answer:
+    limit = LARGEST_BODY if status // 100 == 2 else LARGEST_ERROR
+    framed = raw.length_remaining is not None or raw.chunked
+    pieces: list[bytes] = []
+    size, trouble, too_large = 0, "", False
+    try:
+        while piece := raw.read(_PIECE, decode_content=True):
+            pieces.append(piece)
+            size += len(piece)
+            if size > limit:
+                trouble, too_large = f"the body is larger than {limit:,} bytes", True
+                break
+    except Exception as error:  # noqa: BLE001  # the status and the headers are known: keep them
+        length = raw.headers.get("content-length")
+        of_length = f" of {length}" if length else ""
+        trouble = f"{describe(error, call)}, after {raw.tell()}{of_length} bytes"
+    if call.expired and not trouble:
+        # Cutting the socket looks like the end of a body that has no length.
+        trouble = f"no whole answer within {call.seconds:g} s, after {size} bytes"
+    return Answer(
+        status=status,
+        headers=raw.headers,
+        body=b"".join(pieces)[:limit],
+        trouble=trouble,
+        too_large=too_large,
+        framed=framed,
+    )
+
+
+class _Adapter(HTTPAdapter):
+    """requests' adapter with connections of our own and without cookies."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = POOLS
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = POOLS
+        return manager
+
+    def build_response(self, req: PreparedRequest, resp: Any) -> Response:
+        # The original also reads cookies, which nobody here may send back.
+        response = Response()
+        response.status_code = resp.status
+        response.raw = resp
+        response.request = req
+        return response
