@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, or_, select, update
 
 from db.engine import Database
 from db.ids import new_id
@@ -58,14 +58,12 @@ class AccountStore:
 
     def pause(self, account_id: UUID, pause: Pause) -> None:
         """Let no call leave. A pause with an end never shortens or replaces one without."""
-        later = accounts.c.pause_reason.is_(None) | (accounts.c.paused_until < pause.until)
-        condition = later if pause.until is not None else accounts.c.id == account_id
+        change = update(accounts).where(accounts.c.id == account_id)
+        if pause.until is not None:
+            earlier = accounts.c.paused_until < pause.until
+            change = change.where(or_(accounts.c.pause_reason.is_(None), earlier))
         with self._database.write() as connection:
-            connection.execute(
-                update(accounts)
-                .where(accounts.c.id == account_id, condition)
-                .values(pause_reason=pause.reason, paused_until=pause.until)
-            )
+            connection.execute(change.values(pause_reason=pause.reason, paused_until=pause.until))
 
     def resume(self, account_id: UUID, reason: PauseReason) -> bool:
         """End the pause if it still has this reason; whether it had."""

@@ -1,6 +1,5 @@
 """The client's verbs on a job: add, get, cancel; and upkeep's: release, expire."""
 
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -144,15 +143,6 @@ class JobStore:
                 .subquery()
             )
             return connection.scalar(select(func.count()).select_from(some)) or 0
-
-    def next_due(self) -> timedelta | None:
-        """How long until the next scheduled job is due; None when there is none."""
-        with self._database.read() as connection:
-            first = connection.scalar(
-                select(func.min(jobs.c.run_at)).where(jobs.c.state == State.SCHEDULED)
-            )
-            now = self._database.time(connection)
-        return None if first is None else first - now
 
 
 def too_late(now: Any) -> ColumnElement[bool]:

@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-from db.column_types import Document, Instant, Tags
+from db.column_types import Document, Instant
 from jobs.states import State
 
 metadata = MetaData(
@@ -94,7 +94,7 @@ jobs = Table(
     Column("state", String(20), nullable=False),
     Column("priority", SmallInteger, nullable=False),
     Column("group_name", String(200), nullable=False, server_default=text("''")),
-    Column("tags", Tags, nullable=False),
+    Column("tags", Document, nullable=False),
     Column("metadata", Document, nullable=False),
     Column("run_at", Instant),
     Column("start_by", Instant),

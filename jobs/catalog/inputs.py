@@ -62,7 +62,7 @@ def _problem(parameter: Parameter, value: object) -> str | None:
         case Kind.NUMBER:
             if not isinstance(value, int | float) or isinstance(value, bool):
                 return f"must be a number{_range(parameter)}"
-            if not math.isfinite(value):
+            if isinstance(value, float) and not math.isfinite(value):
                 return f"must be a finite number{_range(parameter)}"
             return _outside(parameter, value)
         case Kind.STRING:

@@ -6,7 +6,6 @@ Revises:
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import postgresql
 
 revision = "0001"
 down_revision = None
@@ -100,11 +99,7 @@ def upgrade() -> None:
         sa.Column(
             "group_name", sa.String(length=200), server_default=sa.text("''"), nullable=False
         ),
-        sa.Column(
-            "tags",
-            sa.JSON().with_variant(postgresql.JSONB(), "postgresql"),
-            nullable=False,
-        ),
+        sa.Column("tags", sa.JSON(), nullable=False),
         sa.Column(
             "metadata",
             sa.JSON(),

@@ -95,6 +95,27 @@ def test_a_pause_and_a_small_balance_hold_the_claim(
     assert account_store.committed(account.id) == PRICE
 
 
+def test_only_a_longer_pause_replaces_one_and_only_its_end_ends_it(
+    account: Account, account_store: AccountStore
+) -> None:
+    soon = Pause(PauseReason.RATE_LIMIT, datetime.now(UTC) + timedelta(seconds=5))
+    later = Pause(PauseReason.RATE_LIMIT, datetime.now(UTC) + timedelta(seconds=50))
+    endless = Pause(PauseReason.CREDITS, None)
+
+    def after(pause: Pause) -> Pause | None:
+        account_store.pause(account.id, pause)
+        return account_store.get(account.id).pause
+
+    assert [after(pause) for pause in (soon, later, soon)] == [soon, later, later]
+    assert after(endless) == after(later) == endless
+    assert account_store.end_past_pauses() == []
+    assert not account_store.resume(account.id, PauseReason.RATE_LIMIT)
+    assert account_store.resume(account.id, PauseReason.CREDITS)
+    past = Pause(PauseReason.RATE_LIMIT, datetime.now(UTC) - timedelta(seconds=1))
+    assert after(past) == past
+    assert account_store.end_past_pauses() == [account.id]
+
+
 def test_a_success_is_settled_once(
     submit: Submit, claim: Claimer, runs: RunStore, job_store: JobStore, tenant: UUID
 ) -> None:

@@ -64,7 +64,9 @@ def test_an_integer_is_an_integer(value: object) -> None:
     assert _problems(samples=value) == ["input.samples"]
 
 
-@pytest.mark.parametrize("value", [True, "7.5", None, math.nan, math.inf, -math.inf, 1e309])
+@pytest.mark.parametrize(
+    "value", [True, "7.5", None, math.nan, math.inf, -math.inf, 1e309, 10**400]
+)
 def test_a_number_is_a_finite_number(value: object) -> None:
     assert _problems(guidance_scale=value) == ["input.guidance_scale"]
 

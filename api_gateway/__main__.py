@@ -1,0 +1,71 @@
+"""`python -m api_gateway`: one process that serves the API until SIGTERM or Ctrl-C."""
+
+import logging
+import os
+import socket
+import sys
+
+import uvicorn
+from fastapi import FastAPI
+
+from api_gateway.app import create_app
+from api_gateway.parts import parts_of_app
+from api_gateway.settings import Settings
+from jobs.errors import InvalidSetting
+
+# Requests that are under way get this long; a supervisor that kills after 5 s must not cut them.
+_SHUTDOWN_SECONDS = 4
+# Longer than clients keep idle connections: a server that closes first breaks the request which a
+# client is sending on that connection at the same moment.
+_KEEP_ALIVE_SECONDS = 75
+
+
+class _Server(uvicorn.Server):
+    """Ends the long-polls first: uvicorn would wait for them to end by themselves."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        parts_of_app(self._app).hints.close()
+        await super().shutdown(sockets)
+
+
+def main() -> int:
+    """Exit status 2 for settings that cannot be used, 1 when the port cannot be."""
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+    )
+    try:
+        settings = Settings.from_environment(os.environ)
+        app = create_app(settings)
+    except InvalidSetting as error:
+        print(error, file=sys.stderr)  # noqa: T201  # for whoever started it
+        return 2
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+    )
+    server = _Server(config, app)
+    try:
+        server.run()
+    except KeyboardInterrupt:
+        return 0
+    return 0 if server.started else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

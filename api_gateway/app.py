@@ -1,0 +1,36 @@
+"""The composition of the API."""
+
+from fastapi import FastAPI
+
+from api_gateway import (
+    health,
+    job_routes,
+    model_routes,
+    openapi,
+    output_routes,
+    submit_route,
+    upload_route,
+)
+from api_gateway.parts import make_parts, running
+from api_gateway.problem_handlers import HANDLED, ProblemsOnly, handle
+from api_gateway.settings import Settings
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The ASGI application. Raises `InvalidSetting` for a database URL that cannot be used."""
+    app = FastAPI(
+        title="segq",
+        version="1",
+        description=openapi.DESCRIPTION,
+        lifespan=running,
+        redoc_url=None,
+        # A redirected POST would lose its body with many clients.
+        redirect_slashes=False,
+        exception_handlers=dict.fromkeys(HANDLED, handle),
+    )
+    app.state.parts = make_parts(settings)
+    app.add_middleware(ProblemsOnly)
+    for module in (submit_route, job_routes, output_routes, upload_route, model_routes, health):
+        app.include_router(module.router)
+    openapi.install(app)
+    return app

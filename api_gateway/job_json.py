@@ -1,0 +1,66 @@
+"""A job as the API shows it."""
+
+from typing import Any
+
+from api_gateway import times
+from db.rows import Job, Output
+from jobs import money
+from jobs.states import FINAL, State, WaitingFor
+
+CANCEL_NOTE = (
+    "Cancel was asked for while the job's call to Segmind was under way. A call that has left "
+    "cannot be taken back: it is let finish and what it costs is booked; then the job is canceled."
+)
+
+
+def address(base: str, job: Job) -> str:
+    """The job's absolute URL; `base` is the API's own, without a slash at its end."""
+    return f"{base}/api/v1/jobs/{job.id}"
+
+
+def document(job: Job, base: str, waiting_for: WaitingFor | None) -> dict[str, Any]:
+    """The job as JSON. Money is decimal text in USD, times are RFC 3339 in UTC."""
+    own = address(base, job)
+    outputs = [_output(own, output) for output in job.outputs]
+    canceling = job.cancel_requested_at is not None
+    return {
+        "id": str(job.id),
+        "model": job.model,
+        "state": job.state,
+        "input": job.input,
+        "outputs": outputs,
+        "cost": money.text(job.cost),
+        "attempts": job.attempts,
+        "max_attempts": job.max_attempts,
+        "error": job.error,
+        "waiting_for": waiting_for if job.state is State.QUEUED else None,
+        "seed": job.seed,
+        "priority": job.priority,
+        "group": job.group,
+        "tags": list(job.tags),
+        "metadata": job.metadata,
+        "run_at": times.text(job.run_at),
+        "start_by": times.text(job.start_by),
+        "finish_by": times.text(job.finish_by),
+        "created_at": times.text(job.created_at),
+        "started_at": times.text(job.started_at),
+        "finished_at": times.text(job.finished_at),
+        "cancel_requested": canceling,
+        "note": CANCEL_NOTE if canceling and job.state not in FINAL else None,
+        "links": {
+            "self": own,
+            "cancel": f"{own}/cancel",
+            "outputs": [output["url"] for output in outputs],
+        },
+    }
+
+
+def _output(own: str, output: Output) -> dict[str, Any]:
+    return {
+        "url": f"{own}/outputs/{output.n}",
+        "content_type": output.content_type,
+        "width": output.width,
+        "height": output.height,
+        "bytes": output.bytes,
+        "sha256": output.sha256,
+    }

@@ -1,0 +1,92 @@
+"""Keeps images for a tenant, and finds what a job's `input` refers to."""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from api_gateway.images_in import LARGEST_IMAGE, Picture, examine
+from db.artifacts import ArtifactStore
+from db.inputs import InputStore
+from db.rows import Input
+from jobs.catalog.inputs import INPUT_SCHEME, shown
+from jobs.catalog.model import Kind, Model
+from jobs.errors import FieldProblem
+
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_LONGEST_BASE64 = 4 * -(-LARGEST_IMAGE // 3)
+
+
+def reference_of(sha256: str) -> str:
+    """What stands in a job's input for an image that is kept here."""
+    return f"{INPUT_SCHEME}{sha256}"
+
+
+@dataclass(frozen=True)
+class KeptImages:
+    """The images that callers sent, bytes and rows."""
+
+    inputs: InputStore
+    artifacts: ArtifactStore
+
+    def keep(self, tenant_id: UUID, picture: Picture) -> None:
+        """Keep a checked image: the bytes first, so that no row stands without them."""
+        row = Input(
+            tenant_id=tenant_id,
+            sha256=picture.sha256,
+            artifact=f"inputs/{tenant_id}/{picture.sha256}",
+            content_type=picture.content_type,
+            width=picture.width,
+            height=picture.height,
+            bytes=len(picture.data),
+        )
+        if not self.artifacts.has(row.artifact):
+            self.artifacts.put(row.artifact, picture.data)
+        self.inputs.add(row)
+
+    def resolve(
+        self, tenant_id: UUID, model: Model, given: Mapping[str, Any]
+    ) -> tuple[dict[str, Picture], list[FieldProblem]]:
+        """The pictures that came inside the input, by parameter, and what is wrong with images.
+
+        Keeps nothing. What is no text, or a web address, is left to the catalog's own check.
+        """
+        pictures: dict[str, Picture] = {}
+        problems: list[FieldProblem] = []
+        for name, parameter in model.parameters.items():
+            value = given.get(name)
+            if parameter.kind is not Kind.IMAGE or not isinstance(value, str):
+                continue
+            try:
+                if value.startswith("data:"):
+                    pictures[name] = examine(decode_data_uri(value))
+                elif value.startswith(INPUT_SCHEME):
+                    self._must_exist(tenant_id, value.removeprefix(INPUT_SCHEME))
+            except ValueError as error:
+                problems.append(FieldProblem(f"input.{name}", str(error), shown(value)))
+        return pictures, problems
+
+    def _must_exist(self, tenant_id: UUID, sha256: str) -> None:
+        if not _SHA256.fullmatch(sha256):
+            raise ValueError(f"must be {INPUT_SCHEME} and 64 hexadecimal digits in lower case")
+        if self.inputs.get(tenant_id, sha256) is None:
+            raise ValueError("refers to no image of yours; upload it with POST /api/v1/inputs")
+
+
+def decode_data_uri(uri: str) -> bytes:
+    """The bytes of a base64 `data:` URI (RFC 2397); raises `ValueError`.
+
+    The type that it names is not looked at: the content decides, as with an upload.
+    """
+    head, comma, text = uri.partition(",")
+    if not comma or not head.lower().endswith(";base64"):
+        raise ValueError("must be a data: URI in base64, such as data:image/png;base64,iVBOR…")
+    if len(text) > _LONGEST_BASE64:
+        raise ValueError(f"must hold at most {LARGEST_IMAGE:,} bytes")
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ValueError(f"is no valid base64: {error}") from None

@@ -1,0 +1,69 @@
+"""The OpenAPI document: what the routes cannot say by themselves."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from api_gateway import documents, problems
+
+DESCRIPTION = """
+An asynchronous generation queue for Segmind's image models: submit a job, wait for it, fetch its
+images. Every error answer is `application/problem+json` (RFC 9457) and names every wrong field.
+"""
+_REF = "#/components/schemas/{model}"
+
+Responses = dict[int | str, dict[str, Any]]
+
+
+def reference(name: str) -> dict[str, str]:
+    """A `$ref` to one of `documents`."""
+    return {"$ref": _REF.format(model=name)}
+
+
+def answers(status: int, document: str, description: str, *refusals: int) -> Responses:
+    """An operation's responses: its success, the problems it knows, and any other one."""
+    return {
+        status: {
+            "description": description,
+            "content": {"application/json": {"schema": reference(document)}},
+        },
+        **refuses(*refusals),
+    }
+
+
+def refuses(*statuses: int) -> Responses:
+    """The problems that an operation answers with."""
+    content = {problems.MEDIA_TYPE: {"schema": reference("Problem")}}
+    known: Responses = {
+        status: {"description": problems.BY_STATUS[status].title, "content": content}
+        for status in statuses
+    }
+    return {**known, "default": {"description": "Any other problem", "content": content}}
+
+
+def body(**content: dict[str, Any]) -> dict[str, Any]:
+    """`openapi_extra` for a request body that the route reads itself."""
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def install(app: FastAPI) -> None:
+    """Let `/openapi.json` hold the shapes of `documents` beside the routes."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = get_openapi(
+                title=app.title,
+                version=app.version,
+                description=app.description,
+                routes=app.routes,
+            )
+            _, shapes = models_json_schema(
+                [(shape, "serialization") for shape in documents.ALL], ref_template=_REF
+            )
+            parts = app.openapi_schema.setdefault("components", {})
+            parts.setdefault("schemas", {}).update(shapes["$defs"])
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way

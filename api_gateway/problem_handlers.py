@@ -1,0 +1,106 @@
+"""Every exception, and every refusal that a library words itself, as a problem."""
+
+import logging
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api_gateway import problems
+from api_gateway.problems import Kind, Problem
+from jobs.errors import FieldProblem, IllegalMove, InvalidInput, NotFound, Unavailable
+
+_log = logging.getLogger(__name__)
+
+
+def problem_of(error: Exception) -> Problem:
+    """The one table from exceptions to problems."""
+    match error:
+        case Problem():
+            return error
+        case InvalidInput():
+            count = len(error.problems)
+            detail = "1 field is wrong" if count == 1 else f"{count} fields are wrong"
+            return Problem(problems.INVALID_FIELDS, detail, error.problems)
+        case NotFound():
+            return Problem(problems.NOT_FOUND, str(error))
+        case IllegalMove():
+            return Problem(problems.ILLEGAL_MOVE, str(error))
+        case RequestValidationError():
+            wrong = [
+                FieldProblem(".".join(map(str, one["loc"])), str(one["msg"]))
+                for one in error.errors()
+            ]
+            return Problem(problems.INVALID_FIELDS, "the request does not fit", wrong)
+        case HTTPException():
+            kind = problems.BY_STATUS.get(error.status_code, problems.MALFORMED)
+            return Problem(kind, _DETAILS.get(kind, str(error.detail)), headers=error.headers)
+        case Unavailable():
+            # Without the statement and its values: they hold what callers wrote.
+            _log.warning("SQL does not answer: %s", type(error.__cause__).__name__)
+            return Problem(
+                problems.UNAVAILABLE,
+                "The database does not answer. Whether what was asked has been done is not known.",
+                headers={"Retry-After": "1"},
+            )
+        case ClientDisconnect():
+            return Problem(problems.MALFORMED, "the request's body did not come whole")
+        case _:
+            return Problem(problems.INTERNAL, "This is a fault of the server; its log says more.")
+
+
+_DETAILS = {
+    problems.NOT_FOUND: "there is nothing at this address",
+    problems.WRONG_METHOD: "this address does not take this method; Allow names those it takes",
+}
+
+HANDLED = (
+    *(Problem, InvalidInput, NotFound, IllegalMove, RequestValidationError, HTTPException),
+    *(Unavailable, ClientDisconnect, Exception),
+)
+
+
+async def handle(request: Request, error: Exception) -> Response:
+    return problems.answer(problem_of(error), request.url.path)
+
+
+class ProblemsOnly:
+    """Rewords the errors that a library answers with by itself, such as a file's wrong range."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        reworded = False
+
+        async def watch(message: Message) -> None:
+            nonlocal reworded
+            if message["type"] == "http.response.start" and _is_foreign(message):
+                reworded = True
+                await _reworded(message, scope["path"])(scope, receive, send)
+            elif not reworded:
+                await send(message)
+
+        await self._app(scope, receive, watch)
+
+
+def _is_foreign(start: Message) -> bool:
+    media_type = dict(start.get("headers", ())).get(b"content-type", b"")
+    return start["status"] >= 400 and not media_type.startswith(problems.MEDIA_TYPE.encode())
+
+
+def _reworded(start: Message, path: str) -> Response:
+    status: int = start["status"]
+    kind = problems.BY_STATUS.get(status) or Kind("refused", status, "The request was refused")
+    kept: dict[str, Any] = {
+        name.decode(): value.decode()
+        for name, value in start["headers"]
+        if name in {b"content-range", b"allow", b"retry-after"}
+    }
+    return problems.answer(Problem(kind, f"{kind.title}.", headers=kept), path)

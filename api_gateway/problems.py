@@ -1,0 +1,89 @@
+"""Refusals as RFC 9457 has them: `application/problem+json`, for every answer that is an error."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.responses import Response
+
+from jobs.errors import FieldProblem
+
+MEDIA_TYPE = "application/problem+json"
+MOST_ERRORS = 100
+"""So many wrong fields are named; how many there are is said."""
+_LONGEST_FIELD = 200
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of refusal: its `type` is `/problems/<name>`."""
+
+    name: str
+    status: int
+    title: str
+
+
+MALFORMED = Kind("malformed-request", 400, "The request cannot be read")
+UNAUTHORIZED = Kind("unauthorized", 401, "An API key is needed")
+NOT_FOUND = Kind("not-found", 404, "There is no such thing")
+WRONG_METHOD = Kind("wrong-method", 405, "The method does not fit the address")
+ILLEGAL_MOVE = Kind("illegal-move", 409, "The job's state does not allow this")
+TOO_LARGE = Kind("too-large", 413, "The body is too large")
+WRONG_TYPE = Kind("wrong-content-type", 415, "The Content-Type does not fit")
+WRONG_RANGE = Kind("wrong-range", 416, "The range lies outside")
+INVALID_FIELDS = Kind("invalid-fields", 422, "Some fields are wrong")
+INTERNAL = Kind("internal", 500, "Something broke here")
+UNAVAILABLE = Kind("unavailable", 503, "A part of the system does not answer")
+
+BY_STATUS = {
+    kind.status: kind
+    for kind in (
+        *(MALFORMED, UNAUTHORIZED, NOT_FOUND, WRONG_METHOD, ILLEGAL_MOVE, TOO_LARGE, WRONG_TYPE),
+        *(WRONG_RANGE, INVALID_FIELDS, INTERNAL, UNAVAILABLE),
+    )
+}
+
+
+class Problem(Exception):  # noqa: N818  # RFC 9457's word
+    """A refusal, raised anywhere in a request."""
+
+    def __init__(
+        self,
+        kind: Kind,
+        detail: str,
+        errors: Sequence[FieldProblem] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """`detail` is shown to the caller."""
+        super().__init__(detail)
+        self.kind = kind
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = headers
+
+
+def answer(problem: Problem, instance: str) -> Response:
+    """The problem as a response; `instance` is the path that was asked for."""
+    document: dict[str, Any] = {
+        "type": f"/problems/{problem.kind.name}",
+        "title": problem.kind.title,
+        "status": problem.kind.status,
+        "detail": problem.detail,
+        "instance": instance,
+        "errors": [
+            {"field": _short(error.field), "message": error.message, "got": error.got}
+            for error in problem.errors[:MOST_ERRORS]
+        ],
+    }
+    # Plain ASCII: a field's name may hold a lone surrogate, which has no UTF-8 form.
+    return Response(
+        json.dumps(document, ensure_ascii=True),
+        problem.kind.status,
+        headers=problem.headers,
+        media_type=MEDIA_TYPE,
+    )
+
+
+def _short(field: str) -> str:
+    return field if len(field) <= _LONGEST_FIELD else f"{field[: _LONGEST_FIELD - 1]}…"

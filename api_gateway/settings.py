@@ -1,0 +1,50 @@
+"""What the gateway is told from outside, read once, in `__main__`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from jobs.errors import InvalidSetting
+
+_REDIS_SCHEMES = ("redis://", "rediss://")
+_LARGEST_PORT = 65_535
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`artifacts` is the folder of kept images. URLs may hold passwords, so no repr shows them."""
+
+    database_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
+    artifacts: Path
+    host: str = "127.0.0.1"
+    port: int = 8100
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Self:
+        """Raises `InvalidSetting` for what is missing or cannot be used."""
+        redis_url = _required(environ, "REDIS_URL", "redis://… or rediss://…")
+        if not redis_url.startswith(_REDIS_SCHEMES):
+            scheme = redis_url.partition(":")[0][:20]
+            raise InvalidSetting("REDIS_URL", f"{scheme}:…", "redis://… or rediss://…")
+        return cls(
+            database_url=_required(environ, "DATABASE_URL", "sqlite:///… or postgresql://…"),
+            redis_url=redis_url,
+            artifacts=Path(_required(environ, "SEGQ_ARTIFACTS", "a folder")),
+            host=environ.get("SEGQ_HOST") or cls.host,
+            port=_port(environ.get("SEGQ_PORT") or str(cls.port)),
+        )
+
+
+def _required(environ: Mapping[str, str], name: str, allowed: str) -> str:
+    value = environ.get(name, "")
+    if not value:
+        raise InvalidSetting(name, "", allowed)
+    return value
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= _LARGEST_PORT:
+        raise InvalidSetting("SEGQ_PORT", text, f"a port from 1 to {_LARGEST_PORT}")
+    return int(text)

@@ -1,0 +1,67 @@
+"""What a pool's queued jobs wait for. It is the same for all of them, so it is asked once for many."""
+
+import contextlib
+import time
+from datetime import UTC, datetime
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from starlette.concurrency import run_in_threadpool
+
+from db.accounts import AccountStore
+from db.rows import Account
+from jobs.account_pauses import PauseReason
+from jobs.states import WaitingFor
+from jobs.wire import waiting_key
+
+REMEMBERED_SECONDS = 0.25
+_WITHOUT_REDIS_SECONDS = 2.0
+"""A Redis that hangs must not hold up every answer."""
+
+_OF_PAUSE = {
+    PauseReason.RATE_LIMIT: WaitingFor.RATE_LIMIT,
+    PauseReason.CREDITS: WaitingFor.CREDITS,
+    PauseReason.SPEND_LIMIT: WaitingFor.CREDITS,
+    PauseReason.KEY_REFUSED: WaitingFor.PAUSED,
+    PauseReason.FORBIDDEN: WaitingFor.PAUSED,
+}
+
+
+class WaitingReasons:
+    """Asks the accounts' rows, then what the workers say in Redis."""
+
+    def __init__(self, accounts: AccountStore, redis: Redis) -> None:
+        self._accounts = accounts
+        self._redis = redis
+        self._known: dict[str, tuple[WaitingFor, float]] = {}
+
+    async def of(self, pool: str) -> WaitingFor:
+        """Why the pool's next job does not run yet, at most a moment old."""
+        known, until = self._known.get(pool, (WaitingFor.SLOT, 0.0))
+        if time.monotonic() < until:
+            return known
+        good_for = REMEMBERED_SECONDS
+        found = _of_accounts(await run_in_threadpool(self._accounts.of_pool, pool))
+        if found is None:
+            found = WaitingFor.SLOT
+            try:
+                told = await self._redis.get(waiting_key(pool))
+            except (RedisError, OSError):
+                good_for = _WITHOUT_REDIS_SECONDS
+            else:
+                with contextlib.suppress(ValueError):
+                    found = WaitingFor(str(told))
+        self._known[pool] = (found, time.monotonic() + good_for)
+        return found
+
+
+def _of_accounts(accounts: list[Account]) -> WaitingFor | None:
+    """The reason when every account of the pool pauses; None when one may call."""
+    now = datetime.now(UTC)
+    reasons = []
+    for account in accounts:
+        pause = account.pause
+        if pause is None or (pause.until is not None and pause.until <= now):
+            return None
+        reasons.append(_OF_PAUSE[pause.reason])
+    return reasons[0] if reasons else None

@@ -1,0 +1,121 @@
+from typing import Any
+
+import httpx
+import pytest
+
+from api_gateway import documents
+from tests.gateway import worker_hands
+from tests.gateway.conftest import SEED_INPUT, SMALL_INPUT, Submit, is_problem
+from tests.gateway.gateway_process import Gateway
+from tests.gateway.pictures import picture
+
+
+@pytest.fixture
+def described(gateway: Gateway) -> dict[str, Any]:
+    found: dict[str, Any] = httpx.get(f"{gateway.url}/openapi.json").json()
+    return found
+
+
+def test_the_models_are_listed(client: httpx.Client) -> None:
+    listed = client.get("/api/v1/models").json()["models"]
+    assert [documents.Model.model_validate(model).slug for model in listed] == ["ssd-canny"]
+    model = client.get("/api/v1/models/ssd-canny").json()
+    assert model == listed[0]
+    assert model["price"] == {"amount": "0.006", "currency": "USD", "per": "sample"}
+    assert model["typical_seconds"] == 5.93
+    assert model["output"] == "image"
+    assert set(model["input_schema"]["properties"]) == set(SEED_INPUT)
+    assert model["input_schema"]["required"] == ["image", "prompt"]
+
+
+def test_a_model_that_is_not_there_is_not_found(client: httpx.Client) -> None:
+    problem = is_problem(client.get("/api/v1/models/sdxl"), 404, "not-found")
+    assert "ssd-canny" in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "name"),
+    [
+        ("GET", "/", 404, "not-found"),
+        ("GET", "/api/v1/jobs/", 404, "not-found"),
+        ("GET", "/api/v1/jobs", 405, "wrong-method"),
+        ("DELETE", "/api/v1/models", 405, "wrong-method"),
+    ],
+)
+def test_every_refusal_is_a_problem(
+    client: httpx.Client, method: str, path: str, status: int, name: str
+) -> None:
+    response = client.request(method, path)
+    is_problem(response, status, name)
+    assert ("allow" in response.headers) == (status == 405)
+
+
+def test_it_is_alive_and_ready(gateway: Gateway) -> None:
+    assert httpx.get(f"{gateway.url}/healthz").json() == {"status": "alive"}
+    assert httpx.get(f"{gateway.url}/readyz").json() == {"status": "ready"}
+    assert httpx.get(f"{gateway.url}/docs").status_code == 200
+
+
+def test_every_operation_describes_its_answers_and_its_problems(
+    described: dict[str, Any],
+) -> None:
+    assert described["openapi"].startswith("3.1")
+    operations = {
+        (method, path): operation
+        for path, methods in described["paths"].items()
+        for method, operation in methods.items()
+    }
+    assert len({operation["operationId"] for operation in operations.values()}) == len(operations)
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for (_, path), operation in operations.items():
+        assert operation["responses"]["default"]["content"] == problem
+        for status, response in operation["responses"].items():
+            assert response["description"]
+            if status.startswith(("4", "5")):
+                assert response["content"] == problem
+        if path.startswith("/api/"):
+            assert operation["security"] == [{"API key": []}]
+            assert operation["responses"]["401"]
+    assert {path for _, path in operations} == {
+        "/api/v1/jobs",
+        "/api/v1/jobs/{job_id}",
+        "/api/v1/jobs/{job_id}/cancel",
+        "/api/v1/jobs/{job_id}/outputs/{n}",
+        "/api/v1/inputs",
+        "/api/v1/models",
+        "/api/v1/models/{slug}",
+        "/healthz",
+        "/readyz",
+    }
+
+
+def test_every_reference_of_the_description_leads_somewhere(described: dict[str, Any]) -> None:
+    def references(value: Any) -> list[str]:
+        if isinstance(value, dict):
+            own = [value["$ref"]] if isinstance(value.get("$ref"), str) else []
+            return own + [one for inner in value.values() for one in references(inner)]
+        if isinstance(value, list):
+            return [one for inner in value for one in references(inner)]
+        return []
+
+    found = references(described)
+    assert found
+    for reference in found:
+        target: Any = described
+        for step in reference.removeprefix("#/").split("/"):
+            target = target[step]
+        assert target
+
+
+def test_the_answers_are_as_described(
+    gateway: Gateway, client: httpx.Client, submit: Submit
+) -> None:
+    job = submit(SMALL_INPUT, tags=["a"])
+    documents.Job.model_validate(job)
+    worker_hands.succeed(gateway, worker_hands.claim(gateway, job["id"]), picture())
+    documents.Job.model_validate(client.get(f"/api/v1/jobs/{job['id']}").json())
+    documents.Problem.model_validate(client.get("/nothing").json())
+    documents.Problem.model_validate(client.post("/api/v1/jobs", json={"x": 1}).json())
+    headers = {"Content-Type": "image/jpeg"}
+    upload = client.post("/api/v1/inputs", content=picture(), headers=headers)
+    documents.KeptImage.model_validate(upload.json())

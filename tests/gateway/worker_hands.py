@@ -1,0 +1,87 @@
+"""What a worker does to a job, done by a test with the worker's own store."""
+
+import hashlib
+import json
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import redis
+
+from db.accounts import AccountStore
+from db.artifacts import ArtifactStore
+from db.rows import Account, Claim, Output, Settlement
+from db.runs import RunStore
+from jobs.failures import Failure, FailureKind
+from jobs.money import Money, parse
+from jobs.retry import Decision
+from jobs.states import State
+from jobs.wire import DEFAULT_POOL, job_channel
+from tests.gateway.gateway_process import Gateway
+
+
+def account_of(gateway: Gateway) -> Account:
+    return AccountStore(gateway.database).ensure(
+        DEFAULT_POOL, "default", call_limit=60, window_seconds=60
+    )
+
+
+def claim(gateway: Gateway, job_id: str) -> Claim:
+    """Claim this job; whatever other tests left in the queue before it is claimed too."""
+    account = account_of(gateway)
+    runs = RunStore(gateway.database)
+    while True:
+        found = runs.claim(
+            DEFAULT_POOL, account.id, lease=timedelta(hours=1), dearest=parse("1000")
+        )
+        assert isinstance(found, Claim), "the job is not in the queue"
+        if found.job.id == UUID(job_id):
+            return found
+
+
+def succeed(gateway: Gateway, claimed: Claim, *images: bytes) -> None:
+    """Keep the images and settle the job as succeeded, at 0.0059 USD."""
+    store = ArtifactStore(gateway.artifacts)
+    outputs = []
+    for n, image in enumerate(images):
+        key = f"outputs/{claimed.job.tenant_id}/{claimed.job.id}/{claimed.number}-{n}"
+        store.put(key, image)
+        sha256 = hashlib.sha256(image).hexdigest()
+        outputs.append(Output(n, key, "image/jpeg", 16, 12, len(image), sha256))
+    _settle(
+        gateway,
+        claimed,
+        decision=Decision(State.SUCCEEDED, spends_attempt=True),
+        cost=parse("0.0059"),
+        outputs=tuple(outputs),
+    )
+
+
+def doubt(gateway: Gateway, claimed: Claim) -> None:
+    """Settle the job as in doubt."""
+    _settle(
+        gateway,
+        claimed,
+        decision=Decision(State.IN_DOUBT, spends_attempt=True),
+        cost=Money(0),
+        failure=Failure(FailureKind.CONNECTION_LOST, "the connection broke"),
+    )
+
+
+def hint(gateway: Gateway, job_id: str) -> None:
+    with redis.Redis.from_url(gateway.redis) as line:
+        line.publish(job_channel(job_id), json.dumps("any"))
+
+
+def _settle(gateway: Gateway, claimed: Claim, **fields: Any) -> None:
+    settlement = Settlement(
+        attempt_id=claimed.attempt_id,
+        account_id=claimed.account_id,
+        job_id=claimed.job.id,
+        tenant_id=claimed.job.tenant_id,
+        number=claimed.number,
+        cost_known=True,
+        seed=claimed.seed,
+        **fields,
+    )
+    assert RunStore(gateway.database).settle(settlement)
