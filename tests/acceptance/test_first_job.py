@@ -129,10 +129,8 @@ def test_a_rate_limit_pauses_the_account_and_costs_no_attempt(system: Start) -> 
 
 def test_a_stop_lets_calls_in_flight_end(system: Start) -> None:
     one = system(SEGMIND_RPM="6000")
-    one.settings(latency={"median": 2.0, "sigma": 0.01})
-    submit(one, 5)
-    wait_for_states(one, running=5)
-    submit(one, 60)  # more than there are slots: none of the waiting ones may start now
+    one.settings(latency={"median": 5.0, "sigma": 0.01})
+    submit(one, 60)  # more than there are slots: none of the waiting ones may start after the stop
     wait_for_states(one, running=30)
     database = one.run["database"]
     calls_before = len(one.ledger())

@@ -1,0 +1,131 @@
+"""Makes `.venv` from a hash-pinned lock. Run by the `segq` launcher with any Python >= 3.11.
+
+Standard library only, and nothing of ours: at this point nothing is installed.
+
+    python3 -I cli/environment.py run|dev
+
+A copy of the lock (`.venv/segq-run.txt`) and the checkout's path (`.venv/segq-root`) say what is
+installed; the launcher compares them and comes here only when something differs.
+"""
+
+import fcntl
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+# There while packages are being installed; found at a start, it means that one was cut off.
+BUILDING = VENV / "segq-building"
+ROOT_MARK = VENV / "segq-root"
+# The dev lock is a superset of the run lock.
+INCLUDES = {"run": ("run",), "dev": ("dev", "run")}
+
+
+def main() -> int:
+    """Exit code 0 when `.venv` fits the lock; 1 after one line that says why it does not."""
+    wanted = sys.argv[1]
+    # The folder itself is locked: of two first starts one builds, the other waits and finds it.
+    locks = os.open(ROOT / "locks", os.O_RDONLY)
+    fcntl.flock(locks, fcntl.LOCK_EX)
+    try:
+        if is_current(wanted):
+            return 0
+        build(wanted)
+    except subprocess.CalledProcessError as error:
+        say(f"could not make .venv ({Path(error.cmd[0]).name} ended with {error.returncode})")
+        return 1
+    except OSError as error:
+        say(f"could not make .venv: {error}")
+        return 1
+    finally:
+        os.close(locks)
+    return 0
+
+
+def is_current(wanted: str) -> bool:
+    """Whether what is installed is what the lock says, for this checkout at this path."""
+    return (
+        not BUILDING.exists()
+        and text_of(ROOT_MARK) == f"{ROOT}\n"
+        and text_of(stamp(wanted)) == text_of(lock(wanted))
+    )
+
+
+def build(wanted: str) -> None:
+    """Install into `.venv`, made anew when it is missing, half made, moved or of a gone Python."""
+    if is_broken():
+        shutil.rmtree(VENV, ignore_errors=True)
+    python = VENV / "bin" / "python"
+    if not python.exists():
+        if (
+            importlib.util.find_spec("ensurepip") is None
+            or importlib.util.find_spec("venv") is None
+        ):
+            # Debian ships Python without them.
+            say("this Python cannot make virtual environments; run: apt install python3-venv")
+            raise SystemExit(1)
+        say(f"installing into {VENV} from locks/{wanted}.txt (once, about 20 s) ...")
+        VENV.mkdir(exist_ok=True)
+        BUILDING.touch()
+        call(sys.executable, "-I", "-m", "venv", str(VENV))
+    else:
+        say(f"bringing {VENV} in line with locks/{wanted}.txt ...")
+        BUILDING.touch()
+    for name in INCLUDES[wanted]:
+        stamp(name).unlink(missing_ok=True)
+    pip = (str(python), "-I", "-m", "pip", "install", "-qq", "--disable-pip-version-check")
+    before = {name: text_of(lock(name)) for name in INCLUDES[wanted]}
+    call(*pip, "--no-input", "--require-hashes", "--requirement", str(lock(wanted)))
+    # compat: a plain path entry, so that a new module is there at once. Setuptools is in the lock,
+    # so nothing is fetched.
+    ours = (*("--editable", str(ROOT)), *("--editable", str(ROOT / "client")))
+    call(
+        *pip,
+        *("--no-input", "--no-deps", "--no-build-isolation"),
+        *("--config-settings", "editable_mode=compat", *ours),
+    )
+    for name, text in before.items():
+        stamp(name).write_text(text or "")
+    ROOT_MARK.write_text(f"{ROOT}\n")
+    BUILDING.unlink()
+
+
+def is_broken() -> bool:
+    """Half made, or its interpreter does not run, or its programs point to another path."""
+    if not VENV.exists():
+        return False
+    moved = text_of(ROOT_MARK) not in (None, f"{ROOT}\n")
+    python = VENV / "bin" / "python"
+    if BUILDING.exists() or moved or not python.exists():
+        return True
+    question = "import sys, pip; sys.exit(sys.version_info < (3, 11))"
+    return subprocess.run([python, "-I", "-c", question], check=False).returncode != 0
+
+
+def stamp(name: str) -> Path:
+    return VENV / f"segq-{name}.txt"
+
+
+def lock(name: str) -> Path:
+    return ROOT / "locks" / f"{name}.txt"
+
+
+def text_of(path: Path) -> str | None:
+    return path.read_text() if path.exists() else None
+
+
+def call(*command: str) -> None:
+    # pip writes its errors itself; what it prints besides is of no use to a newcomer.
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def say(line: str) -> None:
+    print(f"segq: {line}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

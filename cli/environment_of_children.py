@@ -1,0 +1,64 @@
+"""The environment that every child of the supervisor gets: built from a list, not inherited."""
+
+from collections.abc import Mapping
+
+from cli.addresses import Addresses
+from cli.credentials import Credentials
+from cli.home import Home
+from cli.settings import Settings
+
+# What any program needs to find its files and to speak its user's language. PYTHONPATH is for
+# running from a checkout that is not installed; the two SSL names for a company's own authority.
+_PASSED_ON = frozenset(
+    {
+        "HOME",
+        "LANG",
+        "LC_ALL",
+        "PATH",
+        "PYTHONPATH",
+        "SSL_CERT_DIR",
+        "SSL_CERT_FILE",
+        "TMPDIR",
+        "TZ",
+    }
+)
+_OURS = ("SEGQ_", "SEGMIND_")
+# Only the step that stores the key's hash is told it.
+_NEVER_PASSED = "SEGQ_API_KEY"
+
+
+def database_url(settings: Settings, home: Home) -> str:
+    """The user's database, or the SQLite file of this home."""
+    return settings.database_url or f"sqlite:///{home.path / 'segq.db'}"
+
+
+def build_environment(
+    environ: Mapping[str, str],
+    settings: Settings,
+    home: Home,
+    addresses: Addresses,
+    credentials: Credentials,
+) -> dict[str, str]:
+    """What all children share. SEGQ_*/SEGMIND_* of the user pass; what was checked is set anew."""
+    passed = {
+        name: value
+        for name, value in environ.items()
+        if value and name != _NEVER_PASSED and (name in _PASSED_ON or name.startswith(_OURS))
+    }
+    made = {
+        "DATABASE_URL": database_url(settings, home),
+        "REDIS_URL": addresses.redis_url(credentials.redis_password),
+        "SEGQ_ARTIFACTS": str(home.artifacts),
+        "SEGQ_HOME": str(home.path),
+        "SEGQ_HOST": "127.0.0.1",
+        "SEGQ_PORT": str(addresses.gateway),
+        "SEGQ_SLOTS": str(settings.slots),
+        "SEGMIND_API_KEY": settings.api_key or credentials.sandbox_key,
+        "SEGMIND_RPM": str(settings.rpm),
+        "SEGMIND_TIMEOUT": f"{settings.timeout:g}",
+        "PYTHONUNBUFFERED": "1",
+    }
+    base_url = settings.base_url or addresses.sandbox_url
+    if base_url:
+        made["SEGMIND_BASE_URL"] = base_url
+    return {**passed, **made}

@@ -1,0 +1,65 @@
+"""The commands of `segq`, and what its users see when one goes wrong."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from cli.complaint import ComplaintError
+from cli.terminal import say
+
+# Only the module of the command that was asked for is imported: `segq up` must not pay for what
+# `segq demo` needs. Each has `add_arguments(parser)` and `run(options) -> exit code`.
+COMMANDS = {
+    "demo": ("cli.demo", "start everything, turn the example photographs into images, stay up"),
+    "run": ("cli.run", "make one image through the running system (starts it when needed)"),
+    "up": ("cli.up", "start everything on this machine, until Ctrl-C"),
+    "down": ("cli.down", "end what `up --detach` started; calls in flight finish"),
+    "status": ("cli.status", "a line for each process"),
+    "logs": ("cli.logs", "what the processes wrote"),
+    "test": ("cli.checks", "all checks and tests of this repository"),
+    "lock": ("cli.lock", "compile locks/*.in into locks/*.txt again"),
+}
+# What follows these belongs to another program, word for word.
+_PASS_ALL_ON = frozenset({"test", "lock"})
+_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the process's exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    parser = argparse.ArgumentParser(
+        prog="segq", description="An asynchronous generation queue for Segmind's image models."
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", dest="command")
+    for name, (module, purpose) in COMMANDS.items():
+        command = commands.add_parser(name, help=purpose, description=purpose, allow_abbrev=False)
+        if given[:1] == [name]:
+            import_module(module).add_arguments(command)
+    if not given:
+        parser.print_help()
+        return 0
+    try:
+        options = _parse(parser, given)
+        return int(import_module(COMMANDS[options.command][0]).run(options))
+    except ComplaintError as error:
+        say(str(error))
+        return 1
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`segq logs | head`) has gone; nothing may be flushed to it at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _parse(parser: argparse.ArgumentParser, given: list[str]) -> argparse.Namespace:
+    """`rest` holds what is left: a model's own parameters, or another program's arguments."""
+    if given[0] in _PASS_ALL_ON and given[1:2] not in (["--help"], ["-h"]):
+        return argparse.Namespace(command=given[0], rest=given[1:])
+    options, rest = parser.parse_known_args(given)
+    options.rest = rest
+    if rest and options.command != "run":
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    return options

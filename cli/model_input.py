@@ -1,0 +1,69 @@
+"""From the words of a command line to a model's input."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cli.complaint import ComplaintError
+from segq_client import Client
+
+_REMOTE = ("http://", "https://", "data:")
+
+
+def read_parameters(words: Sequence[str], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """`--seed 7 --negative-prompt ugly` as {"seed": 7, "negative_prompt": "ugly"}.
+
+    What the model's JSON Schema calls a string is taken as it stands; anything else is read as
+    JSON where it is JSON. Values are not checked: the gateway does that, for every client alike.
+    """
+    properties = schema.get("properties", {})
+    found: dict[str, Any] = {}
+    left = list(words)
+    while left:
+        word = left.pop(0)
+        name, given, value = word.removeprefix("--").partition("=")
+        if not word.startswith("--") or not name:
+            raise ComplaintError(
+                f"{word!r} is not an option; a model's parameters are --name value"
+            )
+        if not given:
+            if not left:
+                raise ComplaintError(f"--{name} needs a value")
+            value = left.pop(0)
+        name = name.replace("-", "_")
+        is_text = properties.get(name, {}).get("type") == "string"
+        found[name] = value if is_text else _json_or_text(value)
+    return found
+
+
+def read_exact(assignments: Sequence[str]) -> dict[str, Any]:
+    """`--param name=json`, for a value whose type must not be guessed."""
+    found: dict[str, Any] = {}
+    for text in assignments:
+        name, given, value = text.partition("=")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            given = ""
+        if not given or not name:
+            raise ComplaintError(f"--param {text!r}: expected name=json, such as samples=2")
+    return found
+
+
+def place_image(client: Client, image: str) -> str:
+    """A URL as it is; a local file is uploaded, and its reference returned."""
+    if image.startswith(_REMOTE):
+        return image
+    path = Path(image).expanduser()
+    try:
+        return client.upload(path)
+    except OSError as error:
+        raise ComplaintError(f"--image {image}: {error.strerror or error}") from error
+
+
+def _json_or_text(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

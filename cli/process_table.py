@@ -1,0 +1,139 @@
+"""The processes that make up one system, with what each waits for and when each is ended."""
+
+import json
+import sys
+from collections.abc import Mapping
+
+from cli.addresses import Addresses
+from cli.credentials import Credentials
+from cli.home import Home
+from cli.process import Process
+from cli.readiness import FileAppeared, HttpOk, PortAccepts, RedisAnswers
+from cli.settings import Settings
+
+FLOWER_USER = "segq"
+
+# Doors first, so that nothing new comes in; then the workers, which may finish what is paid for;
+# the sandbox only after them, since it is what they are waiting for; Redis last.
+_DOORS, _WORKERS, _UPSTREAM, _REDIS = range(4)
+# After the deadline of a call come keeping its image and settling its row.
+_AFTER_THE_CALL = 15.0
+_DOOR_PATIENCE = 5.0
+
+
+def build_table(
+    settings: Settings,
+    home: Home,
+    addresses: Addresses,
+    credentials: Credentials,
+    environment: Mapping[str, str],
+    redis_argv: tuple[str, ...],
+) -> list[Process]:
+    """Every process of the system; `environment` is what all of them share."""
+    ready = frozenset({"redis", "prepare"})
+
+    def python(*words: str) -> tuple[str, ...]:
+        # -P: a folder named `db` or `worker` where the user stands must not be taken for ours.
+        return (sys.executable, "-P", "-m", *words)
+
+    def celery(name: str, *words: str, stage: int, patience: float) -> Process:
+        mark = home.ready / name
+        return Process(
+            name=name,
+            argv=python("worker", *words),
+            environment={**environment, "SEGQ_READY_FILE": str(mark)},
+            ready=FileAppeared(mark),
+            after=ready,
+            stop_stage=stage,
+            patience=patience,
+        )
+
+    table = [
+        Process(
+            name="redis",
+            argv=redis_argv,
+            environment=_bare(environment),
+            ready=RedisAnswers(addresses.redis, credentials.redis_password),
+            stop_stage=_REDIS,
+        ),
+        Process(
+            name="prepare",
+            argv=python("db", "prepare"),
+            environment={**environment, "SEGQ_API_KEY": credentials.api_key},
+            once=True,
+        ),
+        Process(
+            name="gateway",
+            argv=python("api_gateway"),
+            environment=environment,
+            ready=HttpOk(addresses.gateway, "/readyz"),
+            after=ready,
+            stop_stage=_DOORS,
+            patience=_DOOR_PATIENCE,
+        ),
+    ]
+    table += [
+        celery(
+            f"worker-{number}",
+            "generate",
+            stage=_WORKERS,
+            patience=settings.timeout + _AFTER_THE_CALL,
+        )
+        for number in range(1, settings.workers + 1)
+    ]
+    table += [
+        celery("upkeep", "upkeep", stage=_DOORS, patience=_DOOR_PATIENCE),
+        celery("beat", "beat", stage=_DOORS, patience=_DOOR_PATIENCE),
+        Process(
+            name="flower",
+            argv=python(
+                "celery",
+                *("-A", "worker.app"),
+                "flower",
+                "--address=127.0.0.1",
+                f"--port={addresses.flower}",
+                "--max-tasks=10000",
+                # The result says which job a ticket led to; by default Flower's list leaves it out.
+                "--tasks-columns=name,uuid,state,result,received,runtime,worker",
+            ),
+            environment={
+                **environment,
+                "FLOWER_BASIC_AUTH": f"{FLOWER_USER}:{credentials.flower_password}",
+            },
+            ready=PortAccepts(addresses.flower),
+            after=frozenset({"redis"}),
+            stop_stage=_DOORS,
+            patience=_DOOR_PATIENCE,
+        ),
+    ]
+    if addresses.sandbox is not None:
+        table.append(_sandbox(settings, addresses.sandbox, credentials, environment))
+    return table
+
+
+def _sandbox(
+    settings: Settings, port: int, credentials: Credentials, environment: Mapping[str, str]
+) -> Process:
+    return Process(
+        name="sandbox",
+        argv=(
+            *(sys.executable, "-P", "-m", "sandbox"),
+            *("--host", "127.0.0.1"),
+            *("--port", str(port)),
+            # A key of a sandbox that only this machine reaches opens nothing worth hiding.
+            *("--key", credentials.sandbox_key),
+            *("--settings", json.dumps({"rpm": settings.rpm})),
+        ),
+        environment=_bare(environment),
+        ready=PortAccepts(port),
+        stop_stage=_UPSTREAM,
+    )
+
+
+def _bare(environment: Mapping[str, str]) -> dict[str, str]:
+    """For children that need none of our settings, so that they hold none of our secrets."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name != "DATABASE_URL" and not name.startswith(("SEGQ_", "SEGMIND_", "REDIS_"))
+    }

@@ -1,0 +1,92 @@
+"""`segq run MODEL ...`: one job through the running system, and its images in files."""
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+from cli.complaint import ComplaintError
+from cli.detached import start_detached
+from cli.home import Home
+from cli.model_input import place_image, read_exact, read_parameters
+from cli.run_file import Running, read_running
+from cli.settings import home_of, read_settings
+from cli.terminal import say
+from cli.wording import ending_of, suffix_for
+from segq_client import Client, Job, SegqError
+
+_DEFAULT_WAIT = 1800.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "segq run MODEL [--image FILE_OR_URL] [--prompt TEXT] [--PARAMETER VALUE ...]"
+    parser.epilog = "Any other --PARAMETER VALUE goes to the model, such as --seed 7."
+    parser.add_argument("model", help="such as ssd-canny")
+    parser.add_argument("--image", help="a local file (it is uploaded) or a URL")
+    parser.add_argument("--prompt")
+    parser.add_argument("--out", type=Path, help="where to save; default: MODEL-ID.jpg")
+    parser.add_argument(
+        "--param", action="append", default=[], metavar="NAME=JSON", help="a parameter as JSON"
+    )
+    parser.add_argument(
+        "--wait", type=float, default=_DEFAULT_WAIT, metavar="SECONDS", help="default: %(default)g"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    running = _running_or_started()
+    try:
+        with Client(running.gateway, running.api_key) as client:
+            return _make(client, running, options)
+    except SegqError as error:
+        raise ComplaintError(str(error)) from error
+
+
+def _running_or_started() -> Running:
+    home = Home(home_of(os.environ, Path.cwd()))
+    running = read_running(home)
+    if running is not None:
+        return running
+    read_settings(os.environ, Path.cwd())  # a wrong variable is named here, without a start
+    say(f"nothing runs in {home.path}: starting it (`segq down` ends it)")
+    say(start_detached(home))
+    running = read_running(home)
+    if running is None:
+        raise ComplaintError(f"the system that was started has ended; see {home.logs}")
+    return running
+
+
+def _make(client: Client, running: Running, options: argparse.Namespace) -> int:
+    schema = client.model(options.model)["input_schema"]
+    values = {**read_parameters(options.rest, schema), **read_exact(options.param)}
+    if options.prompt is not None:
+        values["prompt"] = options.prompt
+    if options.image is not None:
+        values["image"] = place_image(client, options.image)
+    began = time.monotonic()
+    submitted = client.submit(options.model, values)
+    say(f"job {submitted.id} is {submitted.state}")
+    job = client.wait(submitted.id, timeout=options.wait)
+    seconds = time.monotonic() - began
+    if job.state != "succeeded":
+        raise ComplaintError(f"job {job.id} {ending_of(job)}")
+    for path in _save(client, job, options.out):
+        print(path)
+    cost = "unknown" if job.cost is None else f"${job.cost}"
+    print(f"cost {cost} | {seconds:.1f} s | seed {job.seed} | job {job.id}")
+    if running.sandbox is not None:
+        say("this is a sandbox image, not a generation: SEGMIND_API_KEY was not set at the start")
+    return 0
+
+
+def _save(client: Client, job: Job, out: Path | None) -> list[Path]:
+    """The first output goes to `out` itself, further ones beside it as NAME-2, NAME-3, ..."""
+    saved = []
+    for number, output in enumerate(job.outputs, start=1):
+        first = out or Path(f"{job.model}-{job.id}{suffix_for(output.content_type)}")
+        path = first if number == 1 else first.with_stem(f"{first.stem}-{number}")
+        try:
+            saved.append(client.save(output, path))
+        except OSError as error:
+            raise ComplaintError(f"{path}: {error.strerror or error}; job {job.id}") from error
+    return saved

@@ -1,0 +1,66 @@
+"""SEGQ_HOME/run.json: how to reach the running system; there while it is ready, and only then."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cli.addresses import Addresses
+from cli.complaint import ComplaintError
+from cli.credentials import Credentials
+from cli.home import Home, owner_of, read_json, write_private
+from cli.process_table import FLOWER_USER
+
+
+@dataclass(frozen=True)
+class Running:
+    """What run.json says. `processes` maps names to pids, `supervisor` among them."""
+
+    gateway: str
+    api_key: str = field(repr=False)
+    flower: str
+    flower_user: str
+    flower_password: str = field(repr=False)
+    sandbox: str | None
+    sandbox_key: str | None = field(repr=False)
+    redis: str = field(repr=False)
+    database: str = field(repr=False)
+    processes: dict[str, int]
+
+
+def write_run_file(
+    home: Home,
+    addresses: Addresses,
+    credentials: Credentials,
+    database: str,
+    pids: Mapping[str, int],
+) -> None:
+    sandboxed = addresses.sandbox is not None
+    content: dict[str, Any] = {
+        "gateway": addresses.gateway_url,
+        "api_key": credentials.api_key,
+        "flower": addresses.flower_url,
+        "flower_user": FLOWER_USER,
+        "flower_password": credentials.flower_password,
+        "sandbox": addresses.sandbox_url,
+        "sandbox_key": credentials.sandbox_key if sandboxed else None,
+        "redis": addresses.redis_url(credentials.redis_password),
+        "database": database,
+        "processes": dict(pids),
+    }
+    write_private(home.run_file, content)
+
+
+def read_running(home: Home) -> Running | None:
+    """The system that runs in this home and is ready, or None.
+
+    A run.json that a crash left does not count: it is believed only while the lock is held.
+    """
+    if owner_of(home) is None:
+        return None
+    content = read_json(home.run_file)
+    if content is None:
+        return None
+    try:
+        return Running(**content)
+    except TypeError as error:
+        raise ComplaintError(f"{home.run_file} was written by another version: {error}") from error

@@ -1,0 +1,121 @@
+"""What the environment says about the system, checked before anything is started.
+
+A wrong value is refused here, in one line that names the variable, what came and what is allowed:
+found later, inside a child process, it would be a traceback in a log file.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cli.complaint import ComplaintError
+
+# The published gateway gives up near 100 s; a call that is still open after this is in doubt.
+DEFAULT_TIMEOUT = 120.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything `segq up` takes from the environment.
+
+    `home` is absolute. `port` 0 means a free one. `rpm` is in calls per minute, `timeout` in
+    seconds for one whole upstream call. `api_key` None means: run the sandbox.
+    """
+
+    home: Path
+    port: int = 8100
+    workers: int = 1
+    slots: int = 32
+    rpm: int = 60
+    timeout: float = DEFAULT_TIMEOUT
+    api_key: str | None = field(default=None, repr=False)
+    base_url: str | None = None
+    database_url: str | None = field(default=None, repr=False)
+
+
+def home_of(environ: Mapping[str, str], cwd: Path) -> Path:
+    """The absolute SEGQ_HOME; a relative one is relative to the caller's folder."""
+    return (cwd / Path(environ.get("SEGQ_HOME") or ".segq").expanduser()).resolve()
+
+
+def read_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
+    """Read and check every variable; an empty one counts as not set.
+
+    Raises `ComplaintError` naming the first wrong variable.
+    """
+    api_key = (environ.get("SEGMIND_API_KEY") or "").strip() or None
+    base_url = environ.get("SEGMIND_BASE_URL") or None
+    if base_url and not api_key:
+        # Running the sandbox instead would silently ignore what was asked for.
+        raise ComplaintError(
+            "SEGMIND_BASE_URL is set but SEGMIND_API_KEY is not: set both to use an upstream, "
+            "or neither to use the sandbox"
+        )
+    if base_url:
+        _check_origin(base_url)
+    return Settings(
+        home=home_of(environ, cwd),
+        port=_whole(environ, "SEGQ_PORT", 8100, 0, 65535),
+        workers=_whole(environ, "SEGQ_WORKERS", 1, 1, 64),
+        slots=_whole(environ, "SEGQ_SLOTS", 32, 1, 2000),
+        rpm=_whole(environ, "SEGMIND_RPM", 60, 1, 100_000),
+        timeout=_seconds(environ, "SEGMIND_TIMEOUT", DEFAULT_TIMEOUT, 0.1, 600),
+        api_key=api_key,
+        base_url=base_url,
+        database_url=_absolute_database(environ.get("DATABASE_URL"), cwd),
+    )
+
+
+def _whole(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = environ.get(name)
+    if not text:
+        return default
+    try:
+        number = int(text)
+    except ValueError:
+        number = low - 1
+    if not low <= number <= high:
+        raise ComplaintError(f"{name} is {text!r}; allowed is a whole number from {low} to {high}")
+    return number
+
+
+def _seconds(
+    environ: Mapping[str, str], name: str, default: float, low: float, high: float
+) -> float:
+    text = environ.get(name)
+    if not text:
+        return default
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not low <= number <= high:  # not-a-number fails this comparison too
+        raise ComplaintError(f"{name} is {text!r}; allowed are {low:g} to {high:g} seconds")
+    return number
+
+
+def _check_origin(url: str) -> None:
+    # A user name or password in the URL would end in logs, so it is refused without being shown.
+    wrong = "SEGMIND_BASE_URL must be an http(s) origin like https://api.segmind.com"
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = None
+    if not usable:
+        raise ComplaintError(f"{wrong}; it is {url!r}")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ComplaintError(f"{wrong}, without user, query or fragment")
+    if parts.path.rstrip("/") not in {"", "/v1"}:
+        raise ComplaintError(f"{wrong}, with or without /v1; it is {url!r}")
+
+
+def _absolute_database(url: str | None, cwd: Path) -> str | None:
+    """The children run in another folder, where a relative SQLite path would be another file."""
+    if not url:
+        return None
+    head, mark, path = url.partition(":///")
+    if head.startswith("sqlite") and mark and path and not path.startswith(("/", ":memory:")):
+        return f"{head}:///{cwd / path}"
+    return url

@@ -1,0 +1,23 @@
+"""How a job's end is put into words."""
+
+from segq_client import Job
+
+_SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
+
+
+def suffix_for(content_type: str) -> str:
+    """A file name's ending for an image type."""
+    return _SUFFIXES.get(content_type.partition(";")[0].strip().lower(), ".bin")
+
+
+def ending_of(job: Job) -> str:
+    """What became of a job that has no image to show."""
+    if job.state == "in_doubt":
+        return "is in doubt: the call may or may not have been made and paid; it is not repeated"
+    why = f": {job.error.message} ({job.error.kind})" if job.error else ""
+    return f"{job.state}{why}"
+
+
+def state_of(job: Job) -> str:
+    """A state with what it waits for, for one column of a table."""
+    return f"{job.state} ({job.waiting_for})" if job.waiting_for else job.state

@@ -1,0 +1,187 @@
+"""The client itself: one method for each thing the gateway does."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+from segq_client.errors import SegqError, StillWaitingError, Unreachable, problem_from
+from segq_client.job import Job, Output, job_from
+from segq_client.saving import save_stream
+
+# The gateway answers a waiting read after 60 s at the latest.
+_LONGEST_READ = 60.0
+_SLACK = 15.0
+_CONNECT = 5.0
+_BEFORE_RETRY = 0.5
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class Client:
+    """Talks to one gateway with one API key. Use it as a context manager, or `close` it.
+
+    Every method raises `ProblemError` when the gateway refuses and `Unreachable` when no whole
+    answer comes. Nothing is sent twice except by `wait`, which only reads.
+    """
+
+    def __init__(self, url: str, key: str) -> None:
+        self._url = url.rstrip("/") + "/"
+        self._authorization = {"Authorization": f"Bearer {key}"}
+        self._http = httpx.Client(
+            timeout=httpx.Timeout(_SLACK, connect=_CONNECT),
+            # A company's proxy cannot reach this machine's loopback.
+            trust_env=urlsplit(url).hostname not in _LOOPBACK,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def upload(self, image: str | Path | bytes) -> str:
+        """Store an image file (or its bytes); the reference returned is usable as `image`."""
+        content = image if isinstance(image, bytes) else Path(image).read_bytes()
+        answer = self._ask(
+            "POST",
+            "api/v1/inputs",
+            content=content,
+            headers={"Content-Type": _image_type(content)},
+        )
+        return str(answer["reference"])
+
+    def submit(
+        self,
+        model: str,
+        input: Mapping[str, Any],  # noqa: A002 (the API's own word)
+        **fields: Any,
+    ) -> Job:
+        """Queue a job. `fields` are the job's other members: priority, group, tags, run_at, ...
+
+        After `Unreachable` the job may or may not have been accepted.
+        """
+        body = {"model": model, "input": input, **fields}
+        return _job(self._ask("POST", "api/v1/jobs", json=body))
+
+    def get(self, job_id: str, wait: float = 0) -> Job:
+        """Read a job. With `wait` (seconds, up to 60) the answer comes when it is final, or then."""
+        seconds = int(min(wait, _LONGEST_READ))
+        if seconds < 1:
+            return _job(self._ask("GET", f"api/v1/jobs/{job_id}"))
+        return _job(
+            self._ask(
+                "GET",
+                f"api/v1/jobs/{job_id}",
+                params={"wait": seconds},
+                timeout=httpx.Timeout(seconds + _SLACK, connect=_CONNECT),
+            )
+        )
+
+    def wait(self, job_id: str, timeout: float) -> Job:
+        """Wait until a job is final or in doubt, at most `timeout` seconds.
+
+        A gateway that is away for a while (a restart) is asked again. Raises `StillWaitingError`
+        when the time is up, or `Unreachable` when it could not be read at the end.
+        """
+        ends_at = time.monotonic() + timeout
+        while True:
+            left = ends_at - time.monotonic()
+            try:
+                job = self.get(job_id, wait=max(0.0, left))
+            except Unreachable:
+                if left <= _BEFORE_RETRY:
+                    raise
+                time.sleep(_BEFORE_RETRY)
+                continue
+            if job.is_settled:
+                return job
+            if left <= 0:
+                raise StillWaitingError(f"job {job_id} is still {job.state} after {timeout:g} s")
+            if left < 1:
+                time.sleep(min(left, 0.1))  # the gateway waits in whole seconds
+
+    def cancel(self, job_id: str) -> Job:
+        """Cancel a job that has not started; the answer says what became of it."""
+        return _job(self._ask("POST", f"api/v1/jobs/{job_id}/cancel"))
+
+    def models(self) -> list[dict[str, Any]]:
+        """All models: slug, price ({amount, currency, per}), typical_seconds, input_schema, ..."""
+        answer = self._ask("GET", "api/v1/models")
+        listed = answer["models"] if isinstance(answer, dict) else answer
+        return list(listed)
+
+    def model(self, slug: str) -> dict[str, Any]:
+        """One model."""
+        return dict(self._ask("GET", f"api/v1/models/{slug}"))
+
+    def save(self, output: Output, path: str | Path) -> Path:
+        """Download an output to `path`: in one step, and only when its hash is the stated one.
+
+        Raises `SegqError` when what came is not what the job made.
+        """
+        url = urljoin(self._url, output.url)
+        # An output may lie on a storage host, which must not learn the key.
+        ours = urlsplit(url)[:2] == urlsplit(self._url)[:2]
+        target = Path(path)
+        try:
+            headers = self._authorization if ours else {}
+            with self._http.stream("GET", url, headers=headers) as response:
+                if response.status_code != httpx.codes.OK:
+                    response.read()
+                    raise _refusal(response)
+                save_stream(response.iter_bytes(), target, output.sha256)
+        except httpx.HTTPError as error:
+            raise Unreachable(f"{url}: {str(error) or type(error).__name__}") from error
+        return target
+
+    def _ask(self, method: str, path: str, **options: Any) -> Any:
+        headers = {**self._authorization, **options.pop("headers", {})}
+        try:
+            response = self._http.request(method, self._url + path, headers=headers, **options)
+        except httpx.HTTPError as error:
+            raise Unreachable(f"{self._url}: {str(error) or type(error).__name__}") from error
+        if not response.is_success:
+            raise _refusal(response)
+        try:
+            return response.json()
+        except ValueError as error:
+            raise SegqError(f"{method} {path}: the answer is not JSON") from error
+
+
+def _job(body: Any) -> Job:
+    try:
+        return job_from(body)
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        raise SegqError(f"the answer is not a job: {error!r}") from error
+
+
+def _refusal(response: httpx.Response) -> SegqError:
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    return problem_from(response.status_code, body, response.text)
+
+
+def _image_type(content: bytes) -> str:
+    """The type as the first bytes say; the gateway looks itself and refuses what is no image."""
+    if content.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if content.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "image/webp"
+    return "application/octet-stream"

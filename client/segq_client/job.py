@@ -1,0 +1,86 @@
+"""A job as the gateway shows it, as frozen values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+FINAL_STATES = frozenset({"succeeded", "failed", "canceled", "expired"})
+IN_DOUBT = "in_doubt"
+
+
+@dataclass(frozen=True)
+class Output:
+    """One kept image. `url` may be relative to the gateway; sizes are in pixels and bytes."""
+
+    url: str
+    content_type: str
+    width: int | None
+    height: int | None
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class JobError:
+    """Why a job failed, or what was last in its way."""
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job at the moment it was read.
+
+    `cost` is in USD, exact, None while unknown. `raw` is the whole answer, for members that this
+    version of the client does not name.
+    """
+
+    id: str
+    model: str
+    state: str
+    outputs: tuple[Output, ...]
+    cost: Decimal | None
+    attempts: int
+    error: JobError | None
+    waiting_for: str | None
+    seed: int | None
+    raw: Mapping[str, Any] = field(repr=False, compare=False)
+
+    @property
+    def is_final(self) -> bool:
+        return self.state in FINAL_STATES
+
+    @property
+    def is_settled(self) -> bool:
+        """Final, or in doubt: nothing more is to be expected soon."""
+        return self.is_final or self.state == IN_DOUBT
+
+
+def job_from(body: Mapping[str, Any]) -> Job:
+    """Raises KeyError, TypeError or ValueError where the answer is not a job."""
+    error = body.get("error")
+    attempts = body.get("attempts", 0)
+    return Job(
+        id=body["id"],
+        model=body["model"],
+        state=body["state"],
+        outputs=tuple(
+            Output(
+                url=one["url"],
+                content_type=one["content_type"],
+                width=one.get("width"),
+                height=one.get("height"),
+                bytes=one["bytes"],
+                sha256=one["sha256"],
+            )
+            for one in body.get("outputs") or ()
+        ),
+        cost=None if body.get("cost") is None else Decimal(body["cost"]),
+        attempts=len(attempts) if isinstance(attempts, list) else int(attempts),
+        error=None if error is None else JobError(error["kind"], error["message"]),
+        waiting_for=body.get("waiting_for"),
+        seed=body.get("seed"),
+        raw=body,
+    )

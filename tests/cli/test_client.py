@@ -1,0 +1,89 @@
+"""The client where no gateway is needed: what it refuses to believe, and whom it tells the key."""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from cli.ports import free_port
+from segq_client import Client, Output, ProblemError, SegqError, Unreachable
+
+CONTENT = b"some bytes of an image"
+KEY = "segq_secret"
+
+
+class Storage(BaseHTTPRequestHandler):
+    """A file host. It answers with the file, or with what a broken proxy says."""
+
+    seen: ClassVar[list[str | None]] = []
+
+    def do_GET(self) -> None:
+        type(self).seen.append(self.headers["Authorization"])
+        found = self.path == "/file"
+        body = CONTENT if found else b"<h1>Bad gateway</h1>"
+        self.send_response(200 if found else 502)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def storage() -> Iterator[tuple[str, list[str | None]]]:
+    class Fresh(Storage):
+        seen: ClassVar[list[str | None]] = []
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Fresh) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", Fresh.seen
+        server.shutdown()
+        thread.join()
+
+
+def output(url: str, content: bytes = CONTENT) -> Output:
+    return Output(url, "image/jpeg", 1, 1, len(content), hashlib.sha256(content).hexdigest())
+
+
+def test_an_output_is_saved_whole(storage: tuple[str, list[str | None]], tmp_path: Path) -> None:
+    with Client(storage[0], KEY) as client:
+        saved = client.save(output("/file"), tmp_path / "new" / "out.jpg")
+    assert saved.read_bytes() == CONTENT
+    assert storage[1] == [f"Bearer {KEY}"]
+
+
+def test_what_has_another_hash_is_not_kept(
+    storage: tuple[str, list[str | None]], tmp_path: Path
+) -> None:
+    with Client(storage[0], KEY) as client, pytest.raises(SegqError, match="hash"):
+        client.save(output("/file", b"other"), tmp_path / "out.jpg")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_host_does_not_learn_the_key(
+    storage: tuple[str, list[str | None]], tmp_path: Path
+) -> None:
+    with Client(f"http://127.0.0.1:{free_port()}", KEY) as client:
+        client.save(output(f"{storage[0]}/file"), tmp_path / "out.jpg")
+    assert storage[1] == [None]
+
+
+def test_an_answer_that_is_no_problem_json(storage: tuple[str, list[str | None]]) -> None:
+    with Client(storage[0], KEY) as client, pytest.raises(ProblemError) as error:
+        client.get("some-id")
+    assert error.value.status == 502
+    assert "Bad gateway" in str(error.value)
+
+
+def test_nobody_there() -> None:
+    with Client(f"http://127.0.0.1:{free_port()}", KEY) as client:
+        with pytest.raises(Unreachable):
+            client.submit("ssd-canny", {})
+        with pytest.raises(Unreachable):
+            client.wait("some-id", timeout=0.1)
