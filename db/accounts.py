@@ -1,10 +1,10 @@
 """Upstream accounts: their limits, pauses and balances. The row is the durable half of the limiter."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, ScalarSelect, func, insert, or_, select, update
 
 from db.engine import Database
 from db.ids import new_id
@@ -97,7 +97,7 @@ class AccountStore:
     def committed(self, account_id: UUID) -> Money:
         """What running and in-doubt calls of the account may still cost."""
         with self._database.read() as connection:
-            return _committed(connection, account_id)
+            return Money(int(connection.scalar(select(_committed(account_id))) or 0))
 
     def recent_calls(self, account_id: UUID, within: timedelta) -> list[RecentCall]:
         """Calls that may count in the provider's window still: for a limiter without memory.
@@ -117,19 +117,21 @@ class AccountStore:
 
 
 def held_by(
-    connection: Connection, account_id: UUID, price: Money, now: datetime | Any
+    connection: Connection, account_id: UUID, price: Money, database: Database
 ) -> Pause | None:
     """What keeps a call of this price from leaving now: a pause, or a balance too small."""
     row = connection.execute(
-        select(accounts, (accounts.c.paused_until <= now).label("over")).where(
-            accounts.c.id == account_id
-        )
+        select(
+            accounts,
+            (accounts.c.paused_until <= database.now).label("over"),
+            _committed(account_id).label("committed"),
+        ).where(accounts.c.id == account_id)
     ).one()
     account = account_of(row)
     if account.pause is not None and not row.over:
         return account.pause
     known = account.credits.credits if account.credits else None
-    if known is None or balances.covers(known, _committed(connection, account_id), price):
+    if balances.covers(known, Money(int(row.committed)), price):
         return None
     return Pause(PauseReason.CREDITS, None)
 
@@ -169,13 +171,12 @@ def account_of(row: Row[Any]) -> Account:
     )
 
 
-def _committed(connection: Connection, account_id: UUID) -> Money:
-    total = connection.scalar(
-        select(func.coalesce(func.sum(attempts.c.estimate), 0)).where(
-            attempts.c.account_id == account_id, attempts.c.finished_at.is_(None)
-        )
+def _committed(account_id: UUID) -> ScalarSelect[Any]:
+    return (
+        select(func.coalesce(func.sum(attempts.c.estimate), 0))
+        .where(attempts.c.account_id == account_id, attempts.c.finished_at.is_(None))
+        .scalar_subquery()
     )
-    return Money(int(total or 0))
 
 
 def _lock_name(connection: Connection, name: str, *, sqlite: bool) -> None:

@@ -3,14 +3,25 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    DateTime,
+    Engine,
+    bindparam,
+    create_engine,
+    event,
+    func,
+    select,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from db.column_types import Instant
 from jobs.errors import InvalidSetting, Unavailable
 
 SQLITE_BUSY_MS = 30_000
@@ -53,12 +64,23 @@ class Database:
                 yield connection
 
     @property
-    def now(self) -> Any:
-        """The database's time as an expression, so that leases know one clock only.
+    def now(self) -> ColumnElement[datetime]:
+        """The database's time as an expression, so that leases know one clock only."""
+        return self.after(timedelta())
 
-        SQLite lives on this machine and 3.40 has no sub-second clock: there the time is bound.
+    def after(self, delay: timedelta) -> ColumnElement[datetime]:
+        """The database's time and `delay` more.
+
+        SQLite lives on this machine and 3.40 has no sub-second clock: there the time is bound,
+        anew whenever the statement is executed.
         """
-        return datetime.now(UTC) if self.is_sqlite else func.clock_timestamp()
+        if not self.is_sqlite:
+            clock = func.clock_timestamp(type_=DateTime(timezone=True))
+            return clock + delay if delay else clock
+        bound: ColumnElement[datetime] = bindparam(
+            None, callable_=lambda: datetime.now(UTC) + delay, type_=Instant(), unique=True
+        )
+        return bound
 
     def time(self, connection: Connection) -> datetime:
         """The database's time as a value."""

@@ -1,5 +1,6 @@
 """The client's verbs on a job: add, get, cancel; and upkeep's: release, expire."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -145,7 +146,7 @@ class JobStore:
             return connection.scalar(select(func.count()).select_from(some)) or 0
 
 
-def too_late(now: Any) -> ColumnElement[bool]:
+def too_late(now: ColumnElement[datetime]) -> ColumnElement[bool]:
     """Whether a waiting job may not be started any more. `start_by` bounds the first start only."""
     unstarted = (
         jobs.c.start_by.is_not(None) & (jobs.c.start_by <= now) & jobs.c.started_at.is_(None)

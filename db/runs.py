@@ -2,11 +2,21 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    bindparam,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
 from db.accounts import believe, held_by
 from db.engine import Database
@@ -33,13 +43,18 @@ class RunStore:
         """`randint` chooses seeds; it must not repeat itself in forked or restarted processes."""
         self._database = database
         self._randint = randint
+        # Written once: to build them anew for each claim takes longer than to run them.
+        self._oldest_price = _oldest(database, jobs.c.estimate)
+        self._oldest_job = _oldest(database, jobs).with_for_update(skip_locked=True)
 
     def next_price(self, pool: str) -> Money | None:
         """What the next job may cost; None when none is queued. A look, which promises nothing."""
         with self._database.read() as connection:
             place = next_place(connection, pool, frozenset())
-            job = _oldest(connection, place, self._database.now) if place else None
-            return job.estimate if job else None
+            if place is None:
+                return None
+            price = connection.scalar(self._oldest_price, _at(place))
+            return None if price is None else Money(price)
 
     def claim(
         self, pool: str, account_id: UUID, *, lease: timedelta, dearest: Money
@@ -53,51 +68,53 @@ class RunStore:
             place, job = self._next(connection, pool)
             if place is None or job is None or job.estimate > dearest:
                 return None
-            held = held_by(connection, account_id, job.estimate, self._database.now)
+            held = held_by(connection, account_id, job.estimate, self._database)
             if held is not None:
                 return Held(held)
             claim = self._take(connection, job, account_id, lease)
+            if claim is None:
+                return None
             charge(connection, place, job.estimate, postgres=not self._database.is_sqlite)
             return claim
 
     def _next(self, connection: Connection, pool: str) -> tuple[Place | None, Job | None]:
         passed_over: frozenset[Place] = frozenset()
         while place := next_place(connection, pool, passed_over):
-            job = _oldest(connection, place, self._database.now)
-            if job is not None:
-                return place, job
+            row = connection.execute(self._oldest_job, _at(place)).one_or_none()
+            if row is not None:
+                return place, job_of(row)
             passed_over |= {place}
         return None, None
 
     def _take(
         self, connection: Connection, job: Job, account_id: UUID, lease: timedelta
     ) -> Claim | None:
-        now = self._database.time(connection)
-        row = connection.execute(
+        database = self._database
+        taken = connection.execute(
             update(jobs)
             .where(jobs.c.id == job.id, jobs.c.state == State.QUEUED)
             .values(
                 state=State.RUNNING,
-                number=jobs.c.number + 1,
-                started_at=func.coalesce(jobs.c.started_at, now),
+                number=job.number + 1,
+                started_at=func.coalesce(jobs.c.started_at, database.now),
                 error=None,
             )
-            .returning(jobs)
-        ).one_or_none()
-        if row is None:
+        )
+        if not taken.rowcount:
             return None
-        asked = job.input.get("seed")
-        claim = Claim(new_id(), account_id, job_of(row), seeds.for_attempt(asked, self._randint))
+        seed = seeds.for_attempt(job.input.get("seed"), self._randint)
+        running = replace(job, state=State.RUNNING, number=job.number + 1)
+        claim = Claim(new_id(), account_id, running, seed)
         connection.execute(
             insert(attempts).values(
                 id=claim.attempt_id,
                 job_id=job.id,
                 number=claim.number,
                 account_id=account_id,
-                seed=claim.seed,
+                seed=seed,
                 estimate=job.estimate,
-                claimed_at=now,
-                lease_until=now + lease,
+                claimed_at=database.now,
+                lease_until=database.after(lease),
             )
         )
         return claim
@@ -234,22 +251,31 @@ class RunStore:
             return forget_settled(connection)
 
 
-def _oldest(connection: Connection, place: Place, now: Any) -> Job | None:
-    row = connection.execute(
-        select(jobs)
+def _oldest(database: Database, *columns: Any) -> Select[Any]:
+    """The oldest job of a place (`_at`) that is not too late; upkeep ends those within a second."""
+    return (
+        select(*columns)
         .where(
-            jobs.c.pool == place.pool,
-            jobs.c.state == State.QUEUED,
-            jobs.c.tenant_id == place.tenant_id,
-            jobs.c.priority == place.priority,
-            jobs.c.group_name == place.group,
-            ~too_late(now),  # upkeep ends those within a second
+            jobs.c.pool == bindparam("pool"),
+            # Written out and not bound, or the planner cannot see that the partial index serves.
+            jobs.c.state == literal_column(f"'{State.QUEUED}'"),
+            jobs.c.tenant_id == bindparam("tenant"),
+            jobs.c.priority == bindparam("priority"),
+            jobs.c.group_name == bindparam("group"),
+            ~too_late(database.now),
         )
         .order_by(jobs.c.id)
         .limit(1)
-        .with_for_update(skip_locked=True)
-    ).one_or_none()
-    return job_of(row) if row else None
+    )
+
+
+def _at(place: Place) -> dict[str, Any]:
+    return {
+        "pool": place.pool,
+        "tenant": place.tenant_id,
+        "priority": place.priority,
+        "group": place.group,
+    }
 
 
 def _keep_outputs(connection: Connection, settlement: Settlement) -> None:

@@ -4,16 +4,29 @@ Both levels (the pool's tenants, then a tenant's groups) follow `jobs/order.py`.
 members with queued work are found by hopping from one to the next in the index.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, String, Uuid, bindparam, case, select, text
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Executable,
+    String,
+    Uuid,
+    bindparam,
+    case,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from db.tables import order_levels, order_passes, tenants
 from jobs.order import Turn, next_turn, price_of_turn
 
+# Tenants with queued work, each with its weight, its pass and the level's clock. Ids are compared
+# as 32 hex digits: one database prints a UUID with hyphens, the other keeps it without.
 _TENANTS = text("""
 WITH RECURSIVE hop(member) AS (
   SELECT (SELECT tenant_id FROM jobs WHERE pool = :pool AND state = 'queued'
@@ -23,30 +36,35 @@ WITH RECURSIVE hop(member) AS (
           AND tenant_id > hop.member ORDER BY tenant_id LIMIT 1)
   FROM hop WHERE hop.member IS NOT NULL
 )
-SELECT member FROM hop WHERE member IS NOT NULL
-""").columns(member=Uuid)
+SELECT t.id, t.weight, coalesce(p.pass, 0) AS passed, coalesce(l.clock, 0) AS clock
+FROM hop
+JOIN tenants t ON t.id = hop.member
+LEFT JOIN order_levels l ON l.level = :level
+LEFT JOIN order_passes p
+  ON p.level = :level AND p.member = replace(CAST(hop.member AS TEXT), '-', '')
+""").columns(id=Uuid)
 
-_PRIORITY = text("""
-SELECT priority FROM jobs WHERE pool = :pool AND state = 'queued' AND tenant_id = :tenant
-ORDER BY priority LIMIT 1
-""").bindparams(bindparam("tenant", type_=Uuid))
-
-_GROUPS = (
-    text("""
-WITH RECURSIVE hop(member) AS (
-  SELECT (SELECT group_name FROM jobs WHERE pool = :pool AND state = 'queued'
-          AND tenant_id = :tenant AND priority = :priority ORDER BY group_name LIMIT 1)
+# The groups of a tenant's highest priority that has queued work, likewise.
+_GROUPS = text("""
+WITH RECURSIVE first(priority) AS (
+  SELECT (SELECT priority FROM jobs WHERE pool = :pool AND state = 'queued'
+          AND tenant_id = :tenant ORDER BY priority LIMIT 1)
+), hop(member) AS (
+  SELECT (SELECT group_name FROM jobs, first WHERE pool = :pool AND state = 'queued'
+          AND tenant_id = :tenant AND jobs.priority = first.priority ORDER BY group_name LIMIT 1)
   UNION ALL
-  SELECT (SELECT group_name FROM jobs WHERE pool = :pool AND state = 'queued'
-          AND tenant_id = :tenant AND priority = :priority AND group_name > hop.member
-          ORDER BY group_name LIMIT 1)
+  SELECT (SELECT group_name FROM jobs, first WHERE pool = :pool AND state = 'queued'
+          AND tenant_id = :tenant AND jobs.priority = first.priority
+          AND group_name > hop.member ORDER BY group_name LIMIT 1)
   FROM hop WHERE hop.member IS NOT NULL
 )
-SELECT member FROM hop WHERE member IS NOT NULL
-""")
-    .bindparams(bindparam("tenant", type_=Uuid))
-    .columns(member=String)
-)
+SELECT first.priority, hop.member, coalesce(p.pass, 0) AS passed, coalesce(l.clock, 0) AS clock
+FROM first
+JOIN hop ON hop.member IS NOT NULL
+LEFT JOIN order_levels l ON l.level = CAST(:prefix AS TEXT) || first.priority
+LEFT JOIN order_passes p
+  ON p.level = CAST(:prefix AS TEXT) || first.priority AND p.member = hop.member
+""").bindparams(bindparam("tenant", type_=Uuid))
 
 
 @dataclass(frozen=True)
@@ -75,14 +93,13 @@ def next_place(connection: Connection, pool: str, passed_over: frozenset[Place])
 
     (A place looks full and is empty when other workers are claiming its last jobs right now.)
     """
-    found = {str(member): member for member in connection.scalars(_TENANTS, {"pool": pool})}
-    weights = _weights(connection, list(found.values()))
-    clock, passes = _level(connection, _pool_level(pool), list(found))
-    while passes:
-        turn = next_turn(clock, passes)
-        if turn is None:
-            return None
-        place = _within(connection, pool, found[turn.member], weights, turn, passed_over)
+    rows = connection.execute(_TENANTS, {"pool": pool, "level": _pool_level(pool)}).all()
+    found = {row.id.hex: row for row in rows}
+    passes = {member: row.passed for member, row in found.items()}
+    clock = rows[0].clock if rows else 0
+    while (turn := next_turn(clock, passes)) is not None:
+        row = found[turn.member]
+        place = _within(connection, pool, (row.id, row.weight), turn, passed_over)
         if place is not None:
             return place
         del passes[turn.member]
@@ -92,23 +109,19 @@ def next_place(connection: Connection, pool: str, passed_over: frozenset[Place])
 def _within(
     connection: Connection,
     pool: str,
-    tenant: UUID,
-    weights: Mapping[UUID, int],
+    tenant: tuple[UUID, int],
     tenant_turn: Turn,
     passed_over: frozenset[Place],
 ) -> Place | None:
-    at = {"pool": pool, "tenant": tenant}
-    priority = connection.scalar(_PRIORITY, at)
-    if priority is None:
-        return None
-    empty = {place.group for place in passed_over if place.tenant_id == tenant}
-    groups = connection.scalars(_GROUPS, {**at, "priority": priority})
-    members = [group for group in groups if group not in empty]
-    clock, passes = _level(connection, _tenant_level(tenant, priority), members)
-    turn = next_turn(clock, passes)
+    owner, weight = tenant
+    at = {"pool": pool, "tenant": owner, "prefix": _tenant_level(owner, "")}
+    rows = connection.execute(_GROUPS, at).all()
+    empty = {place.group for place in passed_over if place.tenant_id == owner}
+    passes = {row.member: row.passed for row in rows if row.member not in empty}
+    turn = next_turn(rows[0].clock if rows else 0, passes)
     if turn is None:
         return None
-    return Place(pool, tenant, weights[tenant], priority, turn.member, tenant_turn, turn)
+    return Place(pool, owner, weight, rows[0].priority, turn.member, tenant_turn, turn)
 
 
 def charge(connection: Connection, place: Place, cost: int, *, postgres: bool) -> None:
@@ -116,36 +129,44 @@ def charge(connection: Connection, place: Place, cost: int, *, postgres: bool) -
 
     Written as additions to what stands there now, so that two claims at once lose neither.
     """
-    insert = postgresql.insert if postgres else sqlite.insert
-    for level, turn, weight in place.levels:
-        price = price_of_turn(cost, weight)
-        passed = order_passes.c["pass"]
-        connection.execute(
-            insert(order_passes)
-            .values({"level": level, "member": turn.member, "pass": turn.at + price})
-            .on_conflict_do_update(
-                index_elements=["level", "member"],
-                set_={"pass": case((passed > turn.at, passed), else_=turn.at) + price},
-            )
-        )
-        clock = order_levels.c.clock
-        connection.execute(
-            insert(order_levels)
-            .values(level=level, clock=turn.clock)
-            .on_conflict_do_update(
-                index_elements=["level"],
-                set_={"clock": case((clock > turn.clock, clock), else_=turn.clock)},
-            )
-        )
+    pay, move_on = _PAY[postgres], _MOVE_ON[postgres]
+    turns = [
+        {"at_level": level, "by": turn.member, "at": turn.at, "price": price_of_turn(cost, weight)}
+        for level, turn, weight in place.levels
+    ]
+    connection.execute(pay, turns)
+    connection.execute(move_on, [{"at_level": t["at_level"], "at": t["at"]} for t in turns])
+
+
+def _upserts(insert: Callable[..., Any]) -> tuple[Executable, Executable]:
+    at, price = bindparam("at", type_=BigInteger), bindparam("price", type_=BigInteger)
+    level = bindparam("at_level", type_=String)
+    passed, clock = order_passes.c["pass"], order_levels.c.clock
+    pay = insert(order_passes).values(
+        {"level": level, "member": bindparam("by", type_=String), "pass": at + price}
+    )
+    move_on = insert(order_levels).values(level=level, clock=at)
+    return (
+        pay.on_conflict_do_update(
+            index_elements=["level", "member"],
+            set_={"pass": case((passed > at, passed), else_=at) + price},
+        ),
+        move_on.on_conflict_do_update(
+            index_elements=["level"], set_={"clock": case((clock > at, clock), else_=at)}
+        ),
+    )
+
+
+_PAY, _MOVE_ON = zip(_upserts(sqlite.insert), _upserts(postgresql.insert), strict=True)
 
 
 def refund(
     connection: Connection, *, pool: str, tenant: UUID, priority: int, group: str, cost: int
 ) -> None:
     """Give a turn's price back: the call never left."""
-    weight = _weights(connection, [tenant])[tenant]
+    weight = connection.scalar(select(tenants.c.weight).where(tenants.c.id == tenant)) or 1
     for level, member, share in (
-        (_pool_level(pool), str(tenant), weight),
+        (_pool_level(pool), tenant.hex, weight),
         (_tenant_level(tenant, priority), group, 1),
     ):
         passed = order_passes.c["pass"]
@@ -170,23 +191,5 @@ def _pool_level(pool: str) -> str:
     return f"pool:{pool}"
 
 
-def _tenant_level(tenant: UUID, priority: int) -> str:
-    return f"tenant:{tenant}:{priority}"
-
-
-def _weights(connection: Connection, members: list[UUID]) -> dict[UUID, int]:
-    rows = connection.execute(
-        select(tenants.c.id, tenants.c.weight).where(tenants.c.id.in_(members))
-    )
-    return {row.id: row.weight for row in rows}
-
-
-def _level(connection: Connection, level: str, members: list[str]) -> tuple[int, dict[str, int]]:
-    clock = connection.scalar(select(order_levels.c.clock).where(order_levels.c.level == level))
-    rows = connection.execute(
-        select(order_passes.c.member, order_passes.c["pass"]).where(
-            order_passes.c.level == level, order_passes.c.member.in_(members)
-        )
-    )
-    known = {row.member: row[1] for row in rows}
-    return clock or 0, {member: known.get(member, 0) for member in members}
+def _tenant_level(tenant: UUID, priority: int | str) -> str:
+    return f"tenant:{tenant.hex}:{priority}"
