@@ -21,14 +21,20 @@ class InputGone(Exception):  # noqa: N818  # says what it is
     """An uploaded image that a job refers to is no longer kept."""
 
 
-def call(segmind: Segmind, inputs: InputStore, artifacts: ArtifactStore, claim: Claim) -> Reply:
-    """Call Segmind for a claimed job. `claimed_at` is taken here, right after the claim's commit.
+def call(
+    segmind: Segmind,
+    inputs: InputStore,
+    artifacts: ArtifactStore,
+    claim: Claim,
+    *,
+    claimed_at: float,
+) -> Reply:
+    """Call Segmind for a claimed job; `claimed_at` is `time.monotonic` from before its claim.
 
     Refused at the last moment, just before the first byte, when more than 5 s have passed since:
     a process that was stopped and continued must not send what may have been swept meanwhile. A
     worker that is told to stop sends nothing new either.
     """
-    claimed_at = time.monotonic()
 
     def may_send() -> bool:
         return time.monotonic() - claimed_at <= SEND_GUARD_SECONDS and not stopping.is_set()

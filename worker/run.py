@@ -43,9 +43,11 @@ def run_ticket(parts: Parts) -> TicketResult:
         permit = parts.turnstile.permit(until)
         if isinstance(permit, NoPermit):
             return TicketResult(permit)
+        # Before the claim: a process that is stopped right after its commit must know it later.
+        claimed_at = time.monotonic()
         found = _claim(parts, permit)
         if isinstance(found, Claim):
-            return _run(parts, permit, found)
+            return _run(parts, permit, found, claimed_at)
         _give_back(parts, permit)
         if found is not None:
             _hold(parts, found.pause)
@@ -59,9 +61,8 @@ def _claim(parts: Parts, permit: Permit) -> Claim | Held | None:
     )
 
 
-def _run(parts: Parts, permit: Permit, claim: Claim) -> TicketResult:
-    started = time.monotonic()
-    reply = call(parts.segmind, parts.inputs, parts.artifacts, claim)
+def _run(parts: Parts, permit: Permit, claim: Claim, claimed_at: float) -> TicketResult:
+    reply = call(parts.segmind, parts.inputs, parts.artifacts, claim, claimed_at=claimed_at)
     _tell_limiter(parts, permit, reply)
     settlement = _keep(parts, claim, reply)
     settle(parts, settlement)
@@ -73,7 +74,7 @@ def _run(parts: Parts, permit: Permit, claim: Claim) -> TicketResult:
         outcome=settlement.failure.kind if settlement.failure else settlement.decision.state,
         job=str(claim.job.id),
         model=claim.job.model,
-        seconds=round(time.monotonic() - started, 3),
+        seconds=round(time.monotonic() - claimed_at, 3),
         cost=money.text(settlement.cost),
     )
 
