@@ -60,8 +60,8 @@ def _of_accounts(accounts: list[Account]) -> WaitingFor | None:
     now = datetime.now(UTC)
     reasons = []
     for account in accounts:
-        pause = account.pause
-        if pause is None or (pause.until is not None and pause.until <= now):
+        pause = account.pause(now)
+        if pause is None:
             return None
         reasons.append(_OF_PAUSE[pause.reason])
     return reasons[0] if reasons else None

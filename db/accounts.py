@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, ScalarSelect, func, insert, or_, select,
 
 from db.engine import Database
 from db.ids import new_id
-from db.rows import Account, RecentCall
+from db.rows import Account, Held, RecentCall
 from db.tables import accounts, attempts
 from jobs import credits as balances
 from jobs.account_pauses import Pause, PauseReason
@@ -57,37 +57,29 @@ class AccountStore:
             return [account_of(row) for row in rows]
 
     def pause(self, account_id: UUID, pause: Pause) -> None:
-        """Let no call leave. A pause with an end never shortens or replaces one without."""
-        change = update(accounts).where(accounts.c.id == account_id)
-        if pause.until is not None:
-            earlier = accounts.c.paused_until < pause.until
-            change = change.where(or_(accounts.c.pause_reason.is_(None), earlier))
+        """Let no call leave. A rate limit is only ever made longer, and outlives other pauses."""
         with self._database.write() as connection:
-            connection.execute(change.values(pause_reason=pause.reason, paused_until=pause.until))
+            pause_account(connection, account_id, pause)
 
     def resume(self, account_id: UUID, reason: PauseReason) -> bool:
-        """End the pause if it still has this reason; whether it had."""
+        """End the pause if it still has this reason; whether it had. A rate limit ends by itself."""
         with self._database.write() as connection:
             ended = connection.execute(
                 update(accounts)
-                .where(accounts.c.id == account_id, accounts.c.pause_reason == reason)
-                .values(pause_reason=None, paused_until=None)
+                .where(accounts.c.id == account_id, accounts.c.paused_for == reason)
+                .values(paused_for=None)
             )
             return bool(ended.rowcount)
 
-    def end_past_pauses(self) -> list[UUID]:
-        """Clear the pauses whose end has come; the accounts that may call again."""
+    def open_first(self, account_id: UUID) -> bool:
+        """True for the one caller who is the first ever to open this account's limiter."""
         with self._database.write() as connection:
-            ended = connection.execute(
+            opened = connection.execute(
                 update(accounts)
-                .where(
-                    accounts.c.paused_until.is_not(None),
-                    accounts.c.paused_until <= self._database.now,
-                )
-                .values(pause_reason=None, paused_until=None)
-                .returning(accounts.c.id)
+                .where(accounts.c.id == account_id, accounts.c.opened_at.is_(None))
+                .values(opened_at=self._database.now)
             )
-            return list(ended.scalars())
+            return bool(opened.rowcount)
 
     def read_credits(self, account_id: UUID, reading: Reading) -> None:
         """Take note of a balance that an answer carried."""
@@ -118,28 +110,44 @@ class AccountStore:
 
 def held_by(
     connection: Connection, account_id: UUID, price: Money, database: Database
-) -> Pause | None:
-    """What keeps a call of this price from leaving now: a pause, or a balance too small."""
+) -> Held | None:
+    """What keeps a call of this price from leaving now: a pause, or a balance too small.
+
+    The row stays locked until the claim commits: two claims that both see a balance for one call
+    would both go. What is committed is read after the lock, and so sees the other's claim.
+    """
     row = connection.execute(
-        select(
-            accounts,
-            (accounts.c.paused_until <= database.now).label("over"),
-            _committed(account_id).label("committed"),
-        ).where(accounts.c.id == account_id)
+        select(accounts).where(accounts.c.id == account_id).with_for_update(key_share=True)
     ).one()
     account = account_of(row)
-    if account.pause is not None and not row.over:
-        return account.pause
-    known = account.credits.credits if account.credits else None
-    if balances.covers(known, Money(int(row.committed)), price):
+    pause = account.pause(database.time(connection))
+    if pause is not None:
+        return Held(pause)
+    if account.credits is None:
         return None
-    return Pause(PauseReason.CREDITS, None)
+    committed = Money(int(connection.scalar(select(_committed(account_id))) or 0))
+    if balances.covers(account.credits.credits, committed, price):
+        return None
+    return Held(Pause(PauseReason.CREDITS, None), noted=False)
+
+
+def pause_account(connection: Connection, account_id: UUID, pause: Pause) -> None:
+    """Write a pause down. The end of a rate limit only ever moves on."""
+    change = update(accounts).where(accounts.c.id == account_id)
+    if pause.until is None:
+        connection.execute(change.values(paused_for=pause.reason))
+        return
+    until = accounts.c.limited_until
+    connection.execute(
+        change.where(or_(until.is_(None), until < pause.until)).values(limited_until=pause.until)
+    )
 
 
 def believe(connection: Connection, account_id: UUID, reading: Reading) -> None:
     """Let the newer of the known reading and this one stand (`jobs.credits.newer`)."""
+    # Not the plain FOR UPDATE: that would make every claim wait, whose attempt refers to the row.
     row = connection.execute(
-        select(accounts).where(accounts.c.id == account_id).with_for_update()
+        select(accounts).where(accounts.c.id == account_id).with_for_update(key_share=True)
     ).one()
     known = account_of(row).credits
     believed = balances.newer(known, reading)
@@ -167,7 +175,8 @@ def account_of(row: Row[Any]) -> Account:
         credits=Reading(Money(row.credits), row.credits_sent_at, row.credits_arrived_at)
         if read
         else None,
-        pause=Pause(PauseReason(row.pause_reason), row.paused_until) if row.pause_reason else None,
+        paused_for=PauseReason(row.paused_for) if row.paused_for else None,
+        limited_until=row.limited_until,
     )
 
 

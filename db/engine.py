@@ -18,7 +18,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from db.column_types import Instant
@@ -101,7 +101,8 @@ def _answers() -> Iterator[None]:
     """
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+    except (OperationalError, InterfaceError, InternalError, PoolTimeoutError) as error:
+        # InternalError: a PostgreSQL that has just become a read-only standby says so with it.
         raise Unavailable(f"the database does not answer: {error}") from error
 
 
@@ -113,7 +114,12 @@ def _engine(url: str, pool_size: int, overflow: int) -> Engine:
         parsed = make_url(url)
     except ArgumentError:
         raise InvalidSetting("DATABASE_URL", "no URL", "sqlite:///… or postgresql://…") from None
-    options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": overflow}
+    # Parameters are prompts and answers: they have no place in an error that is logged.
+    options: dict[str, Any] = {
+        "pool_size": pool_size,
+        "max_overflow": overflow,
+        "hide_parameters": True,
+    }
     match parsed.get_backend_name():
         case "sqlite" if parsed.database and parsed.database != ":memory:":
             engine = create_engine(

@@ -4,7 +4,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    false,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from db.engine import Database
 from db.ids import new_id
@@ -71,12 +83,15 @@ class JobStore:
         now = self._database.now
         mine = (jobs.c.id == job_id, jobs.c.tenant_id == tenant_id)
         with self._database.write() as connection:
-            ended = connection.execute(
-                update(jobs)
-                .where(*mine, jobs.c.state.in_(_WAITING))
-                .values(state=State.CANCELED, cancel_requested_at=now, finished_at=now)
-            )
-            if not ended.rowcount:
+            # Locked first: between two looks a settle could put the job back into the queue.
+            state = connection.scalar(select(jobs.c.state).where(*mine).with_for_update())
+            if state in _WAITING:
+                connection.execute(
+                    update(jobs)
+                    .where(*mine, jobs.c.state.in_(_WAITING))
+                    .values(state=State.CANCELED, cancel_requested_at=now, finished_at=now)
+                )
+            elif state == State.RUNNING:
                 connection.execute(
                     update(jobs)
                     .where(*mine, jobs.c.state == State.RUNNING)
@@ -113,26 +128,33 @@ class JobStore:
             return list(released.scalars())
 
     def expire(self, limit: int) -> list[UUID]:
-        """End up to `limit` waiting jobs that missed their `start_by` or `finish_by`."""
+        """End waiting jobs, up to `limit` each, that missed their `start_by` or `finish_by`."""
         now = self._database.now
-        late = (
-            select(jobs.c.id)
-            .where(jobs.c.state.in_(_WAITING), too_late(now))
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        error = {
-            "kind": "expired",
-            "message": "its start_by passed before it started, or its finish_by before it ended",
-        }
+        expired: list[UUID] = []
         with self._database.write() as connection:
-            expired = connection.execute(
-                update(jobs)
-                .where(jobs.c.id.in_(late), jobs.c.state.in_(_WAITING))
-                .values(state=State.EXPIRED, finished_at=now, error=error)
-                .returning(jobs.c.id)
-            )
-            return list(expired.scalars())
+            # One statement for each partial index; with both bounds in one, neither would serve.
+            for too_late, message in (
+                (_unstarted_in_time(now), "its start_by passed before it started"),
+                (_unfinished_in_time(now), "its finish_by passed while it waited"),
+            ):
+                late = (
+                    select(jobs.c.id)
+                    .where(literal_column("state IN ('scheduled', 'queued')"), too_late)
+                    .limit(limit)
+                    .with_for_update(skip_locked=True)
+                )
+                ended = connection.execute(
+                    update(jobs)
+                    .where(jobs.c.id.in_(late), jobs.c.state.in_(_WAITING))
+                    .values(
+                        state=State.EXPIRED,
+                        finished_at=now,
+                        error={"kind": "expired", "message": message},
+                    )
+                    .returning(jobs.c.id)
+                )
+                expired += ended.scalars()
+        return expired
 
     def waiting(self, pool: str, limit: int) -> int:
         """How many jobs are queued in the pool, counted up to `limit`."""
@@ -147,12 +169,20 @@ class JobStore:
 
 
 def too_late(now: ColumnElement[datetime]) -> ColumnElement[bool]:
-    """Whether a waiting job may not be started any more. `start_by` bounds the first start only."""
-    unstarted = (
-        jobs.c.start_by.is_not(None) & (jobs.c.start_by <= now) & jobs.c.started_at.is_(None)
+    """Whether a waiting job may not be started any more."""
+    return or_(
+        func.coalesce(_unstarted_in_time(now), false()),
+        func.coalesce(_unfinished_in_time(now), false()),
     )
-    overdue = jobs.c.finish_by.is_not(None) & (jobs.c.finish_by <= now)
-    return or_(unstarted, overdue)
+
+
+def _unstarted_in_time(now: ColumnElement[datetime]) -> ColumnElement[bool]:
+    """`start_by` bounds the first start only."""
+    return and_(jobs.c.start_by <= now, jobs.c.started_at.is_(None))
+
+
+def _unfinished_in_time(now: ColumnElement[datetime]) -> ColumnElement[bool]:
+    return jobs.c.finish_by <= now
 
 
 def job_of(row: Row[Any], found: tuple[Output, ...] = ()) -> Job:

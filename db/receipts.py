@@ -4,7 +4,7 @@ A worker that dies between the answer and the commit leaves one; the sweeper set
 """
 
 import json
-from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
@@ -31,22 +31,23 @@ def remove(store: ArtifactStore, attempt_id: UUID) -> None:
     store.remove(_key(attempt_id))
 
 
-def pending(store: ArtifactStore) -> Iterator[Settlement]:
-    """All receipts that nobody has settled yet."""
+def pending(store: ArtifactStore) -> list[UUID]:
+    """The attempts that have a receipt which nobody has settled yet."""
+    found = []
     for key in store.list(FOLDER):
-        try:
-            data = store.get(key)
-        except FileNotFoundError:
-            continue  # settled by its worker since the folder was listed
-        yield _settlement(json.loads(data))
+        with suppress(ValueError):  # not ours
+            found.append(UUID(key.removeprefix(f"{FOLDER}/").removesuffix(".json")))
+    return found
 
 
 def read(store: ArtifactStore, attempt_id: UUID) -> Settlement | None:
-    """The receipt of one attempt; None when there is none."""
+    """The receipt of one attempt; None when there is none. Raises `ValueError` for a broken one."""
     try:
         return _settlement(json.loads(store.get(_key(attempt_id))))
     except FileNotFoundError:
         return None
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"{_key(attempt_id)} is no receipt: {error!r}") from error
 
 
 def _key(attempt_id: UUID) -> str:

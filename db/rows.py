@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from jobs.account_pauses import Pause
+from jobs.account_pauses import Pause, PauseReason
 from jobs.credits import Reading
 from jobs.failures import Failure
 from jobs.money import Money
@@ -99,7 +99,22 @@ class Account:
     call_limit: int
     window_seconds: int
     credits: Reading | None
-    pause: Pause | None
+    paused_for: PauseReason | None
+    """Until a probe finds the cause gone."""
+    limited_until: datetime | None
+    """The end of the last rate limit, past or to come: it holds whatever else pauses and ends."""
+
+    def pause(self, now: datetime) -> Pause | None:
+        """What keeps calls from leaving at `now`."""
+        if self.paused_for is not None:
+            return Pause(self.paused_for, None)
+        if self.limited_until is not None and self.limited_until > now:
+            return Pause(PauseReason.RATE_LIMIT, self.limited_until)
+        return None
+
+    def limited_for(self, now: datetime) -> float:
+        """Seconds until the rate limit ends; 0 when it has."""
+        return max(0.0, (self.limited_until - now).total_seconds()) if self.limited_until else 0.0
 
 
 @dataclass(frozen=True)
@@ -118,9 +133,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class Held:
-    """No claim: the account pauses, or its balance does not cover the next job."""
+    """No claim: the account pauses, or (`noted` False) its balance does not cover the next job."""
 
     pause: Pause
+    noted: bool = True
 
 
 @dataclass(frozen=True)
@@ -147,6 +163,8 @@ class Settlement:
     generation_seconds: float | None = None
     credits: Reading | None = None
     sent_at: datetime | None = None
+    pause: Pause | None = None
+    """What the account is to pause for, in the same commit."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The worker's verbs on a job: look, claim, settle; and the sweeper's: lost, doubt."""
 
+import logging
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     Connection,
+    Row,
     Select,
     bindparam,
     func,
@@ -17,8 +19,9 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.exc import IntegrityError
 
-from db.accounts import believe, held_by
+from db.accounts import believe, held_by, pause_account
 from db.engine import Database
 from db.ids import new_id
 from db.jobs import job_of, too_late
@@ -30,6 +33,8 @@ from jobs.failures import FailureKind
 from jobs.money import Money
 from jobs.settling import error_of, final_state
 from jobs.states import FINAL, State
+
+log = logging.getLogger(__name__)
 
 _SYSTEM = random.SystemRandom()
 
@@ -50,11 +55,8 @@ class RunStore:
     def next_price(self, pool: str) -> Money | None:
         """What the next job may cost; None when none is queued. A look, which promises nothing."""
         with self._database.read() as connection:
-            place = next_place(connection, pool, frozenset())
-            if place is None:
-                return None
-            price = connection.scalar(self._oldest_price, _at(place))
-            return None if price is None else Money(price)
+            _, row = _first(connection, pool, self._oldest_price)
+            return Money(row.estimate) if row else None
 
     def claim(
         self, pool: str, account_id: UUID, *, lease: timedelta, dearest: Money
@@ -65,26 +67,18 @@ class RunStore:
         account pauses or its balance does not cover the job beside all calls still open.
         """
         with self._database.write() as connection:
-            place, job = self._next(connection, pool)
-            if place is None or job is None or job.estimate > dearest:
+            place, row = _first(connection, pool, self._oldest_job)
+            if place is None or row is None or row.estimate > dearest:
                 return None
+            job = job_of(row)
             held = held_by(connection, account_id, job.estimate, self._database)
             if held is not None:
-                return Held(held)
+                return held
             claim = self._take(connection, job, account_id, lease)
             if claim is None:
                 return None
             charge(connection, place, job.estimate, postgres=not self._database.is_sqlite)
             return claim
-
-    def _next(self, connection: Connection, pool: str) -> tuple[Place | None, Job | None]:
-        passed_over: frozenset[Place] = frozenset()
-        while place := next_place(connection, pool, passed_over):
-            row = connection.execute(self._oldest_job, _at(place)).one_or_none()
-            if row is not None:
-                return place, job_of(row)
-            passed_over |= {place}
-        return None, None
 
     def _take(
         self, connection: Connection, job: Job, account_id: UUID, lease: timedelta
@@ -127,6 +121,14 @@ class RunStore:
         receipt) and only while this attempt is its latest.
         """
         leaving = (State.RUNNING, State.IN_DOUBT) if swept else (State.RUNNING,)
+        try:
+            return self._settle(settlement, leaving)
+        except IntegrityError:
+            # The provider gave one request id twice. That must not lose a paid result.
+            log.warning("request_id_repeated job=%s", settlement.job_id)
+            return self._settle(replace(settlement, request_id=None), leaving)
+
+    def _settle(self, settlement: Settlement, leaving: tuple[State, ...]) -> bool:
         with self._database.write() as connection:
             recorded = self._record(connection, settlement)
             moved = self._move(connection, settlement, leaving)
@@ -139,15 +141,17 @@ class RunStore:
                     )
                 if settlement.credits is not None:
                     believe(connection, settlement.account_id, settlement.credits)
+            if settlement.pause is not None:
+                # In this commit, or the job would be free to be claimed before its account pauses.
+                pause_account(connection, settlement.account_id, settlement.pause)
             return moved
 
     def _record(self, connection: Connection, settlement: Settlement) -> bool:
         failure = settlement.failure
-        open_attempt = (attempts.c.id == settlement.attempt_id, attempts.c.finished_at.is_(None))
         doubt = settlement.decision.state is State.IN_DOUBT
         recorded = connection.execute(
             update(attempts)
-            .where(*open_attempt)
+            .where(attempts.c.id == settlement.attempt_id, attempts.c.finished_at.is_(None))
             .values(
                 # An attempt in doubt stays open: it may still turn out to have cost something.
                 finished_at=None if doubt else self._database.now,
@@ -156,7 +160,7 @@ class RunStore:
                 message=failure.message if failure else None,
                 http_status=settlement.http_status,
                 request_id=settlement.request_id,
-                cost=None if doubt else settlement.cost,
+                cost=settlement.cost if settlement.cost_known or not doubt else None,
                 cost_known=settlement.cost_known,
                 generation_seconds=settlement.generation_seconds,
                 sent_at=settlement.sent_at,
@@ -175,7 +179,9 @@ class RunStore:
         row = connection.execute(select(jobs).where(*fence).with_for_update()).one_or_none()
         if row is None:
             return False
-        state = final_state(settlement.decision, canceled=row.cancel_requested_at is not None)
+        # A doubt ends as what it turns out to be, though a cancel was asked for meanwhile.
+        canceled = row.cancel_requested_at is not None and row.state == State.RUNNING
+        state = final_state(settlement.decision, canceled=canceled)
         now = self._database.now
         spent = settlement.decision.spends_attempt and row.state == State.RUNNING
         connection.execute(
@@ -249,6 +255,19 @@ class RunStore:
         """Drop what the order needs no more; returns how many rows."""
         with self._database.write() as connection:
             return forget_settled(connection)
+
+
+def _first(
+    connection: Connection, pool: str, statement: Select[Any]
+) -> tuple[Place, Row[Any]] | tuple[None, None]:
+    """What `statement` (see `_oldest`) finds at the place whose turn it is."""
+    passed_over: frozenset[Place] = frozenset()
+    while place := next_place(connection, pool, passed_over):
+        row = connection.execute(statement, _at(place)).one_or_none()
+        if row is not None:
+            return place, row
+        passed_over |= {place}
+    return None, None
 
 
 def _oldest(database: Database, *columns: Any) -> Select[Any]:

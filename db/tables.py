@@ -76,8 +76,10 @@ accounts = Table(
     Column("credits", BigInteger),
     Column("credits_sent_at", Instant),
     Column("credits_arrived_at", Instant),
-    Column("pause_reason", String(30)),
-    Column("paused_until", Instant),  # null beside a reason: until a probe finds the cause gone
+    Column("paused_for", String(30)),
+    Column("limited_until", Instant),
+    # When its limiter was first opened: before that no permit can be in anybody's hand.
+    Column("opened_at", Instant),
     Column("created_at", Instant, nullable=False),
     UniqueConstraint("pool", "name"),
     CheckConstraint("call_limit >= 1", name="call_limit"),

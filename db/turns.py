@@ -19,6 +19,7 @@ from sqlalchemy import (
     case,
     select,
     text,
+    tuple_,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -44,17 +45,19 @@ LEFT JOIN order_passes p
   ON p.level = :level AND p.member = replace(CAST(hop.member AS TEXT), '-', '')
 """).columns(id=Uuid)
 
-# The groups of a tenant's highest priority that has queued work, likewise.
+# The groups of a tenant's highest priority below :above that has queued work, likewise. The
+# priority is compared with a subquery, not joined: a join reads and sorts all that is queued.
 _GROUPS = text("""
 WITH RECURSIVE first(priority) AS (
   SELECT (SELECT priority FROM jobs WHERE pool = :pool AND state = 'queued'
-          AND tenant_id = :tenant ORDER BY priority LIMIT 1)
+          AND tenant_id = :tenant AND priority > :above ORDER BY priority LIMIT 1)
 ), hop(member) AS (
-  SELECT (SELECT group_name FROM jobs, first WHERE pool = :pool AND state = 'queued'
-          AND tenant_id = :tenant AND jobs.priority = first.priority ORDER BY group_name LIMIT 1)
+  SELECT (SELECT group_name FROM jobs WHERE pool = :pool AND state = 'queued'
+          AND tenant_id = :tenant AND priority = (SELECT priority FROM first)
+          ORDER BY group_name LIMIT 1)
   UNION ALL
-  SELECT (SELECT group_name FROM jobs, first WHERE pool = :pool AND state = 'queued'
-          AND tenant_id = :tenant AND jobs.priority = first.priority
+  SELECT (SELECT group_name FROM jobs WHERE pool = :pool AND state = 'queued'
+          AND tenant_id = :tenant AND priority = (SELECT priority FROM first)
           AND group_name > hop.member ORDER BY group_name LIMIT 1)
   FROM hop WHERE hop.member IS NOT NULL
 )
@@ -91,7 +94,8 @@ class Place:
 def next_place(connection: Connection, pool: str, passed_over: frozenset[Place]) -> Place | None:
     """The place whose oldest job goes next, leaving out those that turned out to be empty.
 
-    (A place looks full and is empty when other workers are claiming its last jobs right now.)
+    (A place looks full and is empty when other workers are claiming its last jobs right now, or
+    when all its jobs are too late.)
     """
     rows = connection.execute(_TENANTS, {"pool": pool, "level": _pool_level(pool)}).all()
     found = {row.id.hex: row for row in rows}
@@ -114,14 +118,19 @@ def _within(
     passed_over: frozenset[Place],
 ) -> Place | None:
     owner, weight = tenant
-    at = {"pool": pool, "tenant": owner, "prefix": _tenant_level(owner, "")}
-    rows = connection.execute(_GROUPS, at).all()
-    empty = {place.group for place in passed_over if place.tenant_id == owner}
-    passes = {row.member: row.passed for row in rows if row.member not in empty}
-    turn = next_turn(rows[0].clock if rows else 0, passes)
-    if turn is None:
-        return None
-    return Place(pool, owner, weight, rows[0].priority, turn.member, tenant_turn, turn)
+    empty = {(p.priority, p.group) for p in passed_over if p.tenant_id == owner}
+    above = -1
+    while True:
+        at = {"pool": pool, "tenant": owner, "prefix": _tenant_level(owner, ""), "above": above}
+        rows = connection.execute(_GROUPS, at).all()
+        if not rows:
+            return None
+        priority, clock = rows[0].priority, rows[0].clock
+        passes = {r.member: r.passed for r in rows if (priority, r.member) not in empty}
+        turn = next_turn(clock, passes)
+        if turn is not None:
+            return Place(pool, owner, weight, priority, turn.member, tenant_turn, turn)
+        above = priority
 
 
 def charge(connection: Connection, place: Place, cost: int, *, postgres: bool) -> None:
@@ -178,13 +187,22 @@ def refund(
 
 
 def forget_settled(connection: Connection) -> int:
-    """Drop passes at or below their level's clock: they mean the same as no row."""
-    clock = (
-        select(order_levels.c.clock)
-        .where(order_levels.c.level == order_passes.c.level)
-        .scalar_subquery()
+    """Drop passes at or below their level's clock: they mean the same as no row.
+
+    Rows that a claim holds are left for the next time: a claim takes a tenant's row and a group's
+    in that order, and waiting for one while holding the other would be a deadlock.
+    """
+    settled = (
+        select(order_passes.c.level, order_passes.c.member)
+        .join(order_levels, order_levels.c.level == order_passes.c.level)
+        .where(order_passes.c["pass"] <= order_levels.c.clock)
+        .with_for_update(skip_locked=True, of=order_passes)
     )
-    return connection.execute(order_passes.delete().where(order_passes.c["pass"] <= clock)).rowcount
+    return connection.execute(
+        order_passes.delete().where(
+            tuple_(order_passes.c.level, order_passes.c.member).in_(settled)
+        )
+    ).rowcount
 
 
 def _pool_level(pool: str) -> str:

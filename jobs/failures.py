@@ -35,6 +35,8 @@ class FailureKind(StrEnum):
     """Timeout, reset or a truncated body after the first byte was sent: it may have run."""
     NOT_SENT = "not_sent"
     """Provably unsent: connect, DNS or TLS failed, or the worker stopped before it wrote."""
+    NOT_KEPT = "not_kept"
+    """A paid image came and could not be stored, though it was tried again and again."""
     WORKER_LOST = "worker_lost"
     """The lease ran out with no receipt: nobody can say whether the call was sent."""
 
@@ -69,6 +71,7 @@ REACTIONS = MappingProxyType(
         FailureKind.GATEWAY_ERROR: Reaction.DOUBT,
         FailureKind.CONNECTION_LOST: Reaction.DOUBT,
         FailureKind.NOT_SENT: Reaction.FREE,
+        FailureKind.NOT_KEPT: Reaction.DOUBT,
         FailureKind.WORKER_LOST: Reaction.DOUBT,
     }
 )

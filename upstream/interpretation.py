@@ -1,6 +1,8 @@
 """Turns an exchange into what it means. No I/O: one exchange in, one value out, never an error."""
 
 import json
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from jobs import money
@@ -11,6 +13,8 @@ from upstream.key import Key
 from upstream.replies import Balance, Facts, Image, Reply
 from upstream.transport import Answer, Exchange
 
+_CLOCKS_AGREE = timedelta(seconds=2)
+"""`Date` counts whole seconds, and the answer was on its way."""
 _NO_CREDITS = "no credits found"
 """What the credits endpoint says, under 404, of an account without a record (segmind-api §5)."""
 
@@ -27,7 +31,7 @@ def reply(exchange: Exchange, key: Key) -> Reply:
         if answer.status // 100 == 2:
             result, form = _success(answer, key)
         else:
-            result = _failure(answer, told, key)
+            result = _on_our_clock(_failure(answer, told, key), told, exchange)
     return Reply(
         result=result,
         facts=told,
@@ -93,6 +97,16 @@ def _failure(answer: Answer, told: Facts, key: Key) -> Failure:
     kind = failure_table.kind_of(answer.status, text)
     resets_at = told.resets_at if kind is FailureKind.RATE_LIMITED else None
     return Failure(kind, text, answer.status, resets_at)
+
+
+def _on_our_clock(failure: Failure, told: Facts, exchange: Exchange) -> Failure:
+    """A reset is a moment of the provider's clock; its `Date` tells how far ours is from it."""
+    if failure.resets_at is None or told.date is None:
+        return failure
+    skew = exchange.arrived_at - told.date
+    if abs(skew) < _CLOCKS_AGREE:
+        return failure
+    return replace(failure, resets_at=failure.resets_at + skew)
 
 
 def _credits(body: bytes) -> money.Money | None:

@@ -1,6 +1,7 @@
 """The call itself: a claim's inputs as Segmind wants them, one POST, a reply."""
 
 import base64
+import logging
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -11,10 +12,13 @@ from db.rows import Claim
 from jobs import catalog
 from jobs.catalog import Kind
 from jobs.catalog.inputs import INPUT_SCHEME
+from jobs.errors import UnknownModel
 from jobs.failures import Failure, FailureKind
 from jobs.timing import SEND_GUARD_SECONDS
 from upstream import Facts, Reply, Segmind
 from worker.stopping import stopping
+
+log = logging.getLogger(__name__)
 
 
 class InputGone(Exception):  # noqa: N818  # says what it is
@@ -41,9 +45,16 @@ def call(
 
     try:
         body = request_body(inputs, artifacts, claim)
+        return segmind.generate(claim.job.model, body, may_send=may_send)
     except InputGone as error:
-        return _unsent(Failure(FailureKind.INVALID_INPUT, str(error)))
-    return segmind.generate(claim.job.model, body, may_send=may_send)
+        return _unsent(FailureKind.INVALID_INPUT, str(error))
+    except UnknownModel as error:
+        return _unsent(FailureKind.MODEL_NOT_FOUND, str(error))
+    except Exception:
+        # `generate` itself never raises once a byte has left. What is seen by the living worker
+        # is provably unsent, so it must not become a doubt when the lease runs out.
+        log.exception("not_sent job=%s", claim.job.id)
+        return _unsent(FailureKind.NOT_SENT, "the call could not be prepared; it was not sent")
 
 
 def request_body(inputs: InputStore, artifacts: ArtifactStore, claim: Claim) -> dict[str, Any]:
@@ -53,7 +64,11 @@ def request_body(inputs: InputStore, artifacts: ArtifactStore, claim: Claim) -> 
     if "seed" in parameters:
         body["seed"] = claim.seed
     for name, value in body.items():
-        if parameters[name].kind is Kind.IMAGE and value.startswith(INPUT_SCHEME):
+        if (
+            name in parameters
+            and parameters[name].kind is Kind.IMAGE
+            and value.startswith(INPUT_SCHEME)
+        ):
             found = inputs.get(claim.job.tenant_id, value.removeprefix(INPUT_SCHEME))
             if found is None or not artifacts.has(found.artifact):
                 raise InputGone(f"the uploaded image {value} is no longer kept")
@@ -61,9 +76,9 @@ def request_body(inputs: InputStore, artifacts: ArtifactStore, claim: Claim) -> 
     return body
 
 
-def _unsent(failure: Failure) -> Reply:
+def _unsent(kind: FailureKind, message: str) -> Reply:
     return Reply(
-        result=failure,
+        result=Failure(kind, message),
         facts=Facts(),
         status=None,
         sent_at=None,

@@ -58,8 +58,9 @@ def celery_settings(redis_url: str) -> dict[str, Any]:
             name: {
                 "task": name,
                 "schedule": every,
-                # While upkeep is away its ticks must not pile up.
-                "options": {"expires": every},
+                # While upkeep is away its ticks must not pile up. Far longer than a turn, since
+                # the moment is absolute and two hosts' clocks may differ.
+                "options": {"expires": 60},
             }
             for name, every in SECONDS_BETWEEN.items()
         },

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from db.rows import Claim, Output, Settlement
+from jobs import account_pauses
 from jobs.credits import Reading
 from jobs.failures import Failure, FailureKind
 from jobs.money import ZERO, Money
@@ -38,6 +39,7 @@ def conclude(
         generation_seconds=facts.generation_seconds,
         credits=reading,
         sent_at=reply.sent_at,
+        pause=account_pauses.after(failure, now) if failure else None,
     )
 
 

@@ -11,9 +11,12 @@ local state, calls, holding, waiting = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 
 local SECOND = 1000000
 local PERMIT_LIFE = 1 * SECOND
+local SEND_GUARD = 5 * SECOND
 local JITTER = SECOND / 4
-local SLACK = PERMIT_LIFE + 5 * SECOND + JITTER
+local SLACK = PERMIT_LIFE + SEND_GUARD + JITTER
 local HOLDING_LIFE = 3 * SECOND
+-- A stored time further ahead than any that is ever written: the clock has been set back.
+local ABSURD = 60 * SECOND
 local FORGET_MS = 3600 * 1000
 
 local clock = redis.call('TIME')
@@ -34,13 +37,21 @@ function verbs.ask()
   local limit, window, burst = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
   redis.call('HSET', holding, ARGV[5], string.format('%s:%d', ARGV[6], now + HOLDING_LIFE))
   redis.call('PEXPIRE', holding, FORGET_MS)
+  local last = redis.call('ZRANGE', calls, -1, -1, 'WITHSCORES')[2]
+  local furthest = math.max(field('due'), field('paused_until'), tonumber(last or '0'))
+  if furthest > now + window + SLACK + ABSURD then
+    redis.call('DEL', state, calls)
+  end
   if redis.call('HEXISTS', state, 'epoch') == 0 then
-    -- Flushed, or new. A permit in somebody's hand may still be claimed with for its life; only
-    -- after that does SQL know of every call.
-    if redis.call('HEXISTS', state, 'rebuild_after') == 0 then
-      set('rebuild_after', now + 2 * PERMIT_LIFE)
+    -- Flushed, or new. A permit in somebody's hand may be claimed with for its life, and its call
+    -- sent for as long as the guard allows; only after that does SQL know of every call.
+    local wait = PERMIT_LIFE + SEND_GUARD
+    local rebuild_after = field('rebuild_after')
+    if rebuild_after == 0 or rebuild_after > now + wait then
+      rebuild_after = now + wait
+      set('rebuild_after', rebuild_after)
     end
-    return { -1, math.max(0, field('rebuild_after') - now) }
+    return { -1, math.max(0, rebuild_after - now) }
   end
   redis.call('ZREMRANGEBYSCORE', calls, '-inf', now)
   local interval = math.ceil(window / limit)
@@ -96,18 +107,21 @@ function verbs.pause()
   return 0
 end
 
+-- resume FOR: the pause ends, but for a rate limit that has so long to go
 function verbs.resume()
-  set('paused_until', 0)
+  set('paused_until', now + tonumber(ARGV[2]))
   return 0
 end
 
--- rebuild LIMIT WINDOW BURST PAUSED_FOR (PERMIT AGE)...: what SQL knows. Returns 1 when it was taken.
+-- rebuild LIMIT WINDOW BURST PAUSED_FOR FIRST (PERMIT AGE)...: what SQL knows; FIRST 1: no permit
+-- was ever given. Returns 1 when it was taken.
 function verbs.rebuild()
-  if redis.call('HEXISTS', state, 'epoch') == 1 or now < field('rebuild_after') then
+  local early = now < field('rebuild_after') and ARGV[6] ~= '1'
+  if redis.call('HEXISTS', state, 'epoch') == 1 or early then
     return 0
   end
   local limit, window, burst = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-  for index = 6, #ARGV, 2 do
+  for index = 7, #ARGV, 2 do
     local until_ = now - tonumber(ARGV[index + 1]) + window + SLACK
     redis.call('ZADD', calls, string.format('%d', until_), ARGV[index])
   end

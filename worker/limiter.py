@@ -76,17 +76,21 @@ class Limiter:
         """Grant nothing for so long; a pause under way is only made longer."""
         self._call("pause", int(seconds * SECOND))
 
-    def resume(self) -> None:
-        """End the pause."""
-        self._call("resume")
+    def resume(self, limited_for: float = 0.0) -> None:
+        """End the pause, but for a rate limit that has so many seconds to go."""
+        self._call("resume", int(limited_for * SECOND))
 
-    def rebuild(self, calls: list[RecentCall], paused_for: float) -> bool:
-        """Start anew with these calls and this pause (seconds); False when another was first."""
+    def rebuild(self, calls: list[RecentCall], paused_for: float, *, first: bool = False) -> bool:
+        """Start anew with these calls and this pause (seconds); False when another did, or early.
+
+        `first`: no permit of this account was ever given, so there is nothing to wait for.
+        """
         known: list[str | int] = []
         for call in calls:
             known += [str(call.attempt_id), int(call.age_seconds * SECOND)]
         pause = int(paused_for * SECOND)
-        return bool(self._call("rebuild", *self._limits, self._burst, pause, *known))
+        words = [*self._limits, self._burst, pause, int(first), *known]
+        return bool(self._call("rebuild", *words))
 
     def holds(self) -> int:
         """How many tickets are held by slots that wait for a permit, over all processes."""

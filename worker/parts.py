@@ -33,6 +33,7 @@ class Parts:
 
     pool: str
     account: Account
+    database: Database
     timing: CallTiming
     jobs: JobStore
     runs: RunStore
@@ -74,6 +75,7 @@ def build(settings: worker_settings.Settings) -> Parts:
     return Parts(
         pool=DEFAULT_POOL,
         account=account,
+        database=database,
         timing=settings.timing,
         jobs=JobStore(database),
         runs=runs,
@@ -96,15 +98,14 @@ def build(settings: worker_settings.Settings) -> Parts:
 def remember(limiter: Limiter, accounts: AccountStore, account: Account) -> None:
     """Give a limiter that lost its memory what SQL knows: recent calls and a pause."""
     calls = accounts.recent_calls(account.id, limiter.memory)
-    pause = accounts.get(account.id).pause
-    ends = pause.until if pause else None
-    paused_for = (ends - datetime.now(UTC)).total_seconds() if ends else 0.0
-    limiter.rebuild(calls, max(0.0, paused_for))
+    limiter.rebuild(calls, accounts.get(account.id).limited_for(datetime.now(UTC)))
 
 
 def warm_up(found: Parts) -> None:
     """Let a limiter without memory start to remember, before the first job pays for it in time."""
     try:
+        if found.accounts.open_first(found.account.id):
+            found.limiter.rebuild([], 0.0, first=True)
         answer = found.limiter.look()
         if answer.rebuild:
             stopping.wait(answer.wait)

@@ -2,14 +2,16 @@
 
 import logging
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from db import receipts
 from db.rows import Claim, Held, Output, Settlement
-from jobs import account_pauses, money
+from jobs import money
 from jobs.account_pauses import Pause
 from jobs.errors import Unavailable
+from jobs.failures import Failure, FailureKind
 from jobs.timing import TICKET_PATIENCE
 from upstream import Reply
 from worker.calling import call
@@ -23,6 +25,8 @@ log = logging.getLogger(__name__)
 
 PAUSE_STEP = 30.0
 """Seconds that the limiter pauses for a pause without an end; the claim renews it."""
+LAST_TRIES = 5.0
+"""Seconds that a worker which is told to stop goes on trying to keep and settle."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +49,17 @@ def run_ticket(parts: Parts) -> TicketResult:
             return TicketResult(permit)
         # Before the claim: a process that is stopped right after its commit must know it later.
         claimed_at = time.monotonic()
-        found = _claim(parts, permit)
+        try:
+            found = _claim(parts, permit)
+        except Unavailable:
+            # Committed or not, nothing was sent. The ticket ends; upkeep will put another.
+            _give_back(parts, permit)
+            return TicketResult(NoPermit.UNAVAILABLE)
         if isinstance(found, Claim):
             return _run(parts, permit, found, claimed_at)
         _give_back(parts, permit)
         if found is not None:
-            _hold(parts, found.pause)
+            _hold(parts, found)
 
 
 def _claim(parts: Parts, permit: Permit) -> Claim | Held | None:
@@ -65,11 +74,9 @@ def _run(parts: Parts, permit: Permit, claim: Claim, claimed_at: float) -> Ticke
     reply = call(parts.segmind, parts.inputs, parts.artifacts, claim, claimed_at=claimed_at)
     _tell_limiter(parts, permit, reply)
     settlement = _keep(parts, claim, reply)
+    if settlement.pause is not None:
+        _pause_limiter(parts, settlement.pause)  # at once; the settle writes it into SQL
     settle(parts, settlement)
-    if settlement.failure is not None:
-        pause = account_pauses.after(settlement.failure, datetime.now(UTC))
-        if pause is not None:
-            _hold(parts, pause)
     return TicketResult(
         outcome=settlement.failure.kind if settlement.failure else settlement.decision.state,
         job=str(claim.job.id),
@@ -80,42 +87,66 @@ def _run(parts: Parts, permit: Permit, claim: Claim, claimed_at: float) -> Ticke
 
 
 def _keep(parts: Parts, claim: Claim, reply: Reply) -> Settlement:
-    outputs: tuple[Output, ...] = ()
-    if isinstance(reply.result, tuple):
-        outputs = keep_images(
-            parts.artifacts,
-            reply.result,
-            tenant=claim.job.tenant_id,
-            job=claim.job.id,
-            number=claim.number,
-        )
-    settlement = conclude(claim, reply, outputs, now=datetime.now(UTC), uniform=uniform)
-    if outputs:
-        keep_receipt(parts.artifacts, settlement)
-    return settlement
+    """Images and receipt on disk before SQL is told. A full disk may have room again soon."""
+    for delay in retry_delays():
+        try:
+            outputs: tuple[Output, ...] = ()
+            if isinstance(reply.result, tuple):
+                outputs = keep_images(
+                    parts.artifacts,
+                    reply.result,
+                    tenant=claim.job.tenant_id,
+                    job=claim.job.id,
+                    number=claim.number,
+                )
+            settlement = conclude(claim, reply, outputs, now=datetime.now(UTC), uniform=uniform)
+            if outputs:
+                keep_receipt(parts.artifacts, settlement)
+        except OSError as error:
+            log.error("keep_delayed job=%s reason=%s", claim.job.id, error)  # noqa: TRY400
+            time.sleep(delay)
+        else:
+            return settlement
+    failure = Failure(
+        FailureKind.NOT_KEPT,
+        "the image came and was paid for, but could not be stored: look at the artifact folder",
+    )
+    lost = replace(reply, result=failure)
+    return conclude(claim, lost, (), now=datetime.now(UTC), uniform=uniform)
 
 
-def settle(parts: Parts, settlement: Settlement, *, swept: bool = False) -> bool:
+def settle(parts: Parts, settlement: Settlement) -> bool:
     """Commit what an attempt came to, then tell who waits; whether the job was moved.
 
-    SQL may be away just now: what was paid for is tried again until the worker is told to stop,
-    and after that the sweeper has the receipt.
+    SQL may be away just now: what is known of a call is worth trying again, and when the worker
+    gives up the sweeper has the receipt.
     """
-    delay = 0.2
-    while True:
+    for delay in retry_delays():
         try:
-            moved = parts.runs.settle(settlement, swept=swept)
-            break
+            return settle_once(parts, settlement)
         except Unavailable as error:
             log.warning("settle_delayed job=%s reason=%s", settlement.job_id, error)
-            if swept or stopping.wait(delay):
-                raise
-            delay = min(5.0, 2 * delay)
+            time.sleep(delay)
+    return settle_once(parts, settlement)
+
+
+def settle_once(parts: Parts, settlement: Settlement, *, swept: bool = False) -> bool:
+    """One try; raises `Unavailable`."""
+    moved = parts.runs.settle(settlement, swept=swept)
     if moved:
         parts.hints.moved(settlement.job_id, settlement.decision.state)
     if settlement.outputs and (moved or not _still_open(parts, settlement)):
         receipts.remove(parts.artifacts, settlement.attempt_id)
     return moved
+
+
+def retry_delays() -> Iterator[float]:
+    """Seconds between tries: 0.2 doubling to 5, for as long as the worker runs, then 5 s more."""
+    delay, after_stop = 0.2, 0.0
+    while after_stop < LAST_TRIES:
+        yield delay
+        after_stop += delay if stopping.is_set() else 0.0
+        delay = 0.5 if stopping.is_set() else min(5.0, 2 * delay)
 
 
 def _still_open(parts: Parts, settlement: Settlement) -> bool:
@@ -139,13 +170,19 @@ def _give_back(parts: Parts, permit: Permit) -> None:
         log.warning("limiter_unavailable permit=%s", permit.name)
 
 
-def _hold(parts: Parts, pause: Pause) -> None:
-    """Pause the account, in SQL first: a Redis that forgets must not resume it."""
-    parts.accounts.pause(parts.account.id, pause)
+def _hold(parts: Parts, held: Held) -> None:
+    """Nothing may be claimed now: let nobody ask for a while."""
+    if not held.noted:
+        parts.accounts.pause(parts.account.id, held.pause)
+    _pause_limiter(parts, held.pause)
+
+
+def _pause_limiter(parts: Parts, pause: Pause) -> None:
     seconds = PAUSE_STEP
     if pause.until is not None:
-        seconds = (pause.until - datetime.now(UTC)).total_seconds()
+        # At least a second: where SQL's clock is behind ours it may hold for a little longer.
+        seconds = max(1.0, (pause.until - datetime.now(UTC)).total_seconds())
     try:
-        parts.limiter.pause(max(0.0, seconds))
+        parts.limiter.pause(seconds)
     except Unavailable:
         log.warning("limiter_unavailable pause=%s", pause.reason)  # the claim looks at SQL too

@@ -5,17 +5,22 @@ lease never proves that nothing was sent.
 """
 
 import logging
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from uuid import UUID
 
 from db import receipts
 from db.rows import Lost, Settlement
+from jobs.errors import Unavailable
 from jobs.failures import Failure, FailureKind
 from jobs.money import ZERO
 from jobs.retry import Decision
 from jobs.states import State
 from worker.keeping import recovered
 from worker.parts import Parts
-from worker.run import settle
+from worker.run import settle_once
 
 log = logging.getLogger(__name__)
 
@@ -24,23 +29,34 @@ BATCH = 200
 
 
 def sweep(parts: Parts) -> dict[str, int]:
-    """One turn; how many attempts were settled and how many are in doubt now."""
-    settled = sum(_settle_receipt(parts, receipt) for receipt in receipts.pending(parts.artifacts))
-    doubts = 0
+    """One turn; how many attempts were settled and how many are in doubt now.
+
+    One that cannot be handled is told and left: it must not keep the others waiting.
+    """
+    ended = Counter[str]()
+    for attempt in receipts.pending(parts.artifacts):
+        with _told_and_left(attempt):
+            receipt = receipts.read(parts.artifacts, attempt)
+            if receipt is not None and settle_once(parts, receipt, swept=True):
+                log.info("settled_from_receipt job=%s", receipt.job_id)
+                ended["settled"] += 1
     for lost in parts.runs.lost(BATCH):
-        settlement = _conclude(parts, lost)
-        moved = settle(parts, settlement, swept=True)
-        settled += moved and settlement.failure is None
-        doubts += moved and settlement.failure is not None
+        with _told_and_left(lost.attempt_id):
+            settlement = _conclude(parts, lost)
+            if settle_once(parts, settlement, swept=True):
+                ended["in_doubt" if settlement.failure else "settled"] += 1
     parts.runs.forget_settled_turns()
-    return {"settled": settled, "in_doubt": doubts}
+    return dict(ended)
 
 
-def _settle_receipt(parts: Parts, receipt: Settlement) -> bool:
-    moved = settle(parts, receipt, swept=True)
-    if moved:
-        log.info("settled_from_receipt job=%s", receipt.job_id)
-    return moved
+@contextmanager
+def _told_and_left(attempt: UUID) -> Iterator[None]:
+    try:
+        yield
+    except Unavailable:
+        raise  # nothing can be done just now
+    except Exception:
+        log.exception("cannot_settle attempt=%s", attempt)
 
 
 def _conclude(parts: Parts, lost: Lost) -> Settlement:

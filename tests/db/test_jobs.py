@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -8,8 +9,10 @@ from db.jobs import JobStore
 from db.runs import RunStore
 from db.tenants import TenantStore
 from jobs.errors import IllegalMove, NotFound
+from jobs.failures import Failure, FailureKind
+from jobs.retry import Decision
 from jobs.states import Priority, State
-from tests.db.conftest import Claimer, Submit, succeeded
+from tests.db.conftest import Claimer, Submit, failed, succeeded
 
 
 def test_a_job_comes_back_as_it_was_given(
@@ -115,3 +118,19 @@ def test_waiting_is_counted_up_to_a_limit(submit: Submit, job_store: JobStore) -
     assert job_store.waiting("segmind", 10) == 4
     assert job_store.waiting("segmind", 3) == 3
     assert job_store.waiting("elsewhere", 3) == 0
+
+
+def test_a_cancel_that_races_a_settle_is_never_lost(
+    submit: Submit, claim: Claimer, runs: RunStore, job_store: JobStore, tenant: UUID
+) -> None:
+    """Whichever comes first: afterwards the job is canceled, not back in the queue."""
+    limited = Failure(FailureKind.RATE_LIMITED, "slow down")
+    back = Decision(State.QUEUED, spends_attempt=False)
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(30):
+            job = submit()
+            settling = pool.submit(runs.settle, failed(claim(), limited, back))
+            canceling = pool.submit(job_store.cancel, tenant, job.id)
+            settling.result()
+            canceling.result()
+            assert job_store.get(tenant, job.id).state is State.CANCELED

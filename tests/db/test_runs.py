@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from jobs.credits import Reading
 from jobs.failures import Failure, FailureKind
 from jobs.money import Money
 from jobs.retry import Decision
-from jobs.states import State
+from jobs.states import Priority, State
 from tests.db.conftest import LEASE, PRICE, Claimer, Submit, failed, succeeded
 
 DOUBT = Decision(State.IN_DOUBT, spends_attempt=True)
@@ -80,40 +81,107 @@ def test_a_pause_and_a_small_balance_hold_the_claim(
     submit: Submit, runs: RunStore, account: Account, account_store: AccountStore, claim: Claimer
 ) -> None:
     submit()
-    until = datetime.now(UTC) + timedelta(seconds=50)
-    account_store.pause(account.id, Pause(PauseReason.RATE_LIMIT, until))
+    account_store.pause(account.id, Pause(PauseReason.SPEND_LIMIT, None))
     held = runs.claim("segmind", account.id, lease=LEASE, dearest=PRICE)
-    assert held == Held(Pause(PauseReason.RATE_LIMIT, until))
-    assert account_store.resume(account.id, PauseReason.RATE_LIMIT)
+    assert held == Held(Pause(PauseReason.SPEND_LIMIT, None))
+    assert account_store.resume(account.id, PauseReason.SPEND_LIMIT)
 
     at = datetime.now(UTC)
     account_store.read_credits(account.id, Reading(Money(2 * PRICE - 1), at, at))
     claim()
     submit()
     held = runs.claim("segmind", account.id, lease=LEASE, dearest=PRICE)
-    assert held == Held(Pause(PauseReason.CREDITS, None))
+    assert held == Held(Pause(PauseReason.CREDITS, None), noted=False)
     assert account_store.committed(account.id) == PRICE
 
 
-def test_only_a_longer_pause_replaces_one_and_only_its_end_ends_it(
+def test_a_rate_limit_only_moves_on_and_outlives_every_other_pause(
     account: Account, account_store: AccountStore
 ) -> None:
-    soon = Pause(PauseReason.RATE_LIMIT, datetime.now(UTC) + timedelta(seconds=5))
-    later = Pause(PauseReason.RATE_LIMIT, datetime.now(UTC) + timedelta(seconds=50))
+    now = datetime.now(UTC)
+    soon = Pause(PauseReason.RATE_LIMIT, now + timedelta(seconds=5))
+    later = Pause(PauseReason.RATE_LIMIT, now + timedelta(seconds=50))
     endless = Pause(PauseReason.CREDITS, None)
 
     def after(pause: Pause) -> Pause | None:
         account_store.pause(account.id, pause)
-        return account_store.get(account.id).pause
+        return account_store.get(account.id).pause(now)
 
     assert [after(pause) for pause in (soon, later, soon)] == [soon, later, later]
     assert after(endless) == after(later) == endless
-    assert account_store.end_past_pauses() == []
-    assert not account_store.resume(account.id, PauseReason.RATE_LIMIT)
+    assert not account_store.resume(account.id, PauseReason.KEY_REFUSED)
     assert account_store.resume(account.id, PauseReason.CREDITS)
-    past = Pause(PauseReason.RATE_LIMIT, datetime.now(UTC) - timedelta(seconds=1))
-    assert after(past) == past
-    assert account_store.end_past_pauses() == [account.id]
+    found = account_store.get(account.id)
+    assert found.pause(now) == later
+    assert found.limited_for(now) == 50
+    assert found.pause(now + timedelta(seconds=50)) is None
+
+
+def test_a_pause_is_in_the_commit_that_frees_its_job(
+    submit: Submit, claim: Claimer, runs: RunStore, account: Account
+) -> None:
+    submit()
+    pause = Pause(PauseReason.RATE_LIMIT, datetime.now(UTC) + timedelta(seconds=50))
+    limited = Failure(FailureKind.RATE_LIMITED, "slow down")
+    back = Decision(State.QUEUED, spends_attempt=False)
+    runs.settle(failed(claim(), limited, back, pause=pause))
+    assert runs.claim("segmind", account.id, lease=LEASE, dearest=PRICE) == Held(pause)
+
+
+def test_a_balance_for_one_call_lets_one_go_however_many_ask(
+    submit: Submit, runs: RunStore, account: Account, account_store: AccountStore
+) -> None:
+    for _ in range(8):
+        submit()
+    at = datetime.now(UTC)
+    account_store.read_credits(account.id, Reading(PRICE, at, at))
+
+    def claim_one(_: int) -> object:
+        return runs.claim("segmind", account.id, lease=LEASE, dearest=PRICE)
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(claim_one, range(8)))
+    assert sum(isinstance(one, Claim) for one in found) == 1
+
+
+def test_an_account_is_opened_first_once(account: Account, account_store: AccountStore) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        opened = list(pool.map(lambda _: account_store.open_first(account.id), range(4)))
+    assert sorted(opened) == [False, False, False, True]
+
+
+def test_a_repeated_request_id_loses_no_paid_result(
+    submit: Submit, claim: Claimer, runs: RunStore, job_store: JobStore, tenant: UUID
+) -> None:
+    one, other = submit(), submit()
+    for claimed in (claim(), claim()):
+        assert runs.settle(replace(succeeded(claimed), request_id="the same"))
+    for job in (one, other):
+        assert job_store.get(tenant, job.id).state is State.SUCCEEDED
+
+
+def test_what_is_overdue_stands_in_nobodys_way(
+    submit: Submit, claim: Claimer, runs: RunStore
+) -> None:
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    submit(priority=Priority.HIGH, finish_by=past)
+    submit(group="a", finish_by=past)
+    good, low = submit(group="b"), submit(priority=Priority.LOW)
+    for expected in (good, low):
+        assert runs.next_price("segmind") == PRICE
+        assert claim().job.id == expected.id
+    assert runs.next_price("segmind") is None
+
+
+def test_a_doubt_ends_as_what_it_was_though_a_cancel_was_asked_for(
+    submit: Submit, claim: Claimer, runs: RunStore, job_store: JobStore, tenant: UUID
+) -> None:
+    job = submit()
+    claimed = claim()
+    job_store.cancel(tenant, job.id)
+    runs.settle(failed(claimed, LOST, DOUBT))
+    assert runs.settle(succeeded(claimed), swept=True)
+    assert job_store.get(tenant, job.id).state is State.SUCCEEDED
 
 
 def test_a_success_is_settled_once(

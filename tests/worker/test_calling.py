@@ -24,15 +24,6 @@ from worker.stopping import stopping
 
 
 @pytest.fixture
-def sandbox() -> Iterator[SandboxProcess]:
-    started = SandboxProcess()
-    try:
-        yield started
-    finally:
-        started.end()
-
-
-@pytest.fixture
 def segmind(sandbox: SandboxProcess) -> Iterator[Segmind]:
     client = Segmind(KEY, Endpoints.from_base_url(sandbox.url), connections=2, deadline=10)
     yield client

@@ -19,7 +19,7 @@ CLOCK = "test:clock"
 
 
 def _account(limit: int) -> Account:
-    return Account(uuid4(), "segmind", "default", limit, 60, None, None)
+    return Account(uuid4(), "segmind", "default", limit, 60, None, None, None)
 
 
 def _names() -> Iterator[str]:
@@ -73,10 +73,8 @@ def test_the_model_keeps_to_the_cases(case: Case) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_script_keeps_to_the_cases(case: Case, on_a_clock: Redis) -> None:
     limiter, names = Limiter(on_a_clock, _account(case.limit)), _names()
-    _set_clock(on_a_clock, -10)
     assert limiter.look().rebuild
-    _set_clock(on_a_clock, 0)
-    assert limiter.rebuild([], 0)
+    assert limiter.rebuild([], 0, first=True)
     for step in case.steps:
         match step:
             case Ask(at, granted, wait):
@@ -122,28 +120,51 @@ def test_a_limiter_without_memory_grants_nothing_until_it_has_been_told(
 ) -> None:
     limiter = Limiter(on_a_clock, _account(2))
     first = limiter.ask("a", holds=0)
-    assert (first.granted, first.rebuild, first.wait) == (False, True, 2.0)
-    assert not limiter.rebuild([], 0), "too early: a permit may still be in somebody's hand"
-    _set_clock(on_a_clock, 2)
+    assert (first.granted, first.rebuild, first.wait) == (False, True, 6.0)
+    _set_clock(on_a_clock, 5.9)
+    assert not limiter.rebuild([], 0), "too early: a call may still leave that SQL does not know"
+    _set_clock(on_a_clock, 6)
     assert limiter.ask("a", holds=0).rebuild
     assert limiter.rebuild([RecentCall(uuid4(), 20), RecentCall(uuid4(), 10)], 5)
     assert not limiter.rebuild([], 0), "somebody else was first"
     assert limiter.ask("a", holds=0).wait == pytest.approx(46.25)
-    _set_clock(on_a_clock, 2 + 46.25)
+    _set_clock(on_a_clock, 6 + 46.25)
     assert limiter.ask("a", holds=0).granted
 
 
 def test_a_flush_forgets_neither_calls_nor_the_pause(on_a_clock: Redis) -> None:
     limiter = Limiter(on_a_clock, _account(60))
-    limiter.look()
-    _set_clock(on_a_clock, 2)
-    limiter.rebuild([], 0)
+    assert limiter.rebuild([], 0, first=True)
+    assert limiter.ask("a", holds=0).granted
     on_a_clock.flushall()
     _set_clock(on_a_clock, 3)
-    assert limiter.ask("a", holds=0).rebuild
-    _set_clock(on_a_clock, 5)
+    assert limiter.ask("b", holds=0).rebuild
+    _set_clock(on_a_clock, 9)
     assert limiter.rebuild([], 40)
     assert limiter.ask("a", holds=0).wait == pytest.approx(40)
+
+
+def test_a_clock_that_was_set_back_stops_nothing_for_long(on_a_clock: Redis) -> None:
+    limiter = Limiter(on_a_clock, _account(60))
+    limiter.rebuild([], 0, first=True)
+    assert limiter.ask("a", holds=0).granted
+    limiter.pause(100)
+    _set_clock(on_a_clock, -3600)
+    answer = limiter.ask("b", holds=0)
+    assert (answer.rebuild, answer.wait) == (True, 6.0)
+    _set_clock(on_a_clock, -3594)
+    assert limiter.rebuild([], 0)
+    assert limiter.ask("b", holds=0).granted
+
+
+def test_a_resume_leaves_a_rate_limit_standing(on_a_clock: Redis) -> None:
+    limiter = Limiter(on_a_clock, _account(60))
+    limiter.rebuild([], 0, first=True)
+    limiter.pause(100)
+    limiter.resume(limited_for=40)
+    assert limiter.ask("a", holds=0).wait == pytest.approx(40)
+    limiter.resume()
+    assert limiter.ask("a", holds=0).granted
 
 
 def test_tickets_that_are_held_are_counted_while_someone_asks(on_a_clock: Redis) -> None:

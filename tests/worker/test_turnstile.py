@@ -30,8 +30,12 @@ def redis(valkey: str) -> Iterator[Redis]:
         yield connection
 
 
-def _turnstile(redis: Redis, queue: Queue, limit: int, stop: Event) -> Turnstile:
-    limiter = Limiter(redis, Account(uuid4(), "segmind", "default", limit, 60, None, None))
+def _turnstile(
+    redis: Redis, queue: Queue, limit: int, stop: Event, *, known: bool = True
+) -> Turnstile:
+    limiter = Limiter(redis, Account(uuid4(), "segmind", "default", limit, 60, None, None, None))
+    if known:
+        limiter.rebuild([], 0, first=True)
 
     def remember() -> None:
         queue.reminded += 1
@@ -42,7 +46,7 @@ def _turnstile(redis: Redis, queue: Queue, limit: int, stop: Event) -> Turnstile
 
 def test_a_limiter_without_memory_is_reminded_and_then_grants(redis: Redis) -> None:
     queue = Queue(1)
-    permit = _turnstile(redis, queue, 60, Event()).permit(time.monotonic() + 10)
+    permit = _turnstile(redis, queue, 60, Event(), known=False).permit(time.monotonic() + 20)
     assert isinstance(permit, Permit)
     assert (permit.dearest, permit.lapsed, queue.reminded) == (60, False, 1)
 
@@ -68,7 +72,7 @@ def test_a_ticket_waits_no_longer_than_it_may_and_a_stop_ends_every_wait(redis: 
 
 def test_without_redis_no_call_leaves() -> None:
     with Redis(port=1, socket_connect_timeout=1) as nobody:
-        turnstile = _turnstile(nobody, Queue(1), 60, Event())
+        turnstile = _turnstile(nobody, Queue(1), 60, Event(), known=False)
         assert turnstile.permit(time.monotonic() + 0.1) is NoPermit.UNAVAILABLE
 
 

@@ -1,0 +1,162 @@
+"""Tickets, served in this process against real servers."""
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from db import receipts
+from db.engine import Database
+from db.rows import Claim, Held, Input, Job, NewJob
+from db.tenants import TenantStore
+from jobs import catalog
+from jobs.catalog.inputs import check
+from jobs.failures import FailureKind
+from jobs.money import Money
+from jobs.states import State
+from tests.db.conftest import succeeded
+from tests.sandbox.sandbox_process import PHOTOGRAPH, SandboxProcess
+from upstream.images import look_at
+from upstream.replies import Image
+from worker.keeping import keep_images
+from worker.parts import Parts
+from worker.run import run_ticket
+from worker.sweeper import sweep
+from worker.turnstile import NoPermit
+
+
+@pytest.fixture
+def tenant(database: Database) -> UUID:
+    return TenantStore(database).ensure("default")
+
+
+Submit = Callable[..., Job]
+
+
+@pytest.fixture
+def submit(parts: Parts, tenant: UUID) -> Submit:
+    def one(**values: object) -> Job:
+        given = {"image": "https://example.org/a.png", "prompt": "a fox", **values}
+        model = catalog.model("ssd-canny")
+        checked = check(model, given)
+        return parts.jobs.add(NewJob(tenant, parts.pool, model.slug, checked, model.price(checked)))
+
+    return one
+
+
+def _lost(parts: Parts) -> Claim:
+    """A claim whose lease has run out, as a dead worker leaves it."""
+    found = parts.runs.claim(parts.pool, parts.account.id, lease=timedelta(), dearest=Money(10**12))
+    assert isinstance(found, Claim)
+    return found
+
+
+def test_a_ticket_runs_one_job_and_leaves_no_receipt(
+    parts: Parts, submit: Submit, tenant: UUID, sandbox: SandboxProcess
+) -> None:
+    job = submit(seed=42)
+    submit()
+    result = run_ticket(parts)
+    assert (result.job, result.outcome, result.cost) == (str(job.id), "succeeded", "0.006")
+    done = parts.jobs.get(tenant, job.id)
+    assert (done.state, done.seed, done.attempts) == (State.SUCCEEDED, 42, 1)
+    (output,) = done.outputs
+    assert len(parts.artifacts.get(output.artifact)) == output.bytes
+    assert receipts.pending(parts.artifacts) == []
+    assert [row["status"] for row in sandbox.ledger()] == [200]
+
+
+def test_a_ticket_without_a_job_costs_nothing(parts: Parts, sandbox: SandboxProcess) -> None:
+    assert run_ticket(parts).outcome == NoPermit.NO_JOB
+    assert sandbox.ledger() == []
+
+
+def test_an_empty_account_keeps_its_jobs_and_says_so(
+    parts: Parts, submit: Submit, tenant: UUID, sandbox: SandboxProcess
+) -> None:
+    sandbox.change(credits="0")
+    job = submit()
+    assert run_ticket(parts).outcome == FailureKind.INSUFFICIENT_CREDITS
+    found = parts.jobs.get(tenant, job.id)
+    assert (found.state, found.attempts) == (State.QUEUED, 0)
+    account = parts.accounts.get(parts.account.id)
+    assert account.paused_for == "credits"
+    held = parts.runs.claim(parts.pool, account.id, lease=timedelta(1), dearest=Money(10**12))
+    assert isinstance(held, Held)
+    assert len(sandbox.ledger()) == 1
+
+
+def test_a_full_disk_is_waited_out_and_the_image_is_kept(
+    parts: Parts, submit: Submit, tenant: UUID, sandbox: SandboxProcess, tmp_path: Path
+) -> None:
+    """The folder cannot be written to when the image comes; a second later it can."""
+    job = submit()
+    outputs = tmp_path / "artifacts" / "outputs"
+    outputs.write_bytes(b"in the way")  # root ignores permissions, not this
+    healing = threading.Timer(1, os.unlink, [outputs])
+    healing.start()
+    assert run_ticket(parts).outcome == "succeeded"
+    healing.join()
+    assert parts.jobs.get(tenant, job.id).state is State.SUCCEEDED
+    assert len(sandbox.ledger()) == 1
+
+
+def test_a_call_that_cannot_be_prepared_is_not_sent_and_not_in_doubt(
+    parts: Parts, submit: Submit, tenant: UUID, sandbox: SandboxProcess, tmp_path: Path
+) -> None:
+    kept = Input(tenant, "ab" * 32, f"inputs/{tenant}/x", "image/jpeg", 1, 1, 1)
+    parts.inputs.add(kept)
+    folder = tmp_path / "artifacts" / "inputs" / str(tenant)
+    folder.mkdir(parents=True)
+    (folder / "x").symlink_to("x")  # every look at it is an OSError
+    job = submit(image=f"segq:{kept.sha256}")
+    run_ticket(parts)
+    assert parts.jobs.get(tenant, job.id).state in {State.SCHEDULED, State.FAILED}
+    assert sandbox.ledger() == []
+
+
+def test_a_broken_receipt_keeps_nobody_waiting(
+    parts: Parts, submit: Submit, tenant: UUID, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts.artifacts.put(f"pending/{uuid4()}.json", b'{"version": 2}')
+    job = submit()
+    _lost(parts)
+    assert sweep(parts) == {"in_doubt": 1}
+    assert parts.jobs.get(tenant, job.id).state is State.IN_DOUBT
+    assert "cannot_settle" in caplog.text
+
+
+def test_images_without_a_receipt_count_as_paid_when_all_are_there(
+    parts: Parts, submit: Submit, tenant: UUID
+) -> None:
+    image = look_at(PHOTOGRAPH)
+    assert isinstance(image, Image)
+    whole, half = submit(), submit(samples=2)
+    for job in (whole, half):
+        number = _lost(parts).number
+        keep_images(parts.artifacts, (image,), tenant=tenant, job=job.id, number=number)
+    assert sweep(parts) == {"settled": 1, "in_doubt": 1}
+    done = parts.jobs.get(tenant, whole.id)
+    assert (done.state, done.cost, len(done.outputs)) == (State.SUCCEEDED, done.estimate, 1)
+    assert parts.jobs.get(tenant, half.id).state is State.IN_DOUBT
+
+
+def test_a_receipt_ends_a_doubt(parts: Parts, submit: Submit, tenant: UUID) -> None:
+    job = submit()
+    assert run_ticket(parts).outcome == "succeeded"
+    done = parts.jobs.get(tenant, job.id)
+    # The same again for a second job, as if its worker had died with the receipt on disk.
+    other = submit()
+    claim = _lost(parts)
+    assert sweep(parts) == {"in_doubt": 1}
+    late = replace(succeeded(claim), outputs=done.outputs)
+    receipts.write(parts.artifacts, late)
+    assert sweep(parts) == {"settled": 1}
+    found = parts.jobs.get(tenant, other.id)
+    assert (found.state, found.cost) == (State.SUCCEEDED, late.cost)
+    assert receipts.pending(parts.artifacts) == []
