@@ -1,6 +1,7 @@
 """Jobs of a running system, and the comparison of what SQL says with what the sandbox charged."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -12,13 +13,14 @@ PHOTOGRAPH = "https://example.org/photograph.png"
 
 
 def submit(system: System, count: int, **fields: Any) -> list[str]:
-    """Submit jobs that differ in their prompts; returns their ids."""
-    return [
-        system.client.submit(
-            "ssd-canny", {"image": PHOTOGRAPH, "prompt": f"picture {n}"}, **fields
-        ).id
-        for n in range(count)
-    ]
+    """Submit jobs that differ in their prompts, several at once; returns their ids."""
+
+    def one(n: int) -> str:
+        values = {"image": PHOTOGRAPH, "prompt": f"picture {n}"}
+        return system.client.submit("ssd-canny", values, **fields).id
+
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(one, range(count)))
 
 
 def states(system: System) -> Counter[str]:
