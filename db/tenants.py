@@ -1,7 +1,6 @@
 """Tenants and their API keys. A key is shown once, when it is made; only its digest is kept."""
 
 import hashlib
-import secrets
 from uuid import UUID
 
 from sqlalchemy import Connection, func, insert, select
@@ -60,11 +59,6 @@ class TenantStore:
                 insert(tenants).values(id=found, name=name, created_at=self._database.now)
             )
         return found
-
-
-def new_key() -> str:
-    """A fresh key of 256 random bits."""
-    return KEY_PREFIX + secrets.token_urlsafe(32)
 
 
 def digest(key: str) -> str:

@@ -51,11 +51,6 @@ MOVES = MappingProxyType(
 """The only legal moves. Every SQL write of a state is conditional on the state that it leaves."""
 
 
-def sources(target: State) -> frozenset[State]:
-    """The states from which a job may move to `target`."""
-    return frozenset(state for state, targets in MOVES.items() if target in targets)
-
-
 class WaitingFor(StrEnum):
     """What a queued job waits for, as the API tells it."""
 

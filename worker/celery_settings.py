@@ -5,6 +5,7 @@ from typing import Any
 from kombu import Exchange, Queue
 
 from jobs import wire
+from jobs.account_pauses import PROBE_EVERY
 
 # The anonymous exchange routes by queue name without asking Redis. A named one keeps its bindings
 # in Redis, and a FLUSHALL would silently swallow every message after it.
@@ -13,7 +14,11 @@ _DIRECT = Exchange("", type="direct")
 TICKETS = Queue(wire.ticket_queue(wire.DEFAULT_POOL), _DIRECT, wire.ticket_queue(wire.DEFAULT_POOL))
 UPKEEP = Queue(wire.UPKEEP_QUEUE, _DIRECT, wire.UPKEEP_QUEUE)
 
-SECONDS_BETWEEN = {wire.TOP_UP: 1.0, wire.SWEEP: 5.0, wire.PROBE_CREDITS: 30.0}
+SECONDS_BETWEEN = {
+    wire.TOP_UP: 1.0,
+    wire.SWEEP: 5.0,
+    wire.PROBE_CREDITS: PROBE_EVERY.total_seconds(),
+}
 """How often beat asks for each task of upkeep."""
 
 

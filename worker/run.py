@@ -51,6 +51,8 @@ def run_ticket(parts: Parts) -> TicketResult:
         claimed_at = time.monotonic()
         try:
             found = _claim(parts, permit)
+            if isinstance(found, Held):
+                _hold(parts, found)
         except Unavailable:
             # Committed or not, nothing was sent. The ticket ends; upkeep will put another.
             _give_back(parts, permit)
@@ -58,8 +60,6 @@ def run_ticket(parts: Parts) -> TicketResult:
         if isinstance(found, Claim):
             return _run(parts, permit, found, claimed_at)
         _give_back(parts, permit)
-        if found is not None:
-            _hold(parts, found)
 
 
 def _claim(parts: Parts, permit: Permit) -> Claim | Held | None:

@@ -1,6 +1,7 @@
 """A gateway as it is started for real: its own process, on a free port, ended by its own id."""
 
 import os
+import secrets
 import ssl
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 import httpx
 
 from db.engine import Database
-from db.tenants import TenantStore, new_key
+from db.tenants import KEY_PREFIX, TenantStore
 from tests.servers.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +33,7 @@ class Gateway:
 
     def key(self, tenant: str) -> str:
         """A fresh key that opens the tenant of this name."""
-        key = new_key()
+        key = KEY_PREFIX + secrets.token_hex()
         TenantStore(self.database).ensure_key(tenant, key, "a test")
         return key
 
