@@ -10,11 +10,14 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+import psycopg
 
 from tests.servers.ports import free_port, wait_for_port
 
@@ -49,12 +52,28 @@ def running_postgres() -> Iterator[str]:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, **options,
             )  # fmt: skip
         wait_for_port(port)
-        yield f"postgresql://segq@127.0.0.1:{port}/postgres"
+        url = f"postgresql://segq@127.0.0.1:{port}/postgres"
+        _wait_until_it_serves(url)
+        yield url
     finally:
         if server is not None:
             server.send_signal(signal.SIGINT)  # "fast": does not wait for clients
             server.wait(20)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait_until_it_serves(url: str) -> None:
+    # The port is open a moment before recovery is done; until then it answers "starting up".
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            psycopg.connect(url).close()
+        except psycopg.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _programs(folder: Path, as_nobody: bool) -> Path:
