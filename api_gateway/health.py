@@ -11,7 +11,6 @@ from api_gateway.openapi import answers
 from api_gateway.parts import Parts, parts_of
 from api_gateway.problems import Problem
 from jobs.errors import FieldProblem, Unavailable
-from jobs.wire import DEFAULT_POOL
 
 _PATIENCE_SECONDS = 3.0
 
@@ -50,7 +49,7 @@ async def _sql(parts: Parts) -> bool:
     try:
         with anyio.fail_after(_PATIENCE_SECONDS):
             await anyio.to_thread.run_sync(
-                parts.accounts.of_pool, DEFAULT_POOL, abandon_on_cancel=True
+                parts.accounts.of_pool, parts.pool, abandon_on_cancel=True
             )
     except (Unavailable, SQLAlchemyError, TimeoutError):
         return False

@@ -3,9 +3,10 @@
 from typing import Any
 
 from api_gateway import times
+from api_gateway.waiting import Waiting
 from db.rows import Job, Output
 from jobs import money
-from jobs.states import FINAL, State, WaitingFor
+from jobs.states import FINAL
 
 CANCEL_NOTE = (
     "Cancel was asked for while the job's call to Segmind was under way. A call that has left "
@@ -18,7 +19,7 @@ def address(base: str, job: Job) -> str:
     return f"{base}/api/v1/jobs/{job.id}"
 
 
-def document(job: Job, base: str, waiting_for: WaitingFor | None) -> dict[str, Any]:
+def document(job: Job, base: str, waiting: Waiting | None) -> dict[str, Any]:
     """The job as JSON. Money is decimal text in USD, times are RFC 3339 in UTC."""
     own = address(base, job)
     outputs = [_output(own, output) for output in job.outputs]
@@ -33,7 +34,7 @@ def document(job: Job, base: str, waiting_for: WaitingFor | None) -> dict[str, A
         "attempts": job.attempts,
         "max_attempts": job.max_attempts,
         "error": job.error,
-        "waiting_for": waiting_for if job.state is State.QUEUED else None,
+        "waiting_for": waiting.reason if waiting else None,
         "seed": job.seed,
         "priority": job.priority,
         "group": job.group,
@@ -46,13 +47,19 @@ def document(job: Job, base: str, waiting_for: WaitingFor | None) -> dict[str, A
         "started_at": times.text(job.started_at),
         "finished_at": times.text(job.finished_at),
         "cancel_requested": canceling,
-        "note": CANCEL_NOTE if canceling and job.state not in FINAL else None,
+        "note": _note(job, waiting),
         "links": {
             "self": own,
             "cancel": f"{own}/cancel",
             "outputs": [output["url"] for output in outputs],
         },
     }
+
+
+def _note(job: Job, waiting: Waiting | None) -> str | None:
+    if job.cancel_requested_at is not None and job.state not in FINAL:
+        return CANCEL_NOTE
+    return waiting.note if waiting else None
 
 
 def _output(own: str, output: Output) -> dict[str, Any]:

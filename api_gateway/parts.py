@@ -35,8 +35,9 @@ _REDIS_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Parts:
-    """The stores and the ways to the other processes."""
+    """The stores and the ways to the other processes. `pool` is where new jobs go."""
 
+    pool: str
     database: Database
     jobs: JobStore
     inputs: InputStore
@@ -68,6 +69,7 @@ def make_parts(settings: Settings) -> Parts:
     )
     accounts = AccountStore(database)
     return Parts(
+        pool=settings.pool,
         database=database,
         jobs=JobStore(database),
         inputs=InputStore(database),

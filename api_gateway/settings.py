@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from jobs.errors import InvalidSetting
+from jobs.wire import DEFAULT_POOL, pool_name
 
 _REDIS_SCHEMES = ("redis://", "rediss://")
 _LARGEST_PORT = 65_535
@@ -18,6 +19,7 @@ class Settings:
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
     artifacts: Path
+    pool: str = DEFAULT_POOL
     host: str = "127.0.0.1"
     port: int = 8100
 
@@ -32,6 +34,7 @@ class Settings:
             database_url=_required(environ, "DATABASE_URL", "sqlite:///… or postgresql://…"),
             redis_url=redis_url,
             artifacts=Path(_required(environ, "SEGQ_ARTIFACTS", "a folder")),
+            pool=pool_name(environ.get("SEGQ_POOL")),
             host=environ.get("SEGQ_HOST") or cls.host,
             port=_port(environ.get("SEGQ_PORT") or str(cls.port)),
         )

@@ -17,7 +17,7 @@ def base_of(request: Request) -> str:
 
 async def show(request: Request, job: Job) -> dict[str, Any]:
     """The job as JSON; a queued one with what it waits for."""
-    waiting_for = None
+    waiting = None
     if job.state is State.QUEUED:
-        waiting_for = await parts_of(request).waiting.of(job.pool)
-    return job_json.document(job, base_of(request), waiting_for)
+        waiting = await parts_of(request).waiting.of(job.pool)
+    return job_json.document(job, base_of(request), waiting)

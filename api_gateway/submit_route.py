@@ -21,7 +21,6 @@ from jobs.catalog.inputs import check as check_input
 from jobs.catalog.inputs import shown
 from jobs.errors import FieldProblem, InvalidInput
 from jobs.states import State
-from jobs.wire import DEFAULT_POOL
 
 LARGEST_BODY = 30_000_000
 """Bytes: an image of 20 MB as a data: URI, and room."""
@@ -59,7 +58,7 @@ async def submit(request: Request, tenant: Tenant) -> JSONResponse:
 def accept(parts: Parts, tenant: UUID, raw: bytes) -> Job:
     """Keep the job that a body describes, and put its ticket out; raises `InvalidInput`."""
     images = KeptImages(parts.inputs, parts.artifacts)
-    new, pictures = _read(images, tenant, strict_json.parse(raw))
+    new, pictures = _read(images, parts.pool, tenant, strict_json.parse(raw))
     for picture in pictures:
         images.keep(tenant, picture)
     job = parts.jobs.add(new)
@@ -68,7 +67,7 @@ def accept(parts: Parts, tenant: UUID, raw: bytes) -> Job:
     return job
 
 
-def _read(images: KeptImages, tenant: UUID, given: Any) -> tuple[NewJob, list[Picture]]:
+def _read(images: KeptImages, pool: str, tenant: UUID, given: Any) -> tuple[NewJob, list[Picture]]:
     if not isinstance(given, dict):
         raise InvalidInput([FieldProblem("body", "must be a JSON object", shown(given))])
     around, wrong = envelope.check(given, datetime.now(UTC))
@@ -90,7 +89,7 @@ def _read(images: KeptImages, tenant: UUID, given: Any) -> tuple[NewJob, list[Pi
     references = {name: reference_of(picture.sha256) for name, picture in pictures.items()}
     new = NewJob(
         tenant_id=tenant,
-        pool=DEFAULT_POOL,
+        pool=pool,
         model=around.model.slug,
         input={**checked, **references},
         estimate=around.model.price(checked),

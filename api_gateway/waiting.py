@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from redis.asyncio import Redis
@@ -10,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from db.accounts import AccountStore
 from db.rows import Account
-from jobs.account_pauses import PauseReason
+from jobs.account_pauses import WORDS, PauseReason
 from jobs.states import WaitingFor
 from jobs.wire import waiting_key
 
@@ -27,35 +28,43 @@ _OF_PAUSE = {
 }
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """What a job waits for, and in words why, where there is more to say."""
+
+    reason: WaitingFor
+    note: str | None = None
+
+
 class WaitingReasons:
     """Asks the accounts' rows, then what the workers say in Redis."""
 
     def __init__(self, accounts: AccountStore, redis: Redis) -> None:
         self._accounts = accounts
         self._redis = redis
-        self._known: dict[str, tuple[WaitingFor, float]] = {}
+        self._known: dict[str, tuple[Waiting, float]] = {}
 
-    async def of(self, pool: str) -> WaitingFor:
+    async def of(self, pool: str) -> Waiting:
         """Why the pool's next job does not run yet, at most a moment old."""
-        known, until = self._known.get(pool, (WaitingFor.SLOT, 0.0))
+        known, until = self._known.get(pool, (Waiting(WaitingFor.SLOT), 0.0))
         if time.monotonic() < until:
             return known
         good_for = REMEMBERED_SECONDS
         found = _of_accounts(await run_in_threadpool(self._accounts.of_pool, pool))
         if found is None:
-            found = WaitingFor.SLOT
+            found = Waiting(WaitingFor.SLOT)
             try:
                 told = await self._redis.get(waiting_key(pool))
             except (RedisError, OSError):
                 good_for = _WITHOUT_REDIS_SECONDS
             else:
                 with contextlib.suppress(ValueError):
-                    found = WaitingFor(str(told))
+                    found = Waiting(WaitingFor(str(told)))
         self._known[pool] = (found, time.monotonic() + good_for)
         return found
 
 
-def _of_accounts(accounts: list[Account]) -> WaitingFor | None:
+def _of_accounts(accounts: list[Account]) -> Waiting | None:
     """The reason when every account of the pool pauses; None when one may call."""
     now = datetime.now(UTC)
     reasons = []
@@ -63,5 +72,5 @@ def _of_accounts(accounts: list[Account]) -> WaitingFor | None:
         pause = account.pause(now)
         if pause is None:
             return None
-        reasons.append(_OF_PAUSE[pause.reason])
+        reasons.append(Waiting(_OF_PAUSE[pause.reason], WORDS[pause.reason]))
     return reasons[0] if reasons else None

@@ -6,6 +6,7 @@ from cli.addresses import Addresses
 from cli.credentials import Credentials
 from cli.home import Home
 from cli.settings import Settings
+from jobs.wire import SANDBOX_POOL
 
 # What any program needs to find its files and to speak its user's language. PYTHONPATH is for
 # running from a checkout that is not installed; the two SSL names for a company's own authority.
@@ -61,4 +62,6 @@ def build_environment(
     base_url = settings.base_url or addresses.sandbox_url
     if base_url:
         made["SEGMIND_BASE_URL"] = base_url
+    if addresses.sandbox_url:
+        made["SEGQ_POOL"] = SANDBOX_POOL
     return {**passed, **made}

@@ -4,6 +4,7 @@ A wrong value is refused here, in one line that names the variable, what came an
 found later, inside a child process, it would be a traceback in a log file.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,6 +52,10 @@ def read_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
         raise ComplaintError(
             "SEGMIND_BASE_URL is set but SEGMIND_API_KEY is not: set both to use an upstream, "
             "or neither to use the sandbox"
+        )
+    if api_key and not re.fullmatch(r"[!-~]+", api_key):
+        raise ComplaintError(
+            "SEGMIND_API_KEY holds what no key holds: allowed is printable ASCII without spaces"
         )
     if base_url:
         _check_origin(base_url)

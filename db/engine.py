@@ -103,7 +103,8 @@ def _answers() -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError, InternalError, PoolTimeoutError) as error:
         # InternalError: a PostgreSQL that has just become a read-only standby says so with it.
-        raise Unavailable(f"the database does not answer: {error}") from error
+        why = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        raise Unavailable(f"the database does not answer: {why}") from error
 
 
 def _engine(url: str, pool_size: int, overflow: int) -> Engine:
@@ -113,7 +114,9 @@ def _engine(url: str, pool_size: int, overflow: int) -> Engine:
     try:
         parsed = make_url(url)
     except ArgumentError:
-        raise InvalidSetting("DATABASE_URL", "no URL", "sqlite:///… or postgresql://…") from None
+        raise InvalidSetting(
+            "DATABASE_URL", "(not shown)", "sqlite:///… or postgresql://…"
+        ) from None
     # Parameters are prompts and answers: they have no place in an error that is logged.
     options: dict[str, Any] = {
         "pool_size": pool_size,

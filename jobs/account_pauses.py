@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 
 from jobs.failures import Failure, FailureKind
 
@@ -15,6 +16,22 @@ class PauseReason(StrEnum):
     SPEND_LIMIT = "spend_limit"
     KEY_REFUSED = "key_refused"
     FORBIDDEN = "forbidden"
+
+
+WORDS = MappingProxyType(
+    {
+        PauseReason.RATE_LIMIT: "Segmind's rate limit is used up; calls go on when it resets",
+        PauseReason.CREDITS: "the Segmind account's balance is too small; calls go on within half "
+        "a minute of a top-up",
+        PauseReason.SPEND_LIMIT: "the Segmind team's spend limit is reached; it is tried again "
+        "every half minute",
+        PauseReason.KEY_REFUSED: "Segmind refuses the key in SEGMIND_API_KEY (401); start again "
+        "with a valid one, the jobs are kept",
+        PauseReason.FORBIDDEN: "Segmind does not allow this account the model (403); it is tried "
+        "again every half minute",
+    }
+)
+"""What a pause means and what to do, in words for whoever waits."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,13 @@
 """Names and formats that processes share through Redis, and what the broker must be told."""
 
+import re
 from types import MappingProxyType
 
+from jobs.errors import InvalidSetting
+
 DEFAULT_POOL = "segmind"
+SANDBOX_POOL = "sandbox"
+"""Jobs that were given to the sandbox stay there: they must never be paid for by a real account."""
 GENERATE = "segq.generate"
 """The task behind a ticket: "a job waits in this pool". It names no job."""
 UPKEEP_QUEUE = "upkeep"
@@ -27,6 +32,14 @@ BROKER_OPTIONS = MappingProxyType(
     }
 )
 """Kombu's Redis transport options, the same in every process that speaks to the broker."""
+
+
+def pool_name(text: str | None) -> str:
+    """A pool's name as `SEGQ_POOL` gives it; raises `InvalidSetting`."""
+    name = text or DEFAULT_POOL
+    if not re.fullmatch(r"[a-z0-9-]{1,50}", name):
+        raise InvalidSetting("SEGQ_POOL", name, "1 to 50 of a-z, 0-9 and -")
+    return name
 
 
 def ticket_queue(pool: str) -> str:

@@ -15,11 +15,12 @@ from celery import signals
 from celery.exceptions import SecurityWarning
 
 from jobs.errors import SegqError
+from jobs.wire import UPKEEP_QUEUE, ticket_queue
 from worker import settings as worker_settings
 from worker.app import app
-from worker.celery_settings import TICKETS, UPKEEP
 from worker.parts import parts, warm_up
 from worker.stopping import stopping
+from worker.upkeep import probe_credits
 
 UPKEEP_THREADS = 4
 """A sweep that takes long must not hold up the top-up."""
@@ -53,11 +54,16 @@ def _generate(settings: worker_settings.Settings) -> None:
         found = parts()
         Thread(target=warm_up, args=(found,), name="warm-up", daemon=True).start()
 
-    _work(TICKETS.name, settings.slots, f"generate-{os.getpid()}")
+    _work(ticket_queue(settings.pool), settings.slots, f"generate-{os.getpid()}")
 
 
 def _upkeep(_: worker_settings.Settings) -> None:
-    _work(UPKEEP.name, UPKEEP_THREADS, f"upkeep-{os.getpid()}")
+    @signals.worker_init.connect(weak=False)
+    def _probe(**_: Any) -> None:
+        # A pause may be of an earlier key or balance: ask at once, not half a minute later.
+        Thread(target=probe_credits, args=(parts(),), name="probe", daemon=True).start()
+
+    _work(UPKEEP_QUEUE, UPKEEP_THREADS, f"upkeep-{os.getpid()}")
 
 
 def _work(queue: str, threads: int, name: str) -> None:

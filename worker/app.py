@@ -4,8 +4,11 @@ import os
 
 from celery import Celery
 
+from jobs.wire import pool_name
 from worker.celery_settings import celery_settings
 
 app = Celery("segq")
-app.conf.update(celery_settings(os.environ.get("REDIS_URL", "")))
+app.conf.update(
+    celery_settings(os.environ.get("REDIS_URL", ""), pool_name(os.environ.get("SEGQ_POOL")))
+)
 app.conf.include = ["worker.tasks"]

@@ -11,9 +11,6 @@ from jobs.account_pauses import PROBE_EVERY
 # in Redis, and a FLUSHALL would silently swallow every message after it.
 _DIRECT = Exchange("", type="direct")
 
-TICKETS = Queue(wire.ticket_queue(wire.DEFAULT_POOL), _DIRECT, wire.ticket_queue(wire.DEFAULT_POOL))
-UPKEEP = Queue(wire.UPKEEP_QUEUE, _DIRECT, wire.UPKEEP_QUEUE)
-
 SECONDS_BETWEEN = {
     wire.TOP_UP: 1.0,
     wire.SWEEP: 5.0,
@@ -22,8 +19,9 @@ SECONDS_BETWEEN = {
 """How often beat asks for each task of upkeep."""
 
 
-def celery_settings(redis_url: str) -> dict[str, Any]:
-    """For workers, beat and Flower alike."""
+def celery_settings(redis_url: str, pool: str) -> dict[str, Any]:
+    """For workers, beat and Flower alike; `pool` is whose tickets the workers serve."""
+    queues = [wire.ticket_queue(pool), wire.UPKEEP_QUEUE]
     return {
         "broker_url": redis_url,
         "broker_transport_options": dict(wire.BROKER_OPTIONS),
@@ -36,9 +34,9 @@ def celery_settings(redis_url: str) -> dict[str, Any]:
         "task_serializer": "json",
         "accept_content": ["json"],
         "event_serializer": "json",
-        "task_queues": [TICKETS, UPKEEP],
+        "task_queues": [Queue(name, _DIRECT, name) for name in queues],
         "task_routes": {
-            wire.GENERATE: {"queue": TICKETS.name},
+            wire.GENERATE: {"queue": wire.ticket_queue(pool)},
             **{name: {"queue": wire.UPKEEP_QUEUE} for name in SECONDS_BETWEEN},
         },
         "task_default_queue": wire.UPKEEP_QUEUE,

@@ -16,7 +16,6 @@ from db.rows import Account
 from db.runs import RunStore
 from jobs.errors import Unavailable
 from jobs.timing import CallTiming
-from jobs.wire import DEFAULT_POOL
 from upstream import Endpoints, Segmind
 from worker import settings as worker_settings
 from worker.hints import Hints
@@ -59,7 +58,7 @@ def build(settings: worker_settings.Settings) -> Parts:
     database = Database(settings.database_url, pool_size=10, overflow=20)
     accounts = AccountStore(database)
     account = accounts.ensure(
-        DEFAULT_POOL, "default", call_limit=settings.calls_per_minute, window_seconds=60
+        settings.pool, "default", call_limit=settings.calls_per_minute, window_seconds=60
     )
     redis: Redis = Redis.from_url(
         settings.redis_url, socket_timeout=5, socket_connect_timeout=5, health_check_interval=30
@@ -73,7 +72,7 @@ def build(settings: worker_settings.Settings) -> Parts:
         deadline=settings.timing.deadline,
     )
     return Parts(
-        pool=DEFAULT_POOL,
+        pool=settings.pool,
         account=account,
         database=database,
         timing=settings.timing,
@@ -86,7 +85,7 @@ def build(settings: worker_settings.Settings) -> Parts:
         limiter=limiter,
         turnstile=Turnstile(
             limiter,
-            next_price=lambda: runs.next_price(DEFAULT_POOL),
+            next_price=lambda: runs.next_price(settings.pool),
             remember=lambda: remember(limiter, accounts, account),
             stopping=stopping,
         ),

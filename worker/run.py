@@ -75,6 +75,8 @@ def _run(parts: Parts, permit: Permit, claim: Claim, claimed_at: float) -> Ticke
     _tell_limiter(parts, permit, reply)
     settlement = _keep(parts, claim, reply)
     if settlement.pause is not None:
+        why = settlement.failure.message if settlement.failure else ""
+        log.warning("account_paused reason=%s said=%s", settlement.pause.reason, why)
         _pause_limiter(parts, settlement.pause)  # at once; the settle writes it into SQL
     settle(parts, settlement)
     return TicketResult(

@@ -1,12 +1,14 @@
 """What a worker reads from its environment, once, in the composition root."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from jobs.errors import InvalidSetting
 from jobs.timing import CallTiming
+from jobs.wire import pool_name
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,7 @@ class Settings:
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
     artifacts: Path
+    pool: str
     segmind_key: str = field(repr=False)
     segmind_base_url: str | None
     calls_per_minute: int
@@ -32,7 +35,8 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
         database_url=_required(environment, "DATABASE_URL"),
         redis_url=_required(environment, "REDIS_URL"),
         artifacts=Path(_required(environment, "SEGQ_ARTIFACTS")),
-        segmind_key=_required(environment, "SEGMIND_API_KEY"),
+        pool=pool_name(environment.get("SEGQ_POOL")),
+        segmind_key=_key(environment),
         segmind_base_url=environment.get("SEGMIND_BASE_URL") or None,
         calls_per_minute=int(number("SEGMIND_RPM", 60, 1, 100_000)),
         slots=int(number("SEGQ_SLOTS", 32, 1, 2_000)),
@@ -49,6 +53,13 @@ def _required(environment: Mapping[str, str], name: str) -> str:
     if not found:
         raise InvalidSetting(name, "", "set")
     return found
+
+
+def _key(environment: Mapping[str, str]) -> str:
+    key = _required(environment, "SEGMIND_API_KEY")
+    if not re.fullmatch(r"[!-~]+", key):
+        raise InvalidSetting("SEGMIND_API_KEY", "(not shown)", "printable ASCII without spaces")
+    return key
 
 
 def _numbers(

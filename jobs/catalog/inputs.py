@@ -4,6 +4,7 @@ Every value that is given stays exactly as it came. Defaults are written out, so
 what will be sent and the provider's history can be compared with it.
 """
 
+import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -45,8 +46,9 @@ def check(model: Model, given: object) -> dict[str, Any]:
 
 
 def shown(value: object, limit: int = 80) -> str:
-    """A value as an error may show it: short, and without what cannot be printed."""
-    text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    """A value as an error may show it: as JSON, short, without what cannot be printed."""
+    printable = isinstance(value, str) and value.isprintable()
+    text = json.dumps(value, ensure_ascii=not printable, default=repr)
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 

@@ -25,7 +25,8 @@ def system(tmp_path: Path) -> Iterator[Callable[..., System]]:
             count += 1
             folder = tmp_path / f"system-{count}"
             folder.mkdir()
-            home = folder / ".segq"
+            # Given by a test that starts again what it has stopped.
+            home = Path(environment.get("SEGQ_HOME") or folder / ".segq")
             settings = {"SEGQ_HOME": str(home), "SEGQ_PORT": "0", **environment}
             started = start_system(folder, home, project_environment(**settings))
             stack.callback(stop_system, started)

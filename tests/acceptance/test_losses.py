@@ -82,10 +82,10 @@ def test_upkeep_goes_on_while_every_slot_waits_for_a_permit(system: Start) -> No
     wait_for_states(one, succeeded=1, queued=11)
     # From here on four slots hold tickets and there is no permit for a minute.
     with Redis.from_url(one.run["redis"]) as redis:
-        wait_until(lambda: redis.llen("generate.segmind") <= 11 - 4, "four tickets are held")
-        held = redis.llen("generate.segmind")
-        redis.delete("generate.segmind")
-        wait_until(lambda: redis.llen("generate.segmind") >= held, "topped up", timeout=5)
+        wait_until(lambda: redis.llen("generate.sandbox") <= 11 - 4, "four tickets are held")
+        held = redis.llen("generate.sandbox")
+        redis.delete("generate.sandbox")
+        wait_until(lambda: redis.llen("generate.sandbox") >= held, "topped up", timeout=5)
     (soon,) = submit(one, 1, run_at="2100-01-01T00:00:00Z")
     one.sql("UPDATE jobs SET run_at = created_at WHERE state = 'scheduled'")
     wait_until(lambda: one.client.get(soon).state == "queued", "moved when due", timeout=5)

@@ -100,7 +100,7 @@ def test_what_came_is_shown(client: httpx.Client) -> None:
     problem = is_problem(client.post("/api/v1/jobs", json=body), 422, "invalid-fields")
     got = {error["field"]: error["got"] for error in problem["errors"]}
     assert got["input.samples"] == "9"
-    assert got["priority"].startswith("'xxx")
+    assert got["priority"].startswith('"xxx')
     assert len(got["priority"]) <= 80
     assert problem["detail"] == "2 fields are wrong"
 

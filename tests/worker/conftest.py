@@ -28,6 +28,7 @@ def parts(
         database_url=database_url,
         redis_url=valkey,
         artifacts=tmp_path / "artifacts",
+        pool="segmind",
         segmind_key=KEY,
         segmind_base_url=sandbox.url,
         calls_per_minute=6_000,

@@ -65,4 +65,18 @@ def test_a_browser_shows_the_tickets(done: tuple[System, set[str]]) -> None:
             lambda: all(job in json.dumps(page.inner_text("body")) for job in ids),
             "the page shows every job's id",
         )
-        assert "succeeded" in page.inner_text("body")
+        shown = page.inner_text("body")
+        assert shown.count("'outcome': 'succeeded'") >= len(ids)
+        assert shown.count("'cost': '0.006'") >= len(ids)
+
+
+def test_the_api_docs_need_nothing_from_elsewhere(done: tuple[System, set[str]]) -> None:
+    from tests.acceptance.browser import open_browser
+
+    system, _ = done
+    with open_browser("", "") as page:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"{system.gateway}/docs")
+        page.wait_for_selector("text=Queue a job")
+        assert all(url.startswith((system.gateway, "data:")) for url in asked), asked
