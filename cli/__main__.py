@@ -1,5 +1,10 @@
 import sys
 
-from cli.main import main
+try:
+    # Imported in here: a Ctrl-C in the first moments is as quiet as any other.
+    from cli.main import main
 
-sys.exit(main())
+    code = main()
+except KeyboardInterrupt:
+    code = 130
+sys.exit(code)

@@ -11,15 +11,18 @@ from pathlib import Path
 
 from cli.complaint import ComplaintError
 from cli.demo_jobs import MODEL, DemoJob, demo_jobs
-from cli.demo_run import run_demo
+from cli.demo_run import Watched, run_demo
 from cli.home import Home
 from cli.progress import choose_progress
 from cli.run_file import Running
+from cli.save_place import make_folder
 from cli.settings import Settings, read_settings
 from cli.system import ready_line, run_system
 from cli.terminal import say
 from cli.wakeups import Wakeups
 from segq_client import Client, SegqError
+
+OUT = Path("out")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,15 +38,25 @@ def run(options: argparse.Namespace) -> int:
             "add --yes, or unset it to use the sandbox"
         )
     home = Home(settings.home)
-    say(f"starting everything in {home.path} ...")
+
+    def before_start() -> None:
+        # Before anything is paid for: what is made must have a place.
+        make_folder(OUT)
+        say(f"starting everything in {home.path} ...")
+
     with Wakeups() as wakeups:
         demo = _Demo(options, settings, wakeups)
 
         def when_ready(running: Running) -> None:
-            print(ready_line(running, home), flush=True)
+            print(ready_line(running, home, stays=not options.exit), flush=True)
             demo.start(running)
 
-        run_system(settings, os.environ, wakeups, say, when_ready)
+        run_system(settings, os.environ, wakeups, say, before_start, when_ready)
+    if demo.unfinished:
+        say(
+            f"{demo.unfinished} of the jobs were not finished when the stop began: "
+            "what is left of them goes on at the next start (`segq up`)"
+        )
     return 0 if demo.is_good else 1
 
 
@@ -56,8 +69,14 @@ class _Demo:
         self._paid = settings.api_key is not None
         self._key_place = Home(settings.home).run_file
         self._wakeups = wakeups
+        self._watched: list[Watched] = []
         # Staying up until Ctrl-C is what was asked for; `--exit` is about the jobs.
         self.is_good = not self._ends_itself
+
+    @property
+    def unfinished(self) -> int:
+        """Jobs submitted and not seen settled."""
+        return sum(not one.job.is_settled for one in self._watched)
 
     def start(self, running: Running) -> None:
         # A daemon: Ctrl-C must not wait for a download, nor for an answer at the prompt.
@@ -85,20 +104,20 @@ class _Demo:
             self.is_good = False
             self._wakeups.ask_to_stop()
             return False
-        out = Path("out")
-        succeeded = run_demo(client, jobs, out, choose_progress(), lambda: self._wakeups.stop_asked)
+        succeeded = run_demo(
+            client, jobs, OUT, choose_progress(), lambda: self._wakeups.stop_asked, self._watched
+        )
         if self._wakeups.stop_asked:
             return False
-        print(f"{succeeded} of {len(jobs)} jobs succeeded; images are in {out.absolute()}")
+        print(f"{succeeded} of {len(jobs)} jobs succeeded; images are in {OUT.absolute()}")
         if running.sandbox is not None:
             print("They are SANDBOX images. With SEGMIND_API_KEY set they are generated, and paid.")
-        print(f"API docs  {running.gateway}/docs   (the key is in {self._key_place})")
-        print(
-            f"Flower    {running.flower}   "
-            f"(user: {running.flower_user}, password: {running.flower_password})",
-            flush=True,
-        )
         if not self._ends_itself:
+            print(f"API docs  {running.gateway}/docs   (the key is in {self._key_place})")
+            print(
+                f"Flower    {running.flower}   "
+                f"(user: {running.flower_user}, password: {running.flower_password})"
+            )
             print("Ctrl-C ends everything.", flush=True)
         return succeeded == len(jobs)
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from cli.demo_jobs import MODEL, DemoJob
 from cli.progress import Progress, Row
-from cli.wording import ending_of, state_of, suffix_for
+from cli.wording import ending_of, note_of, state_of, suffix_for
 from segq_client import Client, Job, Unreachable
 
 _LOOK_EVERY = 0.3
 
 
 @dataclass
-class _Watched:
+class Watched:
     """A submitted job while it is watched."""
 
     title: str
@@ -25,7 +25,7 @@ class _Watched:
 
     @property
     def row(self) -> Row:
-        return Row(self.title, state_of(self.job), self.seconds, self.note)
+        return Row(self.title, state_of(self.job), self.seconds, self.note, note_of(self.job))
 
 
 def run_demo(
@@ -34,9 +34,13 @@ def run_demo(
     out: Path,
     progress: Progress,
     stopped: Callable[[], bool],
+    watched: list[Watched],
 ) -> int:
-    """Run the jobs and return how many succeeded; fewer than all also when `stopped()`."""
-    watched = [_submit(client, job) for job in jobs]
+    """Run the jobs and return how many succeeded; fewer than all also when `stopped()`.
+
+    `watched` gets each job as soon as it is submitted: another thread may count what is left.
+    """
+    watched.extend(_submit(client, job) for job in jobs)
     with progress.entered():
         while not stopped():
             for one in watched:
@@ -48,14 +52,14 @@ def run_demo(
     return sum(one.job.state == "succeeded" for one in watched)
 
 
-def _submit(client: Client, job: DemoJob) -> _Watched:
+def _submit(client: Client, job: DemoJob) -> Watched:
     values = dict(job.input)
     if job.photograph is not None:
         values = {"image": client.upload(job.photograph), **values}
-    return _Watched(job.title, client.submit(MODEL, values), time.monotonic())
+    return Watched(job.title, client.submit(MODEL, values), time.monotonic())
 
 
-def _look(client: Client, one: _Watched, out: Path) -> None:
+def _look(client: Client, one: Watched, out: Path) -> None:
     if one.job.is_settled:
         return
     try:

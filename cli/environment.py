@@ -8,10 +8,12 @@ A copy of the lock (`.venv/segq-run.txt`) and the checkout's path (`.venv/segq-r
 installed; the launcher compares them and comes here only when something differs.
 """
 
+import contextlib
 import fcntl
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -103,7 +105,8 @@ def is_broken() -> bool:
     if BUILDING.exists() or moved or not python.exists():
         return True
     question = "import sys, pip; sys.exit(sys.version_info < (3, 11))"
-    return subprocess.run([python, "-I", "-c", question], check=False).returncode != 0
+    asked = subprocess.run([python, "-I", "-c", question], check=False, start_new_session=True)
+    return asked.returncode != 0
 
 
 def stamp(name: str) -> Path:
@@ -119,8 +122,18 @@ def text_of(path: Path) -> str | None:
 
 
 def call(*command: str) -> None:
-    # pip writes its errors itself; what it prints besides is of no use to a newcomer.
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    # pip writes its errors itself; what it prints besides is of no use to a newcomer. A session of
+    # its own: pip and venv would answer a terminal's Ctrl-C with tracebacks.
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True) as popen:
+        try:
+            code = popen.wait()
+        except KeyboardInterrupt:
+            # All of it: what venv has started would go on writing into the next start's .venv.
+            with contextlib.suppress(ProcessLookupError):  # it ended in this very moment
+                os.killpg(popen.pid, signal.SIGKILL)
+            raise
+    if code != 0:
+        raise subprocess.CalledProcessError(code, command)
 
 
 def say(line: str) -> None:
@@ -128,4 +141,13 @@ def say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # These end the install as Ctrl-C does, with what it has started; `nohup` stays in force.
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(ending) is signal.SIG_DFL:
+            signal.signal(ending, signal.default_int_handler)
+    try:
+        code = main()
+    except KeyboardInterrupt:
+        say("interrupted; the next start makes .venv anew where it is half made")
+        code = 130
+    sys.exit(code)

@@ -1,6 +1,7 @@
 """From the words of a command line to a model's input."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from cli.complaint import ComplaintError
 from segq_client import Client
 
 _REMOTE = ("http://", "https://", "data:")
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
 
 def read_parameters(words: Sequence[str], schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -33,7 +35,7 @@ def read_parameters(words: Sequence[str], schema: Mapping[str, Any]) -> dict[str
             value = left.pop(0)
         name = name.replace("-", "_")
         is_text = properties.get(name, {}).get("type") == "string"
-        found[name] = value if is_text else _json_or_text(value)
+        found[name] = value if is_text else _finite(name, _json_or_text(value), value)
     return found
 
 
@@ -48,18 +50,34 @@ def read_exact(assignments: Sequence[str]) -> dict[str, Any]:
             given = ""
         if not given or not name:
             raise ComplaintError(f"--param {text!r}: expected name=json, such as samples=2")
+        _finite(name, found[name], value)
     return found
 
 
 def place_image(client: Client, image: str) -> str:
     """A URL as it is; a local file is uploaded, and its reference returned."""
-    if image.startswith(_REMOTE):
+    if image.lower().startswith(_REMOTE):
         return image
+    foreign = _SCHEME.match(image)
+    if foreign:
+        raise ComplaintError(
+            f"--image: {foreign[1]}:// is not read; give a local file, "
+            "or a URL that begins with http://, https:// or data:"
+        )
     path = Path(image).expanduser()
     try:
         return client.upload(path)
     except OSError as error:
         raise ComplaintError(f"--image {image}: {error.strerror or error}") from error
+
+
+def _finite(name: str, value: Any, text: str) -> Any:
+    """Python reads NaN, Infinity and 1e999 as JSON; JSON has no such numbers to send."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError as error:
+        raise ComplaintError(f"{name} is {text}; numbers must be finite") from error
+    return value
 
 
 def _json_or_text(text: str) -> Any:

@@ -26,3 +26,8 @@ class Process:
     once: bool = False
     stop_stage: int = 0
     patience: float = DEFAULT_PATIENCE
+
+    @property
+    def finishes_calls(self) -> bool:
+        """Whether its end may cut off a paid call: who has one to finish has longer than others."""
+        return self.patience > DEFAULT_PATIENCE

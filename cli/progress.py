@@ -9,12 +9,13 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True)
 class Row:
-    """One job as it is shown. `seconds` since its submit."""
+    """One job as it is shown. `seconds` since its submit; `waits`: in words, why it is not done."""
 
     title: str
     state: str
     seconds: float
     note: str = ""
+    waits: str = ""
 
 
 class Progress(Protocol):
@@ -29,16 +30,21 @@ class LineProgress:
 
     def __init__(self) -> None:
         self._shown: dict[str, str] = {}
+        # Many jobs wait for the same thing; it is said once.
+        self._told = {""}
 
     def entered(self) -> AbstractContextManager[Any]:
         return nullcontext()
 
     def show(self, rows: Sequence[Row]) -> None:
         for row in rows:
-            if self._shown.get(row.title) != row.state:
+            is_new = row.waits not in self._told
+            if is_new or self._shown.get(row.title) != row.state:
                 self._shown[row.title] = row.state
+                self._told.add(row.waits)
+                state = f"{row.state}: {row.waits}" if is_new else row.state
                 print(
-                    f"{row.seconds:6.1f} s  {row.title}: {row.state}  {row.note}".rstrip(),
+                    f"{row.seconds:6.1f} s  {row.title}: {state}  {row.note}".rstrip(),
                     flush=True,
                 )
 
@@ -57,8 +63,10 @@ class TableProgress:
 
     def show(self, rows: Sequence[Row]) -> None:
         from rich.table import Table  # noqa: PLC0415 (as above)
+        from rich.text import Text  # noqa: PLC0415 (as above)
 
-        table = Table("job", "state", "seconds", "")
+        waits = dict.fromkeys(f"{row.state}: {row.waits}" for row in rows if row.waits)
+        table = Table("job", "state", "seconds", "", caption=Text("\n".join(waits)))
         for row in rows:
             table.add_row(row.title, row.state, f"{row.seconds:.1f}", row.note)
         self._live.update(table)

@@ -1,6 +1,7 @@
 """`segq run MODEL ...`: one job through the running system, and its images in files."""
 
 import argparse
+import math
 import os
 import time
 from pathlib import Path
@@ -10,8 +11,10 @@ from cli.detached import start_detached
 from cli.home import Home
 from cli.model_input import place_image, read_exact, read_parameters
 from cli.run_file import Running, read_running
+from cli.save_place import check_file
 from cli.settings import home_of, read_settings
 from cli.terminal import say
+from cli.watching import cancel_command, watch
 from cli.wording import ending_of, suffix_for
 from segq_client import Client, Job, SegqError
 
@@ -29,17 +32,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--param", action="append", default=[], metavar="NAME=JSON", help="a parameter as JSON"
     )
     parser.add_argument(
-        "--wait", type=float, default=_DEFAULT_WAIT, metavar="SECONDS", help="default: %(default)g"
+        "--wait",
+        type=_seconds,
+        default=_DEFAULT_WAIT,
+        metavar="SECONDS",
+        help="default: %(default)g",
     )
 
 
 def run(options: argparse.Namespace) -> int:
+    # First of all: an image that cannot be saved would be paid for all the same.
+    check_file(options.out or Path("image"))
     running = _running_or_started()
     try:
         with Client(running.gateway, running.api_key) as client:
             return _make(client, running, options)
     except SegqError as error:
         raise ComplaintError(str(error)) from error
+
+
+def _seconds(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 1 <= number < math.inf:  # not-a-number fails this comparison too
+        raise ComplaintError(f"--wait is {text!r}; allowed is a number of seconds from 1")
+    return number
 
 
 def _running_or_started() -> Running:
@@ -65,8 +84,9 @@ def _make(client: Client, running: Running, options: argparse.Namespace) -> int:
         values["image"] = place_image(client, options.image)
     began = time.monotonic()
     submitted = client.submit(options.model, values)
-    say(f"job {submitted.id} is {submitted.state}")
-    job = client.wait(submitted.id, timeout=options.wait)
+    run_file = Home(home_of(os.environ, Path.cwd())).run_file
+    cancel = cancel_command(running.gateway, run_file, submitted)
+    job = watch(client, submitted, options.wait, cancel)
     seconds = time.monotonic() - began
     if job.state != "succeeded":
         raise ComplaintError(f"job {job.id} {ending_of(job)}")

@@ -27,9 +27,15 @@ def _stop_stage(stage: Sequence[Child], wakeups: Wakeups, say: Callable[[str], N
         child.end()
     while running:
         waited = time.monotonic() - began
-        for child in running:
-            if wakeups.hurry or waited >= child.process.patience:
-                child.kill()
+        late = [one for one in running if wakeups.hurry or waited >= one.process.patience]
+        for child in late:
+            child.kill()
+        cut_off = ", ".join(one.process.name for one in late if one.process.finishes_calls)
+        if cut_off:
+            say(
+                f"{cut_off} ended at once: calls in flight were cut off, "
+                "and their jobs will be in doubt (they may be paid)"
+            )
         running = [one for one in running if one.exit_code() is None]
         if not running:
             return

@@ -21,12 +21,14 @@ def run_system(
     environ: Mapping[str, str],
     wakeups: Wakeups,
     say: Callable[[str], None],
+    before_start: Callable[[], None],
     when_ready: Callable[[Running], None],
 ) -> None:
     """Start everything, call `when_ready`, keep it alive until asked to stop, then end it all.
 
     Raises `ComplaintError` when it cannot start (another one runs here, a port is taken, a child
-    ended); nothing is left behind then either. `when_ready` must return: it runs in this thread.
+    ended); nothing is left behind then either. `before_start` is called once the home is ours.
+    `when_ready` must return: it runs in this thread.
     """
     home = Home(settings.home)
     home.make()
@@ -34,6 +36,7 @@ def run_system(
     if not lock.take():
         raise ComplaintError(_already_runs(home))
     try:
+        before_start()
         home.clear_marks()
         _supervise(settings, home, environ, wakeups, say, when_ready)
     finally:
@@ -85,12 +88,17 @@ def _supervise(
         supervisor.stop()
 
 
-def ready_line(running: Running, home: Home) -> str:
-    """The one line that says where everything is, and loudly whether the images are real."""
-    line = (
-        f"segq is ready: {running.gateway} | API docs {running.gateway}/docs | "
-        f"Flower {running.flower} (user {FLOWER_USER}, password in {home.run_file})"
-    )
+def ready_line(running: Running, home: Home, *, stays: bool = True) -> str:
+    """The one line that says where everything is, and loudly whether the images are real.
+
+    Of a system that does not stay up, the pages that nobody would have the time to open are left out.
+    """
+    line = f"segq is ready: {running.gateway}"
+    if stays:
+        line += (
+            f" | API docs {running.gateway}/docs | "
+            f"Flower {running.flower} (user {FLOWER_USER}, password in {home.run_file})"
+        )
     if running.sandbox is not None:
         line += " | SANDBOX: no SEGMIND_API_KEY is set, images are sandbox images, not generations"
     return line

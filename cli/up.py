@@ -33,8 +33,10 @@ def run(options: argparse.Namespace) -> int:
         if options.report_to is not None:
             report_and_close(options.report_to, line)
 
-    if sys.stdout.isatty():
-        say(f"starting everything in {home.path} ...")
+    def before_start() -> None:
+        if sys.stdout.isatty():
+            say(f"starting everything in {home.path} ...")
+
     with Wakeups() as wakeups:
-        run_system(settings, os.environ, wakeups, say, when_ready)
+        run_system(settings, os.environ, wakeups, say, before_start, when_ready)
     return 0

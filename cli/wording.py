@@ -18,6 +18,12 @@ def ending_of(job: Job) -> str:
     return f"{job.state}{why}"
 
 
+def note_of(job: Job) -> str:
+    """What the gateway says in words about a job that is not done (why it waits); often nothing."""
+    note = job.raw.get("note")
+    return note if isinstance(note, str) and not job.is_settled else ""
+
+
 def state_of(job: Job) -> str:
     """A state with what it waits for, for one column of a table."""
     return f"{job.state} ({job.waiting_for})" if job.waiting_for else job.state

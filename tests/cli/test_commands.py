@@ -1,11 +1,13 @@
 """The commands as a person types them, where no system runs."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from cli.home import Home, HomeLock
 from cli.main import COMMANDS
 from cli.ports import free_port
 from tests.acceptance.processes import project_environment
@@ -81,6 +83,57 @@ def test_a_demo_does_not_spend_unasked(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "--yes" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--out", "gone/x.jpg"], "there is no folder gone"),
+        (["--out", "."], "is a folder"),
+        (["--out", "x" * 300 + "/y.jpg"], "too long"),
+        (["--wait", "nan"], "--wait"),
+        (["--wait", "inf"], "--wait"),
+        (["--wait", "0.5"], "--wait"),
+        (["--wait", "soon"], "--wait"),
+    ],
+)
+def test_a_run_that_cannot_go_well_is_not_begun(
+    words: list[str], said: str, tmp_path: Path
+) -> None:
+    done = segq("run", "ssd-canny", *words, cwd=tmp_path)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_demo_whose_images_have_no_place_is_not_begun(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("mine")
+    done = segq("demo", "--exit", cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"{tmp_path / 'out'} is a file" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert list((tmp_path / ".segq" / "logs").iterdir()) == []
+
+
+def test_a_demo_beside_a_system_says_only_that(tmp_path: Path) -> None:
+    home = Home(tmp_path / ".segq")
+    home.make()
+    lock = HomeLock(home)
+    assert lock.take()
+    done = segq("demo", cwd=tmp_path)
+    lock.release()
+    assert done.returncode == 1
+    assert done.stderr.startswith("segq: a system already runs")
+    assert done.stderr.count("\n") == 1
+
+
+def test_ctrl_c_while_modules_load_is_quiet(tmp_path: Path) -> None:
+    # It stands in for the standard library's, and is interrupted while it is imported.
+    (tmp_path / "argparse.py").write_text("raise KeyboardInterrupt\n")
+    path = f"{tmp_path}{os.pathsep}{project_environment()['PYTHONPATH']}"
+    done = segq("up", cwd=tmp_path, PYTHONPATH=path)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 def test_logs_of_all_say_whose_they_are(tmp_path: Path) -> None:

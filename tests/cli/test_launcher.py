@@ -1,14 +1,16 @@
 """The `segq` script, up to the point where it would install something."""
 
+import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.processes import ROOT
+from tests.acceptance.processes import ROOT, is_gone, wait_until
 
 TOOLS = ("sh", "dirname", "readlink", "cat", "cmp")
 
@@ -100,6 +102,35 @@ def test_what_is_installed_is_run_from_anywhere(clone: Path, tools: Path, tmp_pa
     for command in (clone / "segq", link, Path("../a clone/segq")):
         done = launch(command, "run", "a b", path=tools, cwd=tools)
         assert done.stdout == "[-P]\n[-m]\n[cli]\n[run]\n[a b]\n"
+
+
+def test_ctrl_c_during_the_install_is_one_line(clone: Path, tools: Path) -> None:
+    installed(clone, "run")
+    (clone / "locks" / "run.txt").write_text("changed\n")
+    pid_file = clone / "pid"
+    script(
+        clone / ".venv" / "bin" / "python",
+        f'case "$*" in *install*) echo $$ >{shlex.quote(str(pid_file))}; exec sleep 60 ;; esac',
+    )
+    for name, program in (("python3", sys.executable), ("sleep", shutil.which("sleep"))):
+        (tools / name).symlink_to(program or pytest.fail(f"no {name}"))
+    with subprocess.Popen(
+        [clone / "segq", "up"],
+        env={"PATH": str(tools)},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as started:
+        wait_until(lambda: pid_file.exists() and pid_file.read_text() != "", "the install")
+        os.killpg(started.pid, signal.SIGINT)  # as a terminal does: to the launcher too
+        _, said = started.communicate(timeout=20)
+    # A shell that dies of the same Ctrl-C has done what it should, too.
+    assert started.returncode in {130, -signal.SIGINT}
+    assert said.splitlines()[1:] == [
+        "segq: interrupted; the next start makes .venv anew where it is half made"
+    ]
+    wait_until(lambda: is_gone(int(pid_file.read_text())), "the install ended")
+    assert (clone / ".venv" / "segq-building").exists()
 
 
 @pytest.mark.parametrize(

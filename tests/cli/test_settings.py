@@ -115,6 +115,7 @@ def test_children_get_what_is_listed_and_nothing_else() -> None:
         "SEGQ_ARTIFACTS": f"{CWD}/.segq/artifacts",
         "SEGQ_HOME": f"{CWD}/.segq",
         "SEGQ_HOST": "127.0.0.1",
+        "SEGQ_POOL": "sandbox",
         "SEGQ_PORT": "8100",
         "SEGQ_SLOTS": "32",
         "SEGMIND_API_KEY": "SG_key",
@@ -135,3 +136,10 @@ def test_with_a_key_the_upstream_is_the_users() -> None:
     assert (
         made["DATABASE_URL"] == database_url(settings, Home(settings.home)) == "postgresql://h/db"
     )
+
+
+@pytest.mark.parametrize("key", ["bad key", "SG_\u00e9", "SG_a\nb"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(key: str) -> None:
+    with pytest.raises(ComplaintError, match="SEGMIND_API_KEY") as caught:
+        read_settings({"SEGMIND_API_KEY": key}, CWD)
+    assert key not in str(caught.value)

@@ -86,6 +86,10 @@ def test_a_second_ctrl_c_ends_at_once(toy: Callable[..., Toy]) -> None:
     wait_until(lambda: system.order == ["first"], "the stop has begun")
     assert system.end(signal.SIGINT) == 0
     assert all(is_gone(pid) for pid in children.values())
+    # Its patience is a worker's: it may have had a call to finish.
+    (line,) = [line for line in system.said if "cut off" in line]
+    assert line.startswith("stubborn ")
+    assert "in doubt" in line
 
 
 def test_a_second_sigterm_is_no_hurry(toy: Callable[..., Toy]) -> None:

@@ -1,0 +1,60 @@
+"""Waiting for one job, with a line for each thing that changes meanwhile."""
+
+import shlex
+import time
+from pathlib import Path
+
+from cli.complaint import ComplaintError
+from cli.terminal import say
+from cli.wording import note_of, state_of
+from segq_client import Client, Job, Unreachable
+
+# Seconds, whole: how long the gateway may hold one read, and so how late a change is told.
+_LOOK_EVERY = 1
+_BEFORE_RETRY = 0.5
+
+
+def watch(client: Client, job: Job, seconds: float, cancel: str) -> Job:
+    """Return the job once it is settled, after at most `seconds` and one look more.
+
+    Raises `ComplaintError` when the time is up, and `Unreachable` when the gateway was away then.
+    `cancel` is the command that a person who does not wait to the end may want.
+    """
+    ends_at = time.monotonic() + seconds
+    try:
+        return _watch(client, job, ends_at)
+    except TimeoutError as error:
+        raise ComplaintError(
+            f"job {job.id} is {error} after {seconds:g} s and goes on (and may be paid); "
+            f"to cancel it: {cancel}"
+        ) from error
+    except KeyboardInterrupt:
+        say(f"job {job.id} goes on (and may be paid); to cancel it: {cancel}")
+        raise
+
+
+def cancel_command(gateway: str, run_file: Path, job: Job) -> str:
+    """A shell line that cancels the job. It reads the key from run.json and does not show it."""
+    key = f"""$(sed -n 's/.*"api_key": "\\(.*\\)".*/\\1/p' {shlex.quote(str(run_file))})"""
+    return f'curl -X POST -H "Authorization: Bearer {key}" {gateway}/api/v1/jobs/{job.id}/cancel'
+
+
+def _watch(client: Client, job: Job, ends_at: float) -> Job:
+    """Raises `TimeoutError` with the state that the job is in."""
+    shown, told = "", {""}
+    while not job.is_settled:
+        state, note = state_of(job), note_of(job)
+        if state != shown or note not in told:
+            say(f"job {job.id} is {state}" + ("" if note in told else f": {note}"))
+        shown = state
+        told.add(note)
+        left = ends_at - time.monotonic()
+        if left <= 0:
+            raise TimeoutError(state)
+        try:
+            job = client.get(job.id, wait=_LOOK_EVERY)
+        except Unreachable:  # the gateway is being started again, perhaps
+            if left <= _BEFORE_RETRY:
+                raise
+            time.sleep(_BEFORE_RETRY)
+    return job
