@@ -5,17 +5,12 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     Connection,
-    Row,
-    Select,
-    bindparam,
     func,
     insert,
-    literal_column,
     select,
     update,
 )
@@ -24,10 +19,11 @@ from sqlalchemy.exc import IntegrityError
 from db.accounts import believe, held_by, pause_account
 from db.engine import Database
 from db.ids import new_id
-from db.jobs import job_of, too_late
+from db.jobs import job_of
+from db.next_job import first_job, oldest
 from db.rows import Claim, Held, Job, Lost, Settlement
 from db.tables import attempts, jobs, outputs
-from db.turns import Place, charge, forget_settled, next_place, refund
+from db.turns import charge, forget_settled, refund
 from jobs import seeds
 from jobs.failures import FailureKind
 from jobs.money import Money
@@ -49,13 +45,13 @@ class RunStore:
         self._database = database
         self._randint = randint
         # Written once: to build them anew for each claim takes longer than to run them.
-        self._oldest_price = _oldest(database, jobs.c.estimate)
-        self._oldest_job = _oldest(database, jobs).with_for_update(skip_locked=True)
+        self._oldest_price = oldest(database, jobs.c.estimate)
+        self._oldest_job = oldest(database, jobs).with_for_update(skip_locked=True)
 
     def next_price(self, pool: str) -> Money | None:
         """What the next job may cost; None when none is queued. A look, which promises nothing."""
         with self._database.read() as connection:
-            _, row = _first(connection, pool, self._oldest_price)
+            _, row = first_job(connection, pool, self._oldest_price)
             return Money(row.estimate) if row else None
 
     def claim(
@@ -67,7 +63,7 @@ class RunStore:
         account pauses or its balance does not cover the job beside all calls still open.
         """
         with self._database.write() as connection:
-            place, row = _first(connection, pool, self._oldest_job)
+            place, row = first_job(connection, pool, self._oldest_job)
             if place is None or row is None or row.estimate > dearest:
                 return None
             job = job_of(row)
@@ -255,46 +251,6 @@ class RunStore:
         """Drop what the order needs no more; returns how many rows."""
         with self._database.write() as connection:
             return forget_settled(connection)
-
-
-def _first(
-    connection: Connection, pool: str, statement: Select[Any]
-) -> tuple[Place, Row[Any]] | tuple[None, None]:
-    """What `statement` (see `_oldest`) finds at the place whose turn it is."""
-    passed_over: frozenset[Place] = frozenset()
-    while place := next_place(connection, pool, passed_over):
-        row = connection.execute(statement, _at(place)).one_or_none()
-        if row is not None:
-            return place, row
-        passed_over |= {place}
-    return None, None
-
-
-def _oldest(database: Database, *columns: Any) -> Select[Any]:
-    """The oldest job of a place (`_at`) that is not too late; upkeep ends those within a second."""
-    return (
-        select(*columns)
-        .where(
-            jobs.c.pool == bindparam("pool"),
-            # Written out and not bound, or the planner cannot see that the partial index serves.
-            jobs.c.state == literal_column(f"'{State.QUEUED}'"),
-            jobs.c.tenant_id == bindparam("tenant"),
-            jobs.c.priority == bindparam("priority"),
-            jobs.c.group_name == bindparam("group"),
-            ~too_late(database.now),
-        )
-        .order_by(jobs.c.id)
-        .limit(1)
-    )
-
-
-def _at(place: Place) -> dict[str, Any]:
-    return {
-        "pool": place.pool,
-        "tenant": place.tenant_id,
-        "priority": place.priority,
-        "group": place.group,
-    }
 
 
 def _keep_outputs(connection: Connection, settlement: Settlement) -> None:
