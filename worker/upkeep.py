@@ -1,4 +1,4 @@
-"""What keeps the system going: due jobs, tickets, pauses that end, balances. Runs in its own process.
+"""What keeps the system going: due jobs, late jobs, tickets, balances. Runs in its own process.
 
 Each turn is short, bounded and harmless when two of them run at once.
 """
