@@ -14,6 +14,7 @@ from jobs import credits as balances
 from jobs.account_pauses import Pause, PauseReason
 from jobs.credits import Reading
 from jobs.money import Money
+from jobs.states import State
 
 
 class AccountStore:
@@ -94,7 +95,8 @@ class AccountStore:
     def recent_calls(self, account_id: UUID, within: timedelta) -> list[RecentCall]:
         """Calls that may count in the provider's window still: for a limiter without memory.
 
-        Those that provably never left are left out.
+        Those that provably never left are left out. One that was settled from its images alone has
+        no moment of sending, and was sent all the same.
         """
         with self._database.read() as connection:
             at = self._database.time(connection)
@@ -102,7 +104,11 @@ class AccountStore:
                 select(attempts.c.id, attempts.c.claimed_at).where(
                     attempts.c.account_id == account_id,
                     attempts.c.claimed_at > at - within,
-                    attempts.c.sent_at.is_not(None) | attempts.c.finished_at.is_(None),
+                    or_(
+                        attempts.c.sent_at.is_not(None),
+                        attempts.c.finished_at.is_(None),
+                        attempts.c.outcome == State.SUCCEEDED,
+                    ),
                 )
             )
             return [RecentCall(r.id, (at - r.claimed_at).total_seconds()) for r in rows]

@@ -255,14 +255,19 @@ def test_an_attempt_in_doubt_keeps_its_money_committed(
 def test_recent_calls_leave_out_those_that_never_left(
     submit: Submit, claim: Claimer, runs: RunStore, account: Account, account_store: AccountStore
 ) -> None:
-    for _ in range(3):
+    for _ in range(4):
         submit()
-    unsent, sent, running = claim(), claim(), claim()
+    unsent, sent, running, recovered = claim(), claim(), claim(), claim()
+    runs.settle(succeeded(recovered), swept=True)  # from its images: nobody knows when it was sent
     not_sent = Failure(FailureKind.NOT_SENT, "refused")
     runs.settle(failed(unsent, not_sent, Decision(State.QUEUED, spends_attempt=False)))
     runs.settle(succeeded(sent, sent_at=datetime.now(UTC)))
     recent = account_store.recent_calls(account.id, timedelta(minutes=1))
-    assert {call.attempt_id for call in recent} == {sent.attempt_id, running.attempt_id}
+    assert {call.attempt_id for call in recent} == {
+        sent.attempt_id,
+        running.attempt_id,
+        recovered.attempt_id,
+    }
     assert all(0 <= call.age_seconds < 60 for call in recent)
 
 
