@@ -55,7 +55,8 @@ def test_a_connection_that_nobody_accepts_is_unsent(connect: Connect) -> None:
         message = unsent(generate(connect(f"http://127.0.0.1:{port}", deadline=0.2)))
         for one in waiting:
             one.close()
-    assert message == "no connection was made in time"
+    # The connect timeout and the deadline end at the same moment here: either may be first.
+    assert message in {"no connection was made in time", "connecting timed out"}
 
 
 def _reset(wire: Wire) -> None:
