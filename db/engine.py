@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -45,23 +45,44 @@ class Database:
         )
         self._writer = self.engine.execution_options(segq_write=True)
         # SQLite's busy handler polls: threads of one process queue here instead, and fairly.
-        self._one_writer = threading.Lock() if self.is_sqlite else None
+        self._one_writer = threading.Lock() if self.is_sqlite else nullcontext()
+        self._of_this_thread = threading.local()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection for queries; no transaction outlives a statement on PostgreSQL."""
+        """A connection for queries; no transaction outlives a statement on PostgreSQL.
+
+        Inside a `write` of the same thread it is that one's, and sees what it has written.
+        """
+        outer = self._outer()
+        if outer is not None:
+            yield outer
+            return
         with _answers(), self._reader.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction: committed at the end, rolled back by an exception."""
-        if self._one_writer is None:
-            with _answers(), self._writer.begin() as connection:
+        """One transaction: committed at the end, rolled back by an exception.
+
+        Inside another `write` of the same thread it is a part of that one: rolled back alone, but
+        committed with the whole. So verbs of several stores can be one commit.
+        """
+        outer = self._outer()
+        if outer is not None:
+            with _answers(), outer.begin_nested():
+                yield outer
+            return
+        with _answers(), self._one_writer, self._writer.begin() as connection:
+            self._of_this_thread.connection = connection
+            try:
                 yield connection
-        else:
-            with _answers(), self._one_writer, self._writer.begin() as connection:
-                yield connection
+            finally:
+                self._of_this_thread.connection = None
+
+    def _outer(self) -> Connection | None:
+        found: Connection | None = getattr(self._of_this_thread, "connection", None)
+        return found
 
     @property
     def now(self) -> ColumnElement[datetime]:

@@ -77,12 +77,26 @@ accounts = Table(
     Column("credits_sent_at", Instant),
     Column("credits_arrived_at", Instant),
     Column("paused_for", String(30)),
+    Column("paused_at", Instant),
+    # What Segmind said when it paused; for whoever is to do something about it.
+    Column("pause_message", Text),
     Column("limited_until", Instant),
     # When its limiter was first opened: before that no permit can be in anybody's hand.
     Column("opened_at", Instant),
     Column("created_at", Instant, nullable=False),
     UniqueConstraint("pool", "name"),
     CheckConstraint("call_limit >= 1", name="call_limit"),
+)
+
+# Models that an account may not call (403), until an operator says otherwise.
+model_pauses = Table(
+    "model_pauses",
+    metadata,
+    Column("account_id", Uuid, ForeignKey("accounts.id"), primary_key=True),
+    Column("model", String(100), primary_key=True),
+    Column("paused_for", String(30), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("paused_at", Instant, nullable=False),
 )
 
 jobs = Table(
@@ -94,6 +108,9 @@ jobs = Table(
     Column("model", String(100), nullable=False),
     Column("input", Document, nullable=False),
     Column("state", String(20), nullable=False),
+    # Set while a queued job's model pauses: it is out of the order then, so that no claim has to
+    # step over it again and again.
+    Column("held_for", String(30)),
     Column("priority", SmallInteger, nullable=False),
     Column("group_name", String(200), nullable=False, server_default=text("''")),
     Column("tags", Document, nullable=False),
@@ -118,6 +135,7 @@ jobs = Table(
         "state in ({})".format(", ".join(f"'{state}'" for state in State)), name="state"
     ),
 )
+_in_order = (jobs.c.state == "queued") & jobs.c.held_for.is_(None)
 Index(
     "ix_jobs_order",
     jobs.c.pool,
@@ -125,9 +143,17 @@ Index(
     jobs.c.priority,
     jobs.c.group_name,
     jobs.c.id,
-    postgresql_where=jobs.c.state == "queued",
-    sqlite_where=jobs.c.state == "queued",
+    # Last, and only to be read from the index: which of them are of a model that pauses.
+    jobs.c.model,
+    postgresql_where=_in_order,
+    sqlite_where=_in_order,
 )
+_is_held = jobs.c.held_for.is_not(None)
+Index("ix_jobs_held", jobs.c.pool, jobs.c.model, postgresql_where=_is_held, sqlite_where=_is_held)
+# Pages of a tenant's jobs, newest first: of all, of a state, of a group (and of a tag, below).
+Index("ix_jobs_listed", jobs.c.tenant_id, jobs.c.id)
+Index("ix_jobs_listed_by_state", jobs.c.tenant_id, jobs.c.state, jobs.c.id)
+Index("ix_jobs_listed_by_group", jobs.c.tenant_id, jobs.c.group_name, jobs.c.id)
 Index(
     "ix_jobs_due",
     jobs.c.run_at,
@@ -137,6 +163,16 @@ Index(
 for _bound in (jobs.c.start_by, jobs.c.finish_by):
     _waits = jobs.c.state.in_(["scheduled", "queued"]) & _bound.is_not(None)
     Index(f"ix_jobs_{_bound.name}", _bound, postgresql_where=_waits, sqlite_where=_waits)
+
+# The tags of `jobs.tags` once more, each in a row, so that jobs are found by them.
+job_tags = Table(
+    "job_tags",
+    metadata,
+    Column("job_id", Uuid, ForeignKey("jobs.id"), primary_key=True),
+    Column("tag", String(100), primary_key=True),
+    Column("tenant_id", Uuid, ForeignKey("tenants.id"), nullable=False),
+)
+Index("ix_job_tags_listed", job_tags.c.tenant_id, job_tags.c.tag, job_tags.c.job_id)
 
 attempts = Table(
     "attempts",
@@ -150,6 +186,7 @@ attempts = Table(
     Column("claimed_at", Instant, nullable=False),
     Column("lease_until", Instant, nullable=False),
     Column("sent_at", Instant),
+    Column("answered_at", Instant),
     Column("in_doubt_at", Instant),
     # Null while the call may still cost something: running, or in doubt.
     Column("finished_at", Instant),
@@ -160,6 +197,9 @@ attempts = Table(
     Column("cost", BigInteger),
     Column("cost_known", Boolean),
     Column("generation_seconds", Float),
+    # How the result came: raw, json, json-list, multipart. What several samples look like is
+    # documented nowhere, so it is written down.
+    Column("answer_form", String(20)),
     UniqueConstraint("job_id", "number"),
     UniqueConstraint("account_id", "request_id"),
 )
@@ -197,6 +237,21 @@ inputs = Table(
     Column("bytes", BigInteger, nullable=False),
     Column("created_at", Instant, nullable=False),
 )
+
+# What a POST with an Idempotency-Key was answered, for 24 hours.
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("tenant_id", Uuid, ForeignKey("tenants.id"), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    # SHA-256 of the method, the address and the body: the same key may not ask for another thing.
+    Column("fingerprint", String(64), nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    Column("headers", Document, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+Index("ix_idempotency_keys_created_at", idempotency_keys.c.created_at)
 
 # Stride scheduling (jobs/order.py). A level is the tenants of a pool, or the groups of a tenant's
 # priority. A pass at or below its level's clock means the same as no row.
