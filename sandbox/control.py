@@ -1,4 +1,4 @@
-"""``/_sandbox``: the ledger and the settings. Not part of the contract; needs no key."""
+"""``/_sandbox``: the ledger, the settings and the faults. Not part of the contract; needs no key."""
 
 from collections.abc import AsyncIterator
 
@@ -40,3 +40,27 @@ async def change_settings(service: Service, request: Request) -> Response:
     """Merge the body into the settings and answer all of them; 400 changes nothing."""
     service.change(object_of(await request.body()))
     return JSONResponse(service.settings.as_json())
+
+
+async def faults(service: Service, _request: Request) -> Response:
+    """All rules, with what became of them."""
+    return JSONResponse({"rules": [rule.as_json() for rule in service.faults.rules]})
+
+
+async def add_faults(service: Service, request: Request) -> Response:
+    """Keep the rules in the body and answer them with their ids; 400 keeps none."""
+    added = service.faults.add(object_of(await request.body()))
+    return JSONResponse({"rules": [rule.as_json() for rule in added]}, 201)
+
+
+async def clear_faults(service: Service, _request: Request) -> Response:
+    """Forget all rules."""
+    service.faults.clear()
+    return Response(status_code=204)
+
+
+async def clear_fault(service: Service, request: Request) -> Response:
+    """Forget one rule."""
+    if not service.faults.clear(request.path_params["id"]):
+        raise RefusedError(404, f"No such fault: {request.path_params['id'][:100]}")
+    return Response(status_code=204)

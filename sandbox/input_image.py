@@ -21,9 +21,6 @@ MOST_SIZE = (448, 400)
 proportion to the area, on the machine that also runs what is measured. With the strip below it an
 answer has at most 448 pixels a side."""
 
-# Our own bound is checked from the header, before any pixel is decoded; Pillow's would only warn.
-Image.MAX_IMAGE_PIXELS = None
-
 
 @dataclass(frozen=True, slots=True)
 class Picture:

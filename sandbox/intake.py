@@ -2,9 +2,9 @@
 
 from starlette.requests import Request
 
+from sandbox.models import MODELS
 from sandbox.refusals import RefusedError
 
-MODELS = ("ssd-canny",)
 MOST_BODY_BYTES = 30_000_000
 
 

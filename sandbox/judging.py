@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from sandbox.models import Model
 from sandbox.refusals import RefusedError
 from sandbox.strict_json import object_of
 from sandbox.validation import Asked, asked_by
@@ -24,19 +25,20 @@ class Judged:
     inputs: str | None = None
     inputs_hash: str | None = None
     seed_sent: int | None = None
+    prompt: str | None = None
 
 
-def judge(raw: bytes) -> Judged:
+def judge(model: Model, raw: bytes) -> Judged:
     """Pure, and for a thread: a body can hold 22 MB of image."""
     try:
         body = object_of(raw)
     except RefusedError as refusal:
         return Judged(refusal)
     inputs = _described(body)
-    seed = body.get("seed")
+    seed, prompt = body.get("seed"), body.get("prompt")
     asked: Asked | RefusedError
     try:
-        asked = asked_by(body)
+        asked = asked_by(model, body)
     except RefusedError as refusal:
         asked = refusal
     return Judged(
@@ -44,6 +46,7 @@ def judge(raw: bytes) -> Judged:
         inputs,
         sha256(inputs.encode()).hexdigest(),
         seed if isinstance(seed, int) and not isinstance(seed, bool) else None,
+        prompt if isinstance(prompt, str) else None,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
 
+from sandbox.judging import Judged
 from sandbox.money import text_of
 
 MOST_ROWS = 1_000_000
@@ -19,6 +20,10 @@ class Row:
 
     A row stands in the ledger from the moment the body was read (``status`` None while the call
     runs), or from its refusal. A client that left before its body was read leaves no row.
+
+    ``fault`` is the kind of the effect that a rule put in the answer's place; ``status`` is then
+    what was written to the client, None if nothing was. ``cost`` is what was charged, whatever the
+    client saw.
     """
 
     id: str
@@ -34,6 +39,12 @@ class Row:
     status: int | None = None
     cost: Decimal = Decimal(0)
     client_gone: bool = False
+    fault: str | None = None
+
+    def describe(self, judged: Judged) -> None:
+        """Note what was asked, as far as the body could be read."""
+        self.inputs, self.inputs_hash = judged.inputs, judged.inputs_hash
+        self.seed_sent = judged.seed_sent
 
     def as_json(self) -> str:
         """The row as JSON text, ``cost`` as decimal text (USD)."""
@@ -51,6 +62,7 @@ class Row:
                 "status": self.status,
                 "cost": text_of(self.cost),
                 "client_gone": self.client_gone,
+                "fault": self.fault,
             },
         )
         return f'{rest[:-1]}, "inputs": {self.inputs or "null"}}}'

@@ -5,6 +5,7 @@ pure: ``now`` comes in, in seconds of any steady clock. A refused call is not co
 """
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,39 +24,79 @@ class FixedWindow:
     """At most so many calls in a window; one starts at the first call after the last ended."""
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+        self.seconds = seconds
         self._started: float | None = None
         self._count = 0
 
     def admit(self, now: float, most: int | None) -> Verdict:
         """Judge a call and count it if it is admitted; ``most`` None admits every call."""
-        if self._started is None or now >= self._started + self._seconds:
+        if self._started is None or now >= self._started + self.seconds:
             self._started, self._count = now, 0
-        resets_in = self._started + self._seconds - now
-        if most is not None and self._count >= most:
-            return Verdict(admitted=False, resets_in=resets_in)
-        self._count += 1
-        return Verdict(admitted=True, resets_in=resets_in)
+        admitted = most is None or self._count < most
+        self._count += admitted
+        return Verdict(admitted, self.resets_in(now, most))
+
+    def resets_in(self, now: float, _most: int | None) -> float:
+        """Seconds until the window ends; its whole length when none has begun."""
+        if self._started is None or now >= self._started + self.seconds:
+            return self.seconds
+        return self._started + self.seconds - now
 
 
 class SlidingWindow:
     """At most so many calls in *any* span of the window's length."""
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+        self.seconds = seconds
         self._times: deque[float] = deque()
 
     def admit(self, now: float, most: int | None) -> Verdict:
         """Judge a call and count it if it is admitted; ``most`` None admits every call."""
-        while self._times and now >= self._times[0] + self._seconds:
-            self._times.popleft()
+        self._forget(now)
         admitted = most is None or len(self._times) < most
         if admitted:
             self._times.append(now)
+        return Verdict(admitted, self.resets_in(now, most))
+
+    def resets_in(self, now: float, most: int | None) -> float:
+        """Seconds until a call leaves the window; its whole length when it holds none."""
+        self._forget(now)
+        if not self._times:
+            return self.seconds
         # A limit that was lowered may be exceeded by several calls: room comes only when all but
         # most - 1 of them have left the window.
         leaves = 0 if most is None else max(0, len(self._times) - most)
-        return Verdict(admitted, resets_in=self._times[leaves] + self._seconds - now)
+        return self._times[leaves] + self.seconds - now
+
+    def _forget(self, now: float) -> None:
+        while self._times and now >= self._times[0] + self.seconds:
+            self._times.popleft()
+
+
+class OutsideCalls:
+    """Someone else's calls on the same key: evenly spread, the first at ``since``.
+
+    No thread makes them: they are made up for whenever somebody looks, at the moments at which
+    they would have come, and judged as any call is.
+    """
+
+    def __init__(self, per_minute: int, since: float) -> None:
+        self._between = 60 / per_minute if per_minute else None
+        self._next = since
+
+    def due(self, now: float, window_seconds: float) -> Iterator[float]:
+        """The moments of those that have come since the last look, in order.
+
+        Of a long silence only the last two windows are told: what is older counts no more.
+        """
+        if self._between is None:
+            return
+        behind = now - 2 * window_seconds - self._next
+        if behind > 0:
+            self._next += self._between * (behind // self._between)
+        while self._next <= now:
+            yield self._next
+            self._next += self._between
 
 
 def window_of(kind: WindowKind, seconds: float) -> FixedWindow | SlidingWindow:

@@ -3,9 +3,6 @@
 import re
 from decimal import Decimal
 
-PRICE = Decimal("0.006")
-"""One SSD-Canny sample, USD (the model page's figure)."""
-
 MOST = Decimal(1_000_000_000)
 _SHAPE = re.compile(r"[0-9]{1,10}(\.[0-9]{1,10})?")
 

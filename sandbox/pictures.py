@@ -1,4 +1,5 @@
-"""Draws the answer: the input's edges, coloured by the seed, above a strip that says SANDBOX.
+"""Draws the answer: the input's edges in the seed's colours, or shapes where there is no input,
+above a strip that says SANDBOX.
 
 The strip is there so that nobody can take the picture for a generation. The same input, seed and
 prompt make the same bytes.
@@ -11,6 +12,7 @@ from hashlib import sha256
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from sandbox.imagined import imagined
 from sandbox.input_image import Picture
 
 STRIP_HEIGHT = 48
@@ -22,21 +24,25 @@ _MARGIN = 6
 _YELLOW = (255, 212, 0)
 
 
-def drawn(picture: Picture, *, seed: int, prompt: str, note: str = "") -> bytes:
+def drawn(picture: Picture | None, *, seed: int, prompt: str, note: str = "") -> bytes:
     """A JPEG: ``picture`` in the seed's colours, the strip with seed, ``note`` and prompt below.
 
-    It is as wide as the edges, but at least LEAST_WIDTH, and STRIP_HEIGHT higher (pixels).
+    Without one, shapes that depend on seed and prompt. It is as wide as the picture, but at least
+    LEAST_WIDTH, and STRIP_HEIGHT higher (pixels).
     """
-    edges = picture.edges
-    dark, bright = _colours(seed)
-    coloured = ImageOps.colorize(edges, black=dark, white=bright)
-    width = max(edges.width, LEAST_WIDTH)
-    sheet = Image.new("RGB", (width, edges.height + STRIP_HEIGHT), "black")
-    sheet.paste(coloured, ((width - edges.width) // 2, 0))
+    if picture is None:
+        shown, described = imagined(seed, prompt), "shapes from seed and prompt"
+    else:
+        dark, bright = _colours(seed)
+        shown = ImageOps.colorize(picture.edges, black=dark, white=bright)
+        described = "edges of the input image"
+    width = max(shown.width, LEAST_WIDTH)
+    sheet = Image.new("RGB", (width, shown.height + STRIP_HEIGHT), "black")
+    sheet.paste(shown, ((width - shown.width) // 2, 0))
     _write_strip(
         sheet,
-        edges.height,
-        (f"SANDBOX - not a generation - seed {seed}", note or "edges of the input image", prompt),
+        shown.height,
+        (f"SANDBOX - not a generation - seed {seed}", note or described, prompt),
     )
     out = io.BytesIO()
     sheet.save(out, "JPEG", quality=75)

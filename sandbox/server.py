@@ -6,9 +6,11 @@ import socket
 import sys
 
 import uvicorn
+from PIL import Image
 
 from sandbox.app import application
 from sandbox.service import Service
+from sandbox.wire import ReachableProtocol
 
 LAST_CALLS_SECONDS = 10
 """How long a SIGTERM waits for calls that are running."""
@@ -18,7 +20,16 @@ IDLE_CONNECTION_SECONDS = 75
 and every such reset is a doubt about money."""
 
 
-class _AnnouncingServer(uvicorn.Server):
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Before the wait for the calls that are running: a fault may hang for ever.
+        self._service.wires.stop()
+        await super().shutdown(sockets)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started and sockets:
@@ -37,6 +48,9 @@ def run(service: Service, host: str, port: int) -> int:
         sys.stderr.write(f"sandbox: cannot listen on {host}:{port}: {error}\n")
         return 1
     _allow_many_connections()
+    # Our own bound is checked from the header, before any pixel is decoded; Pillow's would only
+    # warn. Set here and not on import: it holds for the whole process.
+    Image.MAX_IMAGE_PIXELS = None
     # uvicorn raises the signal again when it has stopped; under Python's own handlers the process
     # would then die of it (-15) instead of ending with 0.
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -49,11 +63,13 @@ def run(service: Service, host: str, port: int) -> int:
         log_level="warning",
         access_log=False,
         server_header=False,
+        date_header=False,  # the application's: its clock can be wrong
+        http=ReachableProtocol,
         timeout_keep_alive=IDLE_CONNECTION_SECONDS,
         timeout_graceful_shutdown=LAST_CALLS_SECONDS,
     )
     with listener:
-        _AnnouncingServer(config).run(sockets=[listener])
+        _Server(config, service).run(sockets=[listener])
     service.close()
     return 0
 

@@ -1,4 +1,4 @@
-"""The running sandbox: its accounts, its settings, its ledger and its threads for pictures."""
+"""The running sandbox: its accounts, settings, faults, ledger and its threads for pictures."""
 
 import asyncio
 import os
@@ -6,29 +6,16 @@ import random
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, TypeVar
 
+from sandbox.account import Account
+from sandbox.fault_rules import FaultRules
 from sandbox.ledger import Ledger
-from sandbox.limits import FixedWindow, SlidingWindow, Verdict, window_of
+from sandbox.limits import FixedWindow, OutsideCalls, SlidingWindow, window_of
 from sandbox.settings import Settings
+from sandbox.wire import Wires
 
 T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class Account:
-    """What one key has: its own balance (USD) and its own rate window."""
-
-    key: str
-    balance: Decimal
-    window: FixedWindow | SlidingWindow
-
-    def admit(self, settings: Settings) -> Verdict:
-        """Count a call against the rate limit, unless the limit refuses it."""
-        # The steady clock: a test that sets the machine's clock must not open the window.
-        return self.window.admit(time.monotonic(), settings.rpm)
 
 
 class Service:
@@ -36,10 +23,14 @@ class Service:
 
     def __init__(self, keys: Iterable[str], settings: Settings) -> None:
         self.settings = settings
+        outside, now = settings.outside_rpm, time.monotonic()
         self.accounts = {
-            key: Account(key, settings.credits, self._empty_window()) for key in dict.fromkeys(keys)
+            key: Account(key, settings.credits, self._empty_window(), OutsideCalls(outside, now))
+            for key in dict.fromkeys(keys)
         }
         self.ledger = Ledger()
+        self.faults = FaultRules()
+        self.wires = Wires()
         # Its own generator: nothing here is a secret, and tests of the client must not share it.
         self.randomness = random.Random()  # noqa: S311
         # The loop keeps only weak references to tasks; one that is forgotten may vanish mid-call.
@@ -49,16 +40,18 @@ class Service:
     def change(self, change: Mapping[str, Any]) -> None:
         """Lay ``change`` over the settings. Raises RefusedError 400, and changes nothing then.
 
-        A changed window starts empty; ``credits`` becomes the balance of every key.
+        A changed window starts empty; ``credits`` becomes the balance of every key, and
+        ``outside_rpm`` begins anew.
         """
         before, self.settings = self.settings, self.settings.merged(change)
         after = self.settings
-        if (before.window, before.window_seconds) != (after.window, after.window_seconds):
-            for account in self.accounts.values():
+        for account in self.accounts.values():
+            if (before.window, before.window_seconds) != (after.window, after.window_seconds):
                 account.window = self._empty_window()
-        if "credits" in change:
-            for account in self.accounts.values():
+            if "credits" in change:
                 account.balance = after.credits
+            if "outside_rpm" in change:
+                account.use_outside(after.outside_rpm)
 
     async def paint(self, work: Callable[..., T], *arguments: object) -> T:
         """Run image work off the event loop, so that hundreds of calls can wait meanwhile."""

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 from PIL import Image
@@ -22,10 +22,18 @@ CALM: dict[str, Any] = {
     "rpm": None,
     "window": "fixed",
     "window_seconds": 60,
+    "concurrency": None,
+    "outside_rpm": 0,
     "latency": AT_ONCE,
     "credits": "100",
     "speed": 1,
     "fetch_images": False,
+    "reset_header": "always",
+    "reset_format": "iso",
+    "reset_offset": 0,
+    "clock_offset": 0,
+    "charge_on_disconnect": "always",
+    "samples_form": "json_list",
 }
 URL = "https://example.org/photo.png"
 CALL: dict[str, Any] = {"image": URL, "prompt": "a cup", "seed": 7}
@@ -33,15 +41,19 @@ PHOTOGRAPH = (ROOT / "sandbox" / "photographs" / "coffee.jpg").read_bytes()
 
 
 class SandboxProcess:
-    """``python -m sandbox`` on a free port, accepting when the constructor returns."""
+    """``python -m sandbox`` on a free port, accepting when the constructor returns.
 
-    def __init__(self) -> None:
+    What it complains about goes to `errors`, or to where the test's own goes.
+    """
+
+    def __init__(self, errors: IO[bytes] | None = None) -> None:
         keys = ["--key", KEY, "--key", OTHER_KEY]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "sandbox", "--port", "0", *keys, "--settings", json.dumps(CALM)],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
+            stderr=errors,
             text=True,
         )
         assert self.process.stdout is not None
@@ -63,6 +75,16 @@ class SandboxProcess:
 
     def change(self, **settings: Any) -> httpx.Response:
         return self.http.post("/_sandbox/settings", json=settings)
+
+    def faults(self, *rules: dict[str, Any]) -> list[dict[str, Any]]:
+        """Add `rules`; they come back as kept, each with its id."""
+        answer = self.http.post("/_sandbox/faults", json={"rules": rules})
+        assert answer.status_code == 201, answer.text
+        kept: list[dict[str, Any]] = answer.json()["rules"]
+        return kept
+
+    def clear_faults(self) -> None:
+        assert self.http.delete("/_sandbox/faults").status_code == 204
 
     def credits(self, key: str = KEY) -> str:
         """The balance as the text that stands in the answer."""

@@ -1,24 +1,12 @@
 import json
 import re
-import socket
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import pytest
 
-from tests.sandbox.sandbox_process import AT_ONCE, CALL, KEY, SandboxProcess, until
-
-
-def opened(sandbox: SandboxProcess) -> socket.socket:
-    host, port = sandbox.url.removeprefix("http://").split(":")
-    return socket.create_connection((host, int(port)), timeout=10)
-
-
-def head(length: int) -> bytes:
-    return (
-        f"POST /v1/ssd-canny HTTP/1.1\r\nHost: x\r\nx-api-key: {KEY}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
-    ).encode()
+from tests.sandbox.raw_calls import head, opened
+from tests.sandbox.sandbox_process import AT_ONCE, CALL, SandboxProcess, until
 
 
 def test_an_answer_carries_the_contract_headers(sandbox: SandboxProcess) -> None:

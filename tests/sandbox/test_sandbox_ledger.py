@@ -7,7 +7,7 @@ from tests.sandbox.sandbox_process import KEY, OTHER_KEY, URL, SandboxProcess
 
 NAMES = {
     *("id", "received_at", "started_at", "finished_at", "key", "model", "seed_sent", "seed_used"),
-    *("inputs", "inputs_hash", "status", "cost", "client_gone"),
+    *("inputs", "inputs_hash", "status", "cost", "client_gone", "fault"),
 }
 
 
@@ -30,6 +30,7 @@ def test_a_row_tells_the_whole_call(sandbox: SandboxProcess) -> None:
     text = json.dumps(row["inputs"], sort_keys=True)
     assert row["inputs_hash"] == sha256(text.encode()).hexdigest()
     assert (row["status"], row["cost"], row["client_gone"]) == (200, "0.006", False)
+    assert row["fault"] is None
 
 
 def test_refused_calls_stand_in_it_too(sandbox: SandboxProcess) -> None:

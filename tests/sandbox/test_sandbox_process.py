@@ -5,10 +5,12 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 
 import httpx
 import pytest
 
+from tests.sandbox.raw_calls import begun
 from tests.sandbox.sandbox_process import CALL, KEY, ROOT, SandboxProcess, until
 
 
@@ -45,6 +47,41 @@ def test_a_stop_finishes_a_call_whose_client_left() -> None:
         assert sandbox.end() == 0
     # A lower bound only: had the call been dropped, the process would have ended at once.
     assert time.monotonic() - begun > 0.75
+
+
+def test_a_stop_waits_for_no_fault() -> None:
+    sandbox = SandboxProcess()
+    connections = []
+    try:
+        sandbox.faults(
+            {"count": 60, "effect": {"kind": "hang"}},
+            {"count": 20, "runs": True, "effect": {"kind": "hang", "at": "body"}},
+            {"count": 10, "effect": {"kind": "drip", "part": "headers", "every": 60}},
+            {"count": 10, "effect": {"kind": "endless"}},
+        )
+        connections = [begun(sandbox) for _ in range(100)]
+        until(lambda: sum(row["fault"] is not None for row in sandbox.ledger()) == 100)
+        until(lambda: Decimal(sandbox.credits()) == Decimal("99.88"))
+        sandbox.process.terminate()
+        # Far below the ten seconds for which calls that run are waited for.
+        assert sandbox.process.wait(timeout=5) == 0
+    finally:
+        for connection in connections:
+            connection.close()
+        sandbox.end()
+
+
+def test_a_fault_that_comes_after_a_stop_holds_nothing_up() -> None:
+    sandbox = SandboxProcess()
+    try:
+        sandbox.change(latency={"median": 0.8})
+        sandbox.faults({"runs": True, "effect": {"kind": "hang", "at": "headers"}})
+        with begun(sandbox):
+            until(lambda: bool(sandbox.ledger()))
+            sandbox.process.terminate()
+            assert sandbox.process.wait(timeout=5) == 0
+    finally:
+        sandbox.end()
 
 
 def test_sigint_stops_as_cleanly() -> None:

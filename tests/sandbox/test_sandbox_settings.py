@@ -11,10 +11,18 @@ WHOLE: dict[str, Any] = {
     "rpm": None,
     "window": "fixed",
     "window_seconds": 60.0,
+    "concurrency": None,
+    "outside_rpm": 0,
     "latency": {"median": 0.0, "sigma": 0.0},
     "credits": "100",
     "speed": 1.0,
     "fetch_images": False,
+    "reset_header": "always",
+    "reset_format": "iso",
+    "reset_offset": 0.0,
+    "clock_offset": 0.0,
+    "charge_on_disconnect": "always",
+    "samples_form": "json_list",
 }
 
 
@@ -35,6 +43,14 @@ def test_a_change_is_merged_and_the_whole_answered(sandbox: SandboxProcess) -> N
         ("credits", ["0", 0, "0.0000000001", 12.5, 1_000_000_000]),
         ("speed", [0.001, 1_000_000]),
         ("fetch_images", [True, False]),
+        ("concurrency", [None, 1, 1_000_000]),
+        ("outside_rpm", [0, 1, 10_000]),
+        ("reset_header", ["always", "on_429", "never"]),
+        ("reset_format", ["iso", "iso_naive", "epoch", "epoch_ms", "http_date"]),
+        ("reset_offset", [-86_400, 0, 0.5, 86_400]),
+        ("clock_offset", [-86_400, 0, 0.5, 86_400]),
+        ("charge_on_disconnect", ["always", "never", "random"]),
+        ("samples_form", ["json_list", "first", "multipart"]),
     ],
 )
 def test_values_in_bounds_are_taken(sandbox: SandboxProcess, name: str, good: list[Any]) -> None:
@@ -52,6 +68,14 @@ def test_values_in_bounds_are_taken(sandbox: SandboxProcess, name: str, good: li
         ("credits", ["", "-1", -1, "1e3", "1_0", "NaN", None, True, "0.00000000001", 1e10]),
         ("speed", [0, -1, 1_000_001, "1"]),
         ("fetch_images", [0, "yes", None]),
+        ("concurrency", [0, -1, 1.0, True, "2", 1_000_001]),
+        ("outside_rpm", [-1, None, 1.0, True, "2", 10_001]),
+        ("reset_header", ["on 429", None, True, 429]),
+        ("reset_format", ["ISO", None, 0]),
+        ("reset_offset", [-86_400.1, 86_400.1, None, "1", True]),
+        ("clock_offset", [-86_400.1, 86_400.1, None, "1", True]),
+        ("charge_on_disconnect", [True, False, None, "half"]),
+        ("samples_form", ["list", None, []]),
         ("RPM", [60]),
     ],
 )
