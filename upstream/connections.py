@@ -1,5 +1,6 @@
 """urllib3 connections that ask for leave before the first byte and can be cut at a deadline."""
 
+import http.client
 import socket
 import time
 from types import MappingProxyType
@@ -15,9 +16,21 @@ IDLE_LIMIT = 5.0
 idle ones without a word, and a POST that meets such a close is a call that may have been paid."""
 
 
+class FinalResponse(http.client.HTTPResponse):
+    """The answer itself, whatever a server says before it."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        # http.client passes over 100 alone. It would take a 103 (RFC 8297) for the whole answer and
+        # keep the connection, and the answer proper would then be the next job's image.
+        version, status, reason = super()._read_status()  # type: ignore[misc]
+        informational = status // 100 == 1
+        return version, http.client.CONTINUE if informational else status, reason
+
+
 class PlainConnection(HTTPConnection):
     """A connection whose request begins with the call's leave."""
 
+    response_class = FinalResponse
     _heard_at = 0.0
     _during_connect: socket.socket | None = None
 

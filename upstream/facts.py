@@ -17,7 +17,7 @@ def read(headers: Mapping[str, str], key: Key) -> Facts:
     """`headers` must be case-insensitive. Never raises."""
     return Facts(
         request_id=_request_id(headers.get("x-request-id"), key),
-        cost=_amount(headers.get("x-cost")),
+        cost=_cost(headers.get("x-cost")),
         credits=_amount(headers.get("x-remaining-credits")),
         seed=_integer(headers.get("x-seed-value")),
         generation_seconds=_seconds(headers.get("x-generation-time")),
@@ -30,6 +30,12 @@ def _request_id(text: str | None, key: Key) -> str | None:
     if not text or len(text) > LONGEST_REQUEST_ID or not text.isprintable():
         return None
     return key.scrub(text)
+
+
+def _cost(text: str | None) -> Money | None:
+    cost = _amount(text)
+    # Below zero it would make room in a budget for what was never given back.
+    return cost if cost is None or cost >= money.ZERO else None
 
 
 def _amount(text: str | None) -> Money | None:

@@ -1,10 +1,10 @@
 """From status and words to the kind of a failure: segmind-api §7 as a table. Nothing else decides."""
 
-import re
 from http import HTTPStatus
 from types import MappingProxyType
 
 from jobs.failures import FailureKind
+from upstream import words_of_406
 
 BY_STATUS = MappingProxyType(
     {
@@ -26,25 +26,6 @@ BY_STATUS = MappingProxyType(
 """Statuses with a meaning of their own, and the words used where the answer brings none."""
 
 NOT_ACCEPTABLE = 406
-WORDS_OF_406 = (
-    (re.compile(r"content[\s_-]?type"), FailureKind.BAD_REQUEST_FORM),
-    (re.compile(r"spend(ing)?[\s_-]*(limit|cap|budget)"), FailureKind.SPEND_LIMIT),
-    (re.compile(r"(team|member|budget|monthly|daily)\b.*\blimit"), FailureKind.SPEND_LIMIT),
-    (
-        re.compile(
-            r"\b(insufficient|not enough|no|low|out of|exhausted)\b.*\b(credits?|balance|funds)\b"
-        ),
-        FailureKind.INSUFFICIENT_CREDITS,
-    ),
-    (
-        re.compile(r"\b(credits?|balance|funds)\b.*\b(insufficient|exhausted|depleted|too low)\b"),
-        FailureKind.INSUFFICIENT_CREDITS,
-    ),
-)
-"""What tells the four meanings of 406 apart; what none of these finds is a rejected parameter."""
-_WORDS_READ = 500
-"""Characters looked at: it bounds the time of the patterns, and the words stand at the start."""
-
 WITHOUT_A_STATUS = frozenset(
     {FailureKind.NOT_SENT, FailureKind.CONNECTION_LOST, FailureKind.RESULT_REJECTED}
 )
@@ -54,10 +35,7 @@ WITHOUT_A_STATUS = frozenset(
 def kind_of(status: int, text: str) -> FailureKind:
     """The kind of an answer that is no success; `text` is its error text, in any case."""
     if status == NOT_ACCEPTABLE:
-        words = text[:_WORDS_READ].lower()
-        for pattern, kind in WORDS_OF_406:
-            if pattern.search(words):
-                return kind
+        return words_of_406.kind_of(text)
     if status in BY_STATUS:
         return BY_STATUS[status][0]
     match status // 100:

@@ -51,7 +51,9 @@ class Reply:
     """The same moment in seconds of `time.monotonic`."""
     arrived_at: datetime
     form: str
-    """How the result came: `raw`, `json`, `json-list`, `multipart`, or empty."""
+    """How the result came: `raw` (the image's bytes, or their base64, are the body), `json` (with one
+    text), `json-list`, `multipart`, or empty. How many images came may differ from how many were
+    asked for: the caller knows, the client does not."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@
 (cookies, redirects, proxies and passwords from the environment) must not happen to a paid call.
 """
 
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +23,13 @@ from upstream.watchdog import Watchdog
 CONNECT_TIMEOUT = 10.0
 """Seconds. Nothing has been sent by then, so giving up early costs nothing."""
 LARGEST_BODY = 64 * 2**20
-"""Four images of 12 MB each as base64 fit; a server that never stops must not fill the memory."""
+"""Four images of 12 MB each as base64 fit; a server that never stops must not fill the memory.
+
+The worst case of a process is one such body for each slot that reads or keeps an answer: a body is
+held once, in a buffer that grows by an eighth, and what is made of it is bounded apart from the
+number of slots (`results.UNPACKED_AT_ONCE`, `images.DECODED_AT_ONCE`). A slot whose body is whole
+lets go of it when the images are kept, so that raw images are never held twice.
+"""
 LARGEST_ERROR = 64 * 2**10
 _PIECE = 2**16
 
@@ -116,32 +123,39 @@ class Transport:
 
 
 def _read(status: int, raw: Any, call: Call) -> Answer:
-    limit = LARGEST_BODY if status // 100 == 2 else LARGEST_ERROR
-    framed = raw.length_remaining is not None or raw.chunked
-    pieces: list[bytes] = []
-    size, trouble, too_large = 0, "", False
+    successful = status // 100 == 2
+    limit = LARGEST_BODY if successful else LARGEST_ERROR
+    told = raw.length_remaining
+    trouble, too_large = "", False
+    # A list of pieces and their join would hold the body twice; this hands over its own buffer.
+    body = io.BytesIO()
+    if successful and told is not None and told > limit:
+        # Refused by its own word, before it takes up the line. An error's words stand at its start.
+        trouble, too_large = _too_large(limit), True
     try:
-        while piece := raw.read(_PIECE, decode_content=True):
-            pieces.append(piece)
-            size += len(piece)
-            if size > limit:
-                trouble, too_large = f"the body is larger than {limit:,} bytes", True
-                break
+        while not too_large and (piece := raw.read(_PIECE, decode_content=True)):
+            body.write(piece)
+            if body.tell() > limit:
+                trouble, too_large = _too_large(limit), True
     except Exception as error:  # noqa: BLE001  # the status and the headers are known: keep them
         length = raw.headers.get("content-length")
         of_length = f" of {length}" if length else ""
         trouble = f"{describe(error, call)}, after {raw.tell()}{of_length} bytes"
     if call.expired and not trouble:
         # Cutting the socket looks like the end of a body that has no length.
-        trouble = f"no whole answer within {call.seconds:g} s, after {size} bytes"
+        trouble = f"no whole answer within {call.seconds:g} s, after {body.tell()} bytes"
     return Answer(
         status=status,
         headers=raw.headers,
-        body=b"".join(pieces)[:limit],
+        body=body.getvalue(),
         trouble=trouble,
         too_large=too_large,
-        framed=framed,
+        framed=told is not None or raw.chunked,
     )
+
+
+def _too_large(limit: int) -> str:
+    return f"the body is larger than {limit:,} bytes"
 
 
 class _Adapter(HTTPAdapter):

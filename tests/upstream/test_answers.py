@@ -7,8 +7,8 @@ import pytest
 
 from jobs.failures import Failure, FailureKind
 from tests.upstream.conftest import Connect, Serve, generate
-from tests.upstream.loopback import KEY, Says, Wire
-from tests.upstream.pictures import jpeg
+from tests.upstream.loopback import KEY, Says, Wire, answer
+from tests.upstream.pictures import jpeg, picture
 from tests.upstream.test_failure_table import LISTED
 
 JSON = {"Content-Type": "application/json"}
@@ -99,6 +99,30 @@ def test_an_answer_in_chunks_is_put_together(serve: Serve, connect: Connect) -> 
         wire.send(b"0\r\n\r\n")
 
     assert isinstance(generate(connect(serve(script))).result, tuple)
+
+
+@pytest.mark.parametrize("status", [100, 101, 102, 103, 199])
+def test_what_a_server_says_before_its_answer_is_passed_over(
+    status: int, serve: Serve, connect: Connect
+) -> None:
+    """Taken for the answer, it would leave the real one in the line for the next call."""
+    pictures = [picture("PNG", (16 + n, 8)) for n in range(3)]
+
+    def script(wire: Wire) -> None:
+        for one in pictures:
+            wire.request()
+            wire.send(b"HTTP/1.1 %d Soon\r\nX-Request-Id: early\r\n\r\n" % status)
+            wire.send(answer(200, one, {"X-Request-Id": "req-1"}))
+
+    server = serve(script)
+    client = connect(server)
+    replies = [generate(client) for _ in pictures]
+    assert [
+        [image.data for image in reply.result] if isinstance(reply.result, tuple) else reply.result
+        for reply in replies
+    ] == [[one] for one in pictures]
+    assert {reply.facts.request_id for reply in replies} == {"req-1"}
+    assert server.connections == 1
 
 
 def test_a_long_error_page_is_not_read_to_its_end(serve: Serve, connect: Connect) -> None:

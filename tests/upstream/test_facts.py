@@ -49,6 +49,12 @@ def test_unreadable_numbers_are_none(value: str) -> None:
     assert found == Facts()
 
 
+def test_a_cost_below_zero_is_none_and_a_balance_below_zero_is_not() -> None:
+    assert read(X_Cost="-0.0061").cost is None
+    assert read(X_Cost="0").cost == money.ZERO
+    assert read(X_Remaining_Credits="-0.5").credits == money.parse("-0.5")
+
+
 def test_a_request_id_is_short_printable_and_not_the_key() -> None:
     assert read(X_Request_Id="x" * 201) == Facts()
     assert read(X_Request_Id="a\x07b") == Facts()

@@ -1,8 +1,10 @@
 import resource
+from io import BytesIO
 
+import PIL.Image
 import pytest
 
-from tests.upstream.pictures import jpeg, picture, png_that_claims, webp_that_claims
+from tests.upstream.pictures import animated, jpeg, picture, png_that_claims, webp_that_claims
 from upstream.images import Rejection, look_at
 from upstream.replies import Image
 
@@ -25,6 +27,24 @@ def test_an_image_that_is_cut_off_is_rejected_as_incomplete(kind: str) -> None:
         found = look_at(data[:end])
         assert isinstance(found, Rejection), end
         assert found.incomplete
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "GIF", "PNG"])
+def test_of_several_frames_the_first_is_decoded_and_all_are_kept(kind: str) -> None:
+    data = animated(kind)
+    assert look_at(data) == Image(data, f"image/{kind.lower()}", 64, 64)
+    spoilt = bytearray(data)
+    spoilt[-600:-100] = b"\xff" * 500
+    assert isinstance(look_at(bytes(spoilt)), Image)
+    # That nobody looked at the last frame shows only if a look at it fails.
+    with pytest.raises((OSError, SyntaxError, EOFError)):
+        _load_frame(bytes(spoilt), 4)
+
+
+def _load_frame(data: bytes, number: int) -> None:
+    with PIL.Image.open(BytesIO(data)) as picture:
+        picture.seek(number)
+        picture.load()
 
 
 def test_what_is_no_image_is_rejected() -> None:

@@ -9,7 +9,6 @@ from jobs.failures import Failure, FailureKind
 from tests.upstream.conftest import Connect, Serve, generate
 from tests.upstream.loopback import KEY, Says, Wire
 from tests.upstream.pictures import jpeg
-from upstream import transport
 from upstream.replies import Reply
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nX-Request-Id: req-1\r\n"
@@ -144,24 +143,6 @@ def test_half_an_image_whose_length_was_not_told_is_in_doubt(
     reply = generate(connect(serve(script)))
     lost(reply)
     assert reply.status == 200
-
-
-@pytest.mark.parametrize("told", [False, True])
-def test_a_body_without_end_is_given_up(
-    told: bool, serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(transport, "LARGEST_BODY", 1_000_000)
-
-    def script(wire: Wire) -> None:
-        wire.request()
-        wire.send(OK + (b"Content-Length: 9000000000\r\n\r\n" if told else b"\r\n"))
-        while True:
-            wire.send(bytes(100_000))
-
-    reply = generate(connect(serve(script)))
-    assert isinstance(reply.result, Failure)
-    assert reply.result.kind is FailureKind.RESULT_REJECTED
-    assert "larger than 1,000,000 bytes" in reply.result.message
 
 
 @pytest.mark.parametrize(

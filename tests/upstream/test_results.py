@@ -5,6 +5,7 @@ import pytest
 
 from tests.upstream.loopback import KEY
 from tests.upstream.pictures import jpeg, picture
+from upstream import multipart as multipart_body
 from upstream import results
 from upstream.images import Rejection
 from upstream.key import Key
@@ -123,3 +124,10 @@ def test_what_may_have_been_cut_off_says_so() -> None:
         found, _ = read(content_type, body)
         assert isinstance(found, Rejection)
         assert found.incomplete, content_type
+
+
+def test_a_body_of_many_parts_is_not_read_to_its_end() -> None:
+    body = b"--b" + b"\r\n\r\nx\r\n--b" * 1_000 + b"--"
+    parts = multipart_body.split(body, "b")
+    assert parts is not None
+    assert len(parts) == multipart_body.MOST_PARTS + 1
