@@ -123,8 +123,8 @@ class _Demo:
 
     def _may_spend(self, client: Client, jobs: Sequence[DemoJob]) -> bool:
         price = client.model(MODEL)["price"]
-        # Priced per "sample", say: then a job costs that times its `samples`.
-        units = sum(int(job.input.get(f"{price['per']}s", 1)) for job in jobs)
+        # The parameter that multiplies the price, where there is one.
+        units = sum(int(job.input.get(price["times"], 1)) for job in jobs)
         total = Decimal(price["amount"]) * units
         print(
             f"{len(jobs)} {MODEL} jobs, ${price['amount']} a {price['per']}: "

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from cli.complaint import ComplaintError
+from cli.model_form import is_image
 from segq_client import Client
 
-_REMOTE = ("http://", "https://", "data:")
+_NO_FILE = ("http://", "https://", "data:", "segq:")
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
 
@@ -54,21 +55,36 @@ def read_exact(assignments: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def place_image(client: Client, image: str) -> str:
-    """A URL as it is; a local file is uploaded, and its reference returned."""
-    if image.lower().startswith(_REMOTE):
+def place_images(
+    client: Client, values: Mapping[str, Any], schema: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The values, with a reference in the place of every image that is a local file.
+
+    Which parameters are images, the model's JSON Schema says; each file is uploaded.
+    """
+    properties = schema.get("properties", {})
+    return {
+        name: _place(client, name, value)
+        if isinstance(value, str) and is_image(properties.get(name, {}))
+        else value
+        for name, value in values.items()
+    }
+
+
+def _place(client: Client, name: str, image: str) -> str:
+    if image.lower().startswith(_NO_FILE):
         return image
     foreign = _SCHEME.match(image)
     if foreign:
         raise ComplaintError(
-            f"--image: {foreign[1]}:// is not read; give a local file, "
+            f"--{name}: {foreign[1]}:// is not read; give a local file, "
             "or a URL that begins with http://, https:// or data:"
         )
     path = Path(image).expanduser()
     try:
         return client.upload(path)
     except OSError as error:
-        raise ComplaintError(f"--image {image}: {error.strerror or error}") from error
+        raise ComplaintError(f"--{name} {image}: {error.strerror or error}") from error
 
 
 def _finite(name: str, value: Any, text: str) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 from cli.complaint import ComplaintError
 from cli.detached import start_detached
 from cli.home import Home
-from cli.model_input import place_image, read_exact, read_parameters
+from cli.model_input import place_images, read_exact, read_parameters
 from cli.run_file import Running, read_running
 from cli.save_place import check_file
 from cli.settings import home_of, read_settings
@@ -77,11 +77,11 @@ def _running_or_started() -> Running:
 
 def _make(client: Client, running: Running, options: argparse.Namespace) -> int:
     schema = client.model(options.model)["input_schema"]
-    values = {**read_parameters(options.rest, schema), **read_exact(options.param)}
-    if options.prompt is not None:
-        values["prompt"] = options.prompt
-    if options.image is not None:
-        values["image"] = place_image(client, options.image)
+    exact = read_exact(options.param)
+    words = read_parameters(options.rest, schema)
+    named = {"prompt": options.prompt, "image": options.image}
+    words |= {name: value for name, value in named.items() if value is not None}
+    values = {**place_images(client, words, schema), **exact}
     began = time.monotonic()
     submitted = client.submit(options.model, values)
     run_file = Home(home_of(os.environ, Path.cwd())).run_file

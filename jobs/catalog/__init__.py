@@ -1,26 +1,26 @@
 """The models that segq can call: data, one TOML file a model, read once like code."""
 
 from importlib.resources import files
-from types import MappingProxyType
 
-from jobs.catalog.model import Kind, Model, Parameter, Transport, parse
+from jobs.catalog.model import Kind, Model, Output, Parameter, Transport
+from jobs.catalog.reading import load, parse
+from jobs.catalog.tables import CatalogError
 from jobs.errors import UnknownModel
 
-__all__ = ["MODELS", "Kind", "Model", "Parameter", "Transport", "model"]
+__all__ = [
+    "MODELS",
+    "CatalogError",
+    "Kind",
+    "Model",
+    "Output",
+    "Parameter",
+    "Transport",
+    "load",
+    "model",
+    "parse",
+]
 
-MODELS = MappingProxyType(
-    {
-        found.slug: found
-        for found in sorted(
-            (
-                parse(entry.read_text("utf-8"))
-                for entry in files("jobs.catalog").iterdir()
-                if entry.name.endswith(".toml")
-            ),
-            key=lambda found: found.slug,
-        )
-    }
-)
+MODELS = load(files("jobs.catalog"))
 
 
 def model(slug: str) -> Model:

@@ -15,6 +15,10 @@ from jobs.errors import FieldProblem, InvalidInput
 LONGEST_URL = 2_000
 INPUT_SCHEME = "segq:"
 """References to uploaded images look like `segq:<sha256>`."""
+_WEB = ("http://", "https://")
+_KEPT_BY_US = ("data:", INPUT_SCHEME)
+IMAGE_STARTS = (*_WEB, *_KEPT_BY_US)
+"""What an image may begin with."""
 
 
 def check(model: Model, given: object) -> dict[str, Any]:
@@ -32,7 +36,7 @@ def check(model: Model, given: object) -> dict[str, Any]:
     checked: dict[str, Any] = {}
     for name, parameter in model.parameters.items():
         if name in given:
-            problem = _problem(parameter, given[name])
+            problem = problem_of(parameter, given[name])
             if problem:
                 problems.append(FieldProblem(f"input.{name}", problem, shown(given[name])))
             checked[name] = given[name]
@@ -52,20 +56,21 @@ def shown(value: object, limit: int = 80) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
-def _problem(parameter: Parameter, value: object) -> str | None:
+def problem_of(parameter: Parameter, value: object) -> str | None:
+    """What is wrong with a value, as words that follow the parameter's name; None when it is good."""
     match parameter.kind:
         case Kind.BOOLEAN:
             return None if isinstance(value, bool) else "must be true or false"
         case Kind.INTEGER:
             # bool is a subclass of int, and 1.0 is no integer upstream.
             if not isinstance(value, int) or isinstance(value, bool):
-                return f"must be an integer{_range(parameter)}"
+                return _must_be("integer", parameter)
             return _outside(parameter, value)
         case Kind.NUMBER:
             if not isinstance(value, int | float) or isinstance(value, bool):
-                return f"must be a number{_range(parameter)}"
+                return _must_be("number", parameter)
             if isinstance(value, float) and not math.isfinite(value):
-                return f"must be a finite number{_range(parameter)}"
+                return _must_be("finite number", parameter)
             return _outside(parameter, value)
         case Kind.STRING:
             return _text_problem(parameter, value)
@@ -73,10 +78,25 @@ def _problem(parameter: Parameter, value: object) -> str | None:
             return _image_problem(value)
 
 
+def _must_be(kind: str, parameter: Parameter) -> str:
+    if _is_fixed(parameter):
+        return f"must be the {kind} {parameter.minimum}"
+    article = "an" if kind == "integer" else "a"
+    return f"must be {article} {kind} {_range(parameter)}".rstrip()
+
+
 def _outside(parameter: Parameter, value: float) -> str | None:
     low = parameter.minimum is not None and value < parameter.minimum
     high = parameter.maximum is not None and value > parameter.maximum
-    return f"must be{_range(parameter)}" if low or high else None
+    if not low and not high:
+        return None
+    if _is_fixed(parameter):
+        return f"must be {parameter.minimum}"
+    return f"must be {_range(parameter).removeprefix('of ')}"
+
+
+def _is_fixed(parameter: Parameter) -> bool:
+    return parameter.minimum is not None and parameter.minimum == parameter.maximum
 
 
 def _range(parameter: Parameter) -> str:
@@ -84,11 +104,11 @@ def _range(parameter: Parameter) -> str:
         case None, None:
             return ""
         case low, None:
-            return f" of at least {low}"
+            return f"of at least {low}"
         case None, high:
-            return f" of at most {high}"
+            return f"of at most {high}"
         case low, high:
-            return f" from {low} to {high}"
+            return f"from {low} to {high}"
 
 
 def _text_problem(parameter: Parameter, value: object) -> str | None:
@@ -117,9 +137,9 @@ def _unstorable(value: str) -> str | None:
 def _image_problem(value: object) -> str | None:
     if not isinstance(value, str):
         return "must be a string: an http(s) URL, a data: URI or a reference of an uploaded image"
-    if value.startswith(("data:", INPUT_SCHEME)):
+    if value.startswith(_KEPT_BY_US):
         return None  # decoded, or looked up, by who keeps it
-    if not value.startswith(("http://", "https://")):
+    if not value.startswith(_WEB):
         return "must be an http(s) URL, a data: URI or a reference of an uploaded image"
     if len(value) > LONGEST_URL:
         return f"must have at most {LONGEST_URL} characters as a URL, not {len(value)}"

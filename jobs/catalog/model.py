@@ -1,13 +1,10 @@
-"""A model of the catalog, read from its TOML file."""
+"""A model of the catalog: what its TOML file says, and what follows from it for one call."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any
 
-from jobs import money
 from jobs.money import Money
 
 
@@ -27,15 +24,25 @@ class Transport(StrEnum):
     V1 = "v1"
 
 
+class Output(StrEnum):
+    """What a call brings."""
+
+    IMAGE = "image"
+
+
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a model. Bounds are inclusive; `max_length` counts characters."""
+    """One parameter of a model. Bounds are inclusive; `max_length` counts characters.
+
+    `example` is a value fit to be shown; every required parameter has one, and none a `default`.
+    """
 
     name: str
     kind: Kind
     description: str
     required: bool = False
     default: Any = None
+    example: Any = None
     minimum: float | None = None
     maximum: float | None = None
     max_length: int | None = None
@@ -44,40 +51,41 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Model:
-    """What is known of a model. `typical_seconds` is of one call, as its page says."""
+    """What is known of a model. `typical_seconds` is of one call, as its page says.
+
+    A call costs `unit_price`, times the parameter `price_times` where one is named, and brings one
+    image, times the parameter `images_times` where one is named.
+    """
 
     slug: str
     name: str
     description: str
     transport: Transport
-    output: str
+    output: Output
     unit_price: Money
     price_times: str | None
+    images_times: str | None
     typical_seconds: float
     parameters: Mapping[str, Parameter]
 
     def price(self, values: Mapping[str, Any]) -> Money:
         """The highest price of one call with these (checked) inputs."""
-        times = int(values[self.price_times]) if self.price_times else 1
-        return Money(self.unit_price * times)
+        return Money(self.unit_price * self._times(self.price_times, values))
 
+    def samples(self, values: Mapping[str, Any]) -> int:
+        """How many images one call with these (checked) inputs is to bring."""
+        return self._times(self.images_times, values)
 
-def parse(toml: str) -> Model:
-    """Read a catalog file. Raises `KeyError`, `TypeError` or `ValueError` for a wrong one."""
-    data = tomllib.loads(toml)
-    parameters = {
-        name: _parameter(name, **fields) for name, fields in data.pop("parameters").items()
-    }
-    return Model(
-        unit_price=money.parse(data.pop("price")),
-        price_times=data.pop("price_times", None),
-        transport=Transport(data.pop("transport")),
-        parameters=MappingProxyType(parameters),
-        **data,
-    )
+    @property
+    def example(self) -> dict[str, Any]:
+        """An input that is accepted: examples, and defaults where there is no example."""
+        shown = {
+            name: parameter.default if parameter.example is None else parameter.example
+            for name, parameter in self.parameters.items()
+        }
+        return {name: value for name, value in shown.items() if value is not None}
 
-
-def _parameter(name: str, **fields: Any) -> Parameter:
-    kind = Kind(fields.pop("type"))
-    allowed = tuple(fields.pop("allowed", ()))
-    return Parameter(name=name, kind=kind, allowed=allowed, **fields)
+    def _times(self, name: str | None, values: Mapping[str, Any]) -> int:
+        if name is None:
+            return 1
+        return int(values.get(name, self.parameters[name].default))

@@ -1,12 +1,15 @@
 """From a command line to a model's input."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cli.complaint import ComplaintError
-from cli.model_input import place_image, read_exact, read_parameters
-from segq_client import Client
+from cli.model_input import place_images, read_exact, read_parameters
+from cli.ports import free_port
+from segq_client import Client, Unreachable
 
 SCHEMA = {
     "properties": {
@@ -50,13 +53,41 @@ def test_numbers_that_json_cannot_send_are_named(number: str) -> None:
     assert read_parameters(["--negative-prompt", number], SCHEMA) == {"negative_prompt": number}
 
 
+IMAGES = {
+    "properties": {
+        "face": {"type": "string", "format": "uri"},
+        "prompt": {"type": "string"},
+        "strength": {"type": "number"},
+    }
+}
+
+
+@pytest.fixture
+def nobody() -> Iterator[Client]:
+    """A client that can upload nothing: no gateway is there."""
+    with Client(f"http://127.0.0.1:{free_port()}", "key") as client:
+        yield client
+
+
 @pytest.mark.parametrize("url", ["ftp://host/a.jpg", "file:///a.jpg", "S3://bucket/a.jpg"])
-def test_a_url_of_another_kind_is_not_taken_for_a_file(url: str) -> None:
-    with (
-        Client("http://127.0.0.1:1", "key") as client,
-        pytest.raises(ComplaintError, match="http://, https:// or data:"),
-    ):
-        place_image(client, url)
+def test_a_url_of_another_kind_is_not_taken_for_a_file(nobody: Client, url: str) -> None:
+    with pytest.raises(ComplaintError, match=r"^--face: .* http://, https:// or data:"):
+        place_images(nobody, {"face": url}, IMAGES)
+
+
+def test_a_file_that_is_not_there_is_named_with_its_option(nobody: Client) -> None:
+    with pytest.raises(ComplaintError, match=r"^--face gone\.jpg: No such file"):
+        place_images(nobody, {"face": "gone.jpg"}, IMAGES)
+
+
+def test_only_an_image_that_is_a_file_is_uploaded(nobody: Client, tmp_path: Path) -> None:
+    kept = {"prompt": "a.jpg", "strength": 1, "unknown": "b.jpg"}
+    assert place_images(nobody, kept, IMAGES) == kept
+    for image in ("https://h/a.jpg", "HTTP://h/a.jpg", "data:image/png;base64,AA", "segq:0a"):
+        assert place_images(nobody, {"face": image}, IMAGES) == {"face": image}
+    (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xff")
+    with pytest.raises(Unreachable):
+        place_images(nobody, {"face": str(tmp_path / "a.jpg")}, IMAGES)
 
 
 def test_exact_values_are_json() -> None:

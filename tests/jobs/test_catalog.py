@@ -1,7 +1,5 @@
 import json
 import math
-import re
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -124,17 +122,3 @@ def test_the_schema_says_what_the_check_does() -> None:
     assert schema["properties"]["samples"] == {
         "type": "integer", "description": "How many images.", "default": 1, "minimum": 1, "maximum": 4,
     }  # fmt: skip
-
-
-def test_every_catalog_file_is_named_after_its_model_and_its_defaults_pass() -> None:
-    for entry in files("jobs.catalog").iterdir():
-        if not entry.name.endswith(".toml"):
-            continue
-        model = catalog.model(entry.name.removesuffix(".toml"))
-        assert re.fullmatch(r"[a-z0-9-]+", model.slug)
-        needed = {
-            name: "https://example.org/a.png" if p.kind is catalog.Kind.IMAGE else "x"
-            for name, p in model.parameters.items()
-            if p.required
-        }
-        assert model.price(check(model, needed)) > 0
