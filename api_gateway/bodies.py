@@ -1,9 +1,20 @@
-"""Reads a request's body, never more of it than is allowed."""
+"""Reads a request's body: never more of it than is allowed, nor for longer, nor too many at once."""
+
+import asyncio
+from dataclasses import dataclass
 
 from fastapi import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api_gateway import problems
 from api_gateway.problems import Problem
+
+MEMORY = 256_000_000
+"""Bytes of bodies that are held at once, over all requests."""
+UNCOUNTED = 64 * 1024
+"""Bytes of each body that the bound above does not count: a job without an image always gets in."""
+
+_STATE = "segq.body"
 
 
 def media_type(request: Request) -> str:
@@ -20,21 +31,74 @@ def media_type(request: Request) -> str:
 async def read(request: Request, limit: int) -> bytes:
     """The whole body; raises a 413 problem before more than `limit` bytes are held.
 
-    What a refused client still sends is read and thrown away by the server, so that the client
-    gets to see the answer.
+    Raises a 408 problem for one that takes too long as a whole, however lively it trickles, and a
+    503 problem while other requests hold all the memory that there is for bodies. What a refused
+    client still sends is read and thrown away by the server, so that the client gets to see the
+    answer.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
+    held: _Held = request.scope[_STATE]
     pieces: list[bytes] = []
     size = 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > limit:
-            raise _too_large(limit)
-        pieces.append(piece)
+    try:
+        async with asyncio.timeout(held.bounds.seconds):
+            async for piece in request.stream():
+                size += len(piece)
+                if size > limit:
+                    raise _too_large(limit)
+                held.hold(size)
+                pieces.append(piece)
+    except TimeoutError:
+        raise Problem(
+            problems.BODY_TIMEOUT,
+            f"the whole body must arrive within {held.bounds.seconds:g} s; "
+            f"{size:,} bytes of it did",
+            # The rest of it would else hold the connection for as long as the client likes.
+            headers={"Connection": "close"},
+        ) from None
     return b"".join(pieces)
 
 
 def _too_large(limit: int) -> Problem:
     return Problem(problems.TOO_LARGE, f"the body may have at most {limit:,} bytes")
+
+
+class BoundedBodies:
+    """The bounds that all requests share, around the application.
+
+    What a request holds counts until it is answered, since its body is worked on until then.
+    """
+
+    def __init__(self, app: ASGIApp, seconds: float, memory: int = MEMORY) -> None:
+        """`seconds` is for a whole body, `memory` in bytes for all of them together."""
+        self._app = app
+        self.seconds = seconds
+        self.memory = memory
+        self.held = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        held = scope[_STATE] = _Held(self)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            held.hold(0)
+
+
+@dataclass
+class _Held:
+    bounds: BoundedBodies
+    counted: int = 0
+
+    def hold(self, size: int) -> None:
+        """From now on this request holds so many bytes."""
+        counted = max(0, size - UNCOUNTED)
+        if self.bounds.held - self.counted + counted > self.bounds.memory:
+            raise Problem(
+                problems.UNAVAILABLE,
+                "Other requests hold all the memory that there is for bodies. Nothing was done.",
+                headers={"Retry-After": "2"},
+            )
+        self.bounds.held += counted - self.counted
+        self.counted = counted

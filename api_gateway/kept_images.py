@@ -32,8 +32,11 @@ class KeptImages:
     inputs: InputStore
     artifacts: ArtifactStore
 
-    def keep(self, tenant_id: UUID, picture: Picture) -> None:
-        """Keep a checked image: the bytes first, so that no row stands without them."""
+    def keep(self, tenant_id: UUID, picture: Picture) -> Input:
+        """Keep a checked image's bytes; gives the row to be noted, so that none stands without them.
+
+        Apart from the row, because a large image must not be flushed inside a transaction.
+        """
         row = Input(
             tenant_id=tenant_id,
             sha256=picture.sha256,
@@ -45,7 +48,7 @@ class KeptImages:
         )
         if not self.artifacts.has(row.artifact):
             self.artifacts.put(row.artifact, picture.data)
-        self.inputs.add(row)
+        return row
 
     def resolve(
         self, tenant_id: UUID, model: Model, given: Mapping[str, Any]

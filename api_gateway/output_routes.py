@@ -1,5 +1,7 @@
 """A job's images."""
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
@@ -9,14 +11,44 @@ from api_gateway.auth import Tenant
 from api_gateway.job_routes import id_of
 from api_gateway.openapi import refuses
 from api_gateway.parts import parts_of
+from db.rows import Job, Output
 from jobs.catalog.inputs import shown
-from jobs.errors import NotFound
+from jobs.errors import FieldProblem, InvalidInput, NotFound
 
 router = APIRouter(tags=["outputs"])
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _IMAGES = dict.fromkeys(("image/jpeg", "image/png", "image/webp"), _BINARY)
+_SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
 _PATH = "/api/v1/jobs/{job_id}/outputs/{n}"
+_DOWNLOADS = {"1": True, "true": True, "0": False, "false": False}
+_DOWNLOAD: dict[str, Any] = {
+    "name": "download",
+    "in": "query",
+    "required": False,
+    "description": "Whether a browser is to save the image instead of showing it.",
+    "schema": {"enum": list(_DOWNLOADS), "default": "0"},
+}
+
+
+def _headers(*names: str) -> dict[str, Any]:
+    return {name: {"description": _SAYS[name], "schema": {"type": "string"}} for name in names}
+
+
+_SAYS = {
+    "ETag": "The image's SHA-256 in quotes; a strong one",
+    "Cache-Control": "For a year, in the client's own cache only",
+    "X-Content-Type-Options": "`nosniff`",
+    "Content-Disposition": "`inline`, or `attachment` with `download=1`; and a name for the file",
+    "Content-Length": "Bytes of this answer",
+    "Content-Range": "Which bytes of how many; of several ranges each part says its own",
+    "Last-Modified": "When the image was kept",
+    "Accept-Ranges": "`bytes`",
+}
+_ALWAYS = ("ETag", "Cache-Control", "X-Content-Type-Options", "Content-Disposition")
+_OF_FILE = (*_ALWAYS, "Content-Length", "Last-Modified", "Accept-Ranges")
+_REFUSALS = refuses(400, 401, 404, 416, 422, 503)
+_REFUSALS[416] = {**_REFUSALS[416], "headers": _headers("Content-Range")}
 
 
 @router.head(_PATH, include_in_schema=False)
@@ -25,14 +57,27 @@ _PATH = "/api/v1/jobs/{job_id}/outputs/{n}"
     summary="Fetch an image",
     response_class=Response,
     responses={
-        200: {"description": "The image, byte for byte as it was kept", "content": _IMAGES},
-        206: {"description": "The range that was asked for", "content": _IMAGES},
-        304: {"description": "The client has it"},
-        **refuses(400, 401, 404, 416, 503),
+        200: {
+            "description": "The image, byte for byte as it was kept",
+            "content": _IMAGES,
+            "headers": _headers(*_OF_FILE),
+        },
+        206: {
+            "description": "The range that was asked for; of several ranges each is a part",
+            "content": {**_IMAGES, "multipart/byteranges": _BINARY},
+            "headers": _headers(*_OF_FILE, "Content-Range"),
+        },
+        304: {"description": "The client has it", "headers": _headers(*_ALWAYS)},
+        **_REFUSALS,
     },
+    openapi_extra={"parameters": [_DOWNLOAD]},
 )
 async def output(request: Request, tenant: Tenant, job_id: str, n: str) -> Response:
-    """The n-th image of a job, counted from 0. It never changes; its ETag is its SHA-256."""
+    """The n-th image of a job, counted from 0. It never changes; its ETag is its SHA-256.
+
+    HEAD answers the same without the image. Ranges, If-Range and If-None-Match are heeded.
+    """
+    disposition = "attachment" if _is_download(request) else "inline"
     parts = parts_of(request)
     job = await run_in_threadpool(parts.jobs.get, tenant, id_of(job_id))
     found = next((one for one in job.outputs if str(one.n) == n), None)
@@ -43,15 +88,31 @@ async def output(request: Request, tenant: Tenant, job_id: str, n: str) -> Respo
         "ETag": etag,
         "Cache-Control": "private, max-age=31536000, immutable",
         "X-Content-Type-Options": "nosniff",
+        "Content-Disposition": f'{disposition}; filename="{_file_name(job, found)}"',
     }
-    if _has_it(request.headers.get("if-none-match", ""), etag):
-        return Response(status_code=304, headers=headers)
     path = parts.artifacts.path(found.artifact)
     if not await run_in_threadpool(path.is_file):
         raise NotFound(f"output {n} of job {job.id} is no longer kept")
+    if _has_it(request.headers.get("if-none-match", ""), etag):
+        return Response(status_code=304, headers=headers)
     return FileResponse(path, media_type=found.content_type, headers=headers)
 
 
 def _has_it(if_none_match: str, etag: str) -> bool:
     known = {one.strip().removeprefix("W/") for one in if_none_match.split(",")}
     return etag in known or "*" in known
+
+
+def _is_download(request: Request) -> bool:
+    given = request.query_params.getlist("download")
+    if not given:
+        return False
+    if len(given) > 1 or given[0] not in _DOWNLOADS:
+        allowed = f"must be one of {', '.join(_DOWNLOADS)}, and given once"
+        raise InvalidInput([FieldProblem("download", allowed, shown(", ".join(given)))])
+    return _DOWNLOADS[given[0]]
+
+
+def _file_name(job: Job, output: Output) -> str:
+    """All of its parts are plain ASCII: a slug, a UUID, a number."""
+    return f"{job.model}-{job.id}-{output.n}{_SUFFIXES.get(output.content_type, '')}"

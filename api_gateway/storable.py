@@ -2,21 +2,24 @@
 
 from typing import Any
 
+from api_gateway.json_places import below
+
 
 def complaint(value: Any) -> str | None:
-    """What keeps a JSON value from being stored, in any of its texts and names; None for nothing."""
-    waiting = [value]
+    """What keeps a JSON value from being stored, in any of its texts and names; None for nothing.
+
+    Of a list or an object it says where: `must not contain NUL (in a.b[0])`.
+    """
+    waiting = [("", value)]
     while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
-            waiting.extend(one)
-            waiting.extend(one.values())
-        elif isinstance(one, list):
-            waiting.extend(one)
-        elif isinstance(one, str):
+        place, one = waiting.pop()
+        if isinstance(one, str):
             found = _of_text(one)
             if found:
-                return found
+                return f"{found} (in {ascii(place)[1:-1]})" if place else found
+        elif isinstance(one, dict):
+            waiting += [(f"the name {name}", name) for name in one]
+        waiting += below(place, one)
     return None
 
 

@@ -8,10 +8,17 @@ _RFC3339 = re.compile(
 )
 _NAIVE = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?)?", re.ASCII)
 _EXAMPLE = "2026-01-31T12:00:00Z"
+# Outside of these a time is a slip (0, seconds taken for milliseconds), and near the calendar's
+# ends adding to it would overflow.
+_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST = datetime(2999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 
 
 def parse(value: object) -> datetime:
-    """The moment in UTC, to the microsecond; raises `ValueError` for what is none or has no zone."""
+    """The moment in UTC, to the microsecond, from 1970 to 2999.
+
+    Raises `ValueError` for what is none, has no zone, or lies outside.
+    """
     if not isinstance(value, str):
         raise ValueError(f"must be a time as RFC 3339 writes it, such as {_EXAMPLE}")  # noqa: TRY004  # one error for all that is wrong
     if _NAIVE.fullmatch(value):
@@ -19,9 +26,12 @@ def parse(value: object) -> datetime:
     if not _RFC3339.fullmatch(value):
         raise ValueError(f"must be a time as RFC 3339 writes it, such as {_EXAMPLE}")
     try:
-        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+        moment = datetime.fromisoformat(value.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError("is no moment of any calendar day that can be kept") from None
+    if not _FIRST <= moment <= _LAST:
+        raise ValueError("must lie in the years 1970 to 2999 (UTC)")
+    return moment
 
 
 def text(moment: datetime | None) -> str | None:

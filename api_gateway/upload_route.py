@@ -3,16 +3,20 @@
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 
 from api_gateway import bodies, images_in, problems
 from api_gateway.auth import Tenant
-from api_gateway.images_in import LARGEST_IMAGE, Picture
+from api_gateway.images_in import LARGEST_IMAGE
+from api_gateway.job_answer import text_of
 from api_gateway.kept_images import KeptImages, reference_of
 from api_gateway.multipart_image import FIELDS, only_file
+from api_gateway.once import IN_USE, asked, with_key
 from api_gateway.openapi import answers, body
 from api_gateway.parts import parts_of
 from api_gateway.problems import Problem
+from db.idempotency import Answer
+from db.rows import Input
 from jobs.errors import FieldProblem, InvalidInput
 
 _ROOM_FOR_PARTS = 64 * 1024
@@ -33,37 +37,56 @@ _FORM: dict[str, Any] = {
     "/api/v1/inputs",
     status_code=201,
     summary="Upload an image",
-    responses=answers(201, "KeptImage", "It is kept", 400, 401, 413, 415, 422, 503),
-    openapi_extra=body(
-        **{"image/*": {"schema": _BINARY}, "multipart/form-data": {"schema": _FORM}}
+    responses=answers(201, "KeptImage", "It is kept", 400, 401, 408, 413, 415, 422, 503) | IN_USE,
+    openapi_extra=with_key(
+        body(**{"image/*": {"schema": _BINARY}, "multipart/form-data": {"schema": _FORM}})
     ),
 )
-async def upload(request: Request, tenant: Tenant) -> JSONResponse:
-    """JPEG, PNG or WebP by content, at most 20 MB and 40 megapixels; kept byte for byte."""
+async def upload(request: Request, tenant: Tenant) -> Response:
+    """One picture, JPEG, PNG or WebP by content, of at most 20 MB and 40 megapixels.
+
+    It is kept byte for byte, with these exceptions. A picture with an EXIF orientation is turned
+    upright and encoded again in its own format (JPEG at quality 95, lossless formats without loss,
+    a colour's 16 bits a channel as 8), without metadata but its colour profile. A CMYK JPEG becomes
+    RGB. Of a telephone's JPEG with a gain map (Ultra HDR) the picture is kept without the map.
+    Width, height, bytes and sha256 are those of what is kept.
+
+    Refused are animated files and files of several pictures, files that are cut off, and files
+    that hold anything behind the picture's end.
+    """
     data = await _image_of(request)
     parts = parts_of(request)
     images = KeptImages(parts.inputs, parts.artifacts)
 
-    def work() -> Picture:
+    def work() -> Response:
         try:
             picture = images_in.examine(data)
         except ValueError as error:
             raise InvalidInput([FieldProblem("image", str(error))]) from None
-        images.keep(tenant, picture)
-        return picture
+        row = images.keep(tenant, picture)
 
-    picture = await parts.with_images(work)
-    return JSONResponse(
-        {
-            "reference": reference_of(picture.sha256),
-            "content_type": picture.content_type,
-            "width": picture.width,
-            "height": picture.height,
-            "bytes": len(data),
-            "sha256": picture.sha256,
-        },
-        201,
-    )
+        def note() -> tuple[Input, Answer]:
+            parts.inputs.add(row)
+            return row, Answer(201, {}, text_of(_document(row)))
+
+        return ask.commit(note)[1]
+
+    # The image alone tells one request from another: a repeated form has another boundary.
+    async with asked(request, tenant, data) as ask:
+        if ask.replay is not None:
+            return ask.replay
+        return await parts.with_images(work)
+
+
+def _document(row: Input) -> dict[str, Any]:
+    return {
+        "reference": reference_of(row.sha256),
+        "content_type": row.content_type,
+        "width": row.width,
+        "height": row.height,
+        "bytes": row.bytes,
+        "sha256": row.sha256,
+    }
 
 
 async def _image_of(request: Request) -> bytes:

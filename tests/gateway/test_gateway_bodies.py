@@ -43,6 +43,9 @@ def test_a_body_that_is_not_json_is_refused_with_its_place(
 ) -> None:
     problem = is_problem(post(client, body), 400, "malformed-request")
     assert why in problem["detail"]
+    (error,) = problem["errors"]
+    assert why in error["message"]
+    assert error["field"]
 
 
 def test_nesting_up_to_the_bound_is_taken(client: httpx.Client) -> None:

@@ -1,4 +1,6 @@
 import hashlib
+from email import message_from_bytes
+from email.message import Message
 from typing import Any
 
 import httpx
@@ -35,18 +37,134 @@ def test_each_output_is_served_as_it_was_kept(client: httpx.Client, job: dict[st
             "etag": f'"{sha256}"',
             "cache-control": "private, max-age=31536000, immutable",
             "x-content-type-options": "nosniff",
+            "accept-ranges": "bytes",
+            "content-disposition": f'inline; filename="{name_of(output)}"',
         }
         assert {name: response.headers[name] for name in headers} == headers
         head = client.head(output["url"])
-        assert (head.status_code, head.headers["content-length"]) == (200, str(len(image)))
+        assert (head.status_code, head.content) == (200, b"")
+        assert {name: head.headers[name] for name in headers} == headers
 
 
-def test_a_range_is_served(client: httpx.Client, job: dict[str, Any]) -> None:
+def name_of(output: dict[str, Any]) -> str:
+    *_, job_id, _, n = output["url"].split("/")
+    return f"ssd-canny-{job_id}-{n}.jpg"
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "last"),
+    [
+        ("bytes=2-5", 2, 5),
+        ("bytes=0-0", 0, 0),
+        ("bytes=10-", 10, len(FIRST) - 1),
+        ("bytes=-7", len(FIRST) - 7, len(FIRST) - 1),
+        ("bytes=5-1000000", 5, len(FIRST) - 1),
+        ("bytes=-1000000", 0, len(FIRST) - 1),
+    ],
+)
+def test_a_range_is_served(
+    client: httpx.Client, job: dict[str, Any], asked: str, first: int, last: int
+) -> None:
     url = job["outputs"][0]["url"]
-    response = client.get(url, headers={"Range": "bytes=2-5"})
+    whole = client.get(url)
+    response = client.get(url, headers={"Range": asked})
     assert response.status_code == 206
-    assert response.content == FIRST[2:6]
-    assert response.headers["content-range"] == f"bytes 2-5/{len(FIRST)}"
+    assert response.content == FIRST[first : last + 1]
+    assert response.headers["content-range"] == f"bytes {first}-{last}/{len(FIRST)}"
+    assert response.headers["content-length"] == str(last - first + 1)
+    for name in ("etag", "cache-control", "content-type", "x-content-type-options"):
+        assert response.headers[name] == whole.headers[name]
+
+
+def test_several_ranges_come_as_parts(client: httpx.Client, job: dict[str, Any]) -> None:
+    url = job["outputs"][0]["url"]
+    response = client.get(url, headers={"Range": "bytes=0-3,100-109,-5"})
+    assert response.status_code == 206
+    assert response.headers["content-length"] == str(len(response.content))
+    head = f"Content-Type: {response.headers['content-type']}\r\n\r\n".encode()
+    parts = message_from_bytes(head + response.content).get_payload()
+    assert isinstance(parts, list)
+    size = len(FIRST)
+    found = [
+        (part["content-type"], part["content-range"], part.get_payload(decode=True))
+        for part in parts
+        if isinstance(part, Message)
+    ]
+    assert found == [
+        ("image/jpeg", f"bytes 0-3/{size}", FIRST[:4]),
+        ("image/jpeg", f"bytes 100-109/{size}", FIRST[100:110]),
+        ("image/jpeg", f"bytes {size - 5}-{size - 1}/{size}", FIRST[-5:]),
+    ]
+
+
+def test_a_range_of_another_version_gives_the_whole(
+    client: httpx.Client, job: dict[str, Any]
+) -> None:
+    output = job["outputs"][0]
+    right = f'"{output["sha256"]}"'
+    for if_range, status, content in (
+        (right, 206, FIRST[2:6]),
+        (f'"{"0" * 64}"', 200, FIRST),
+        (f"W/{right}", 200, FIRST),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 200, FIRST),
+    ):
+        asked = {"Range": "bytes=2-5", "If-Range": if_range}
+        response = client.get(output["url"], headers=asked)
+        assert (response.status_code, response.content) == (status, content)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ("1", "attachment"),
+        ("true", "attachment"),
+        ("0", "inline"),
+        ("false", "inline"),
+    ],
+)
+def test_a_download_is_to_be_saved_under_a_name(
+    client: httpx.Client, job: dict[str, Any], value: str, kind: str
+) -> None:
+    for output, image in zip(job["outputs"], (FIRST, SECOND), strict=True):
+        response = client.get(output["url"], params={"download": value})
+        assert (response.status_code, response.content) == (200, image)
+        said = response.headers["content-disposition"]
+        assert said == f'{kind}; filename="{name_of(output)}"'
+
+
+@pytest.mark.parametrize(("kind", "suffix"), [("image/png", "png"), ("image/webp", "webp")])
+def test_the_name_fits_the_type(
+    gateway: Gateway, client: httpx.Client, submit: Submit, kind: str, suffix: str
+) -> None:
+    job_id = submit()["id"]
+    image = picture(suffix.upper())
+    claimed = worker_hands.claim(gateway, job_id)
+    worker_hands.succeed(gateway, claimed, image, content_type=kind)
+    response = client.get(f"/api/v1/jobs/{job_id}/outputs/0?download=1")
+    assert response.headers["content-type"] == kind
+    said = response.headers["content-disposition"]
+    assert said == f'attachment; filename="ssd-canny-{job_id}-0.{suffix}"'
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "download=",
+        "download=yes",
+        "download=True",
+        "download=2",
+        "download",
+        "download=1&download=1",
+        "download=1&download=0",
+    ],
+)
+def test_a_download_that_is_neither_yes_nor_no_is_refused(
+    client: httpx.Client, job: dict[str, Any], query: str
+) -> None:
+    response = client.get(f"{job['outputs'][0]['url']}?{query}")
+    (error,) = is_problem(response, 422, "invalid-fields")["errors"]
+    assert error["field"] == "download"
+    assert error["message"] == "must be one of 1, true, 0, false, and given once"
 
 
 @pytest.mark.parametrize(
@@ -65,8 +183,45 @@ def test_a_wrong_range_is_a_problem(
 def test_who_has_it_already_is_told_so(client: httpx.Client, job: dict[str, Any]) -> None:
     output = job["outputs"][0]
     known = {"If-None-Match": f'W/"x", "{output["sha256"]}"'}
-    response = client.get(output["url"], headers=known)
-    assert (response.status_code, response.content) == (304, b"")
+    for headers in (known, {"If-None-Match": "*"}, {**known, "Range": "bytes=0-3"}):
+        response = client.get(output["url"], headers=headers)
+        assert (response.status_code, response.content) == (304, b"")
+        assert response.headers["etag"] == f'"{output["sha256"]}"'
+        assert response.headers["cache-control"] == "private, max-age=31536000, immutable"
+    other = {"If-None-Match": f'"{"0" * 64}"'}
+    assert client.get(output["url"], headers=other).content == FIRST
+
+
+def test_every_status_and_header_is_described(
+    gateway: Gateway, client: httpx.Client, job: dict[str, Any]
+) -> None:
+    description = httpx.get(f"{gateway.url}/openapi.json").json()
+    operation = description["paths"]["/api/v1/jobs/{job_id}/outputs/{n}"]["get"]
+    assert "download" in [one["name"] for one in operation["parameters"]]
+    url = job["outputs"][0]["url"]
+    for query, headers in (
+        ("", {}),
+        ("", {"Range": "bytes=0-3"}),
+        ("", {"Range": "bytes=0-3,9-10"}),
+        ("", {"Range": "bytes=1000000-"}),
+        ("", {"Range": "lines=1"}),
+        ("", {"If-None-Match": "*"}),
+        ("", {"Authorization": "Bearer segq_none"}),
+        ("?download=x", {}),
+        ("9", {}),
+    ):
+        response = client.get(url + query, headers=headers)
+        described = operation["responses"][str(response.status_code)]
+        # What HTTP itself or another part of the description names.
+        spoken = {"date", "content-type", "www-authenticate"}
+        if response.status_code >= 400:
+            spoken.add("content-length")
+        named = {name.lower() for name in described.get("headers", {})}
+        if "," in headers.get("Range", ""):
+            named.remove("content-range")  # each part has its own
+        assert set(response.headers) - spoken == named, response.status_code
+        kind = response.headers.get("content-type", "").partition(";")[0]
+        assert not kind or kind in described["content"]
 
 
 @pytest.mark.parametrize("n", ["2", "-1", "00", "x", "1.0", "+0", "9" * 400])

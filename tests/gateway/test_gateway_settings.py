@@ -20,6 +20,7 @@ def test_what_is_not_told_has_a_default() -> None:
     settings = Settings.from_environment(NEEDED)
     assert (settings.host, settings.port) == ("127.0.0.1", 8100)
     assert settings.artifacts == Path("artifacts")
+    assert settings.body_timeout == 60
     assert "secret" not in repr(settings)
 
 
@@ -33,6 +34,14 @@ def test_what_is_not_told_has_a_default() -> None:
         ("SEGQ_PORT", "0", "SEGQ_PORT is '0'; it must be a port from 1 to 65535"),
         ("SEGQ_PORT", "65536", "SEGQ_PORT is '65536'; it must be a port from 1 to 65535"),
         ("SEGQ_PORT", "http", "SEGQ_PORT is 'http'"),
+        *(
+            (
+                "SEGQ_BODY_TIMEOUT",
+                value,
+                f"SEGQ_BODY_TIMEOUT is '{value}'; it must be seconds from 1",
+            )
+            for value in ("0.99", "3600.1", "nan", "inf", "-1", "1m")
+        ),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(name: str, value: str, words: str) -> None:
@@ -40,6 +49,12 @@ def test_a_setting_that_cannot_be_used_is_named(name: str, value: str, words: st
         Settings.from_environment({**NEEDED, name: value})
     assert str(refused.value).startswith(words)
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("value", ["1", "3600", "2.5"])
+def test_a_body_timeout_within_its_bounds_is_taken(value: str) -> None:
+    settings = Settings.from_environment({**NEEDED, "SEGQ_BODY_TIMEOUT": value})
+    assert settings.body_timeout == float(value)
 
 
 def test_the_process_says_which_setting_and_ends(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.gateway.conftest import SMALL_INPUT, Refuse, Submit, is_problem
 from tests.gateway.gateway_process import Gateway
-from tests.gateway.pictures import bitmap, bomb, picture
+from tests.gateway.pictures import bitmap, picture
 
 
 def post(client: httpx.Client, image: bytes, kind: str = "image/jpeg") -> httpx.Response:
@@ -67,28 +67,6 @@ def test_a_form_with_anything_else_is_refused(client: httpx.Client, form: dict[s
 def test_a_form_that_cannot_be_read_is_refused(client: httpx.Client) -> None:
     for kind in ("multipart/form-data", "multipart/form-data; boundary=x"):
         is_problem(post(client, b"--y\r\n", kind), 400, "malformed-request")
-
-
-@pytest.mark.parametrize(
-    ("image", "message"),
-    [
-        (b"", "is empty"),
-        (b"GIF89a" + bytes(100), "must be a JPEG, PNG or WebP image"),
-        (picture("JPEG", (400, 400))[:-400], "cannot be decoded as image/jpeg"),
-        (picture("PNG")[:-30], "cannot be decoded as image/png"),
-        (picture("WEBP")[:-10], "cannot be decoded as image/webp"),
-        (b"\xff\xd8\xff" + bytes(200), "cannot be decoded as image/jpeg"),
-        (bitmap(8000, 5001), "must have at most 40,000,000 pixels, not 8,000 by 5,001"),
-        (bomb(), "must have at most 40,000,000 pixels, not 100,000 by 100,000"),
-    ],
-)
-def test_what_is_no_image_is_refused_and_leaves_nothing(
-    gateway: Gateway, client: httpx.Client, image: bytes, message: str
-) -> None:
-    before = gateway.kept_files()
-    problem = is_problem(post(client, image), 422, "invalid-fields")
-    assert problem["errors"][0]["message"].startswith(message)
-    assert gateway.kept_files() == before
 
 
 def test_forty_megapixels_are_taken(client: httpx.Client) -> None:
