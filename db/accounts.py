@@ -1,17 +1,18 @@
 """Upstream accounts: their limits, pauses and balances. The row is the durable half of the limiter."""
 
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, ScalarSelect, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
+from db.account_rows import account_of, committed, locked
 from db.engine import Database
 from db.ids import new_id
-from db.rows import Account, Held, RecentCall
-from db.tables import accounts, attempts
+from db.pauses import pause_account
+from db.rows import Account, ModelPause, RecentCall
+from db.tables import accounts, attempts, model_pauses
 from jobs import credits as balances
-from jobs.account_pauses import Pause, PauseReason
+from jobs.account_pauses import Pause, PauseReason, with_probe_trouble
 from jobs.credits import Reading
 from jobs.money import Money
 from jobs.states import State
@@ -60,16 +61,62 @@ class AccountStore:
     def pause(self, account_id: UUID, pause: Pause) -> None:
         """Let no call leave. A rate limit is only ever made longer, and outlives other pauses."""
         with self._database.write() as connection:
-            pause_account(connection, account_id, pause)
+            pause_account(connection, account_id, pause, self._database)
 
     def resume(self, account_id: UUID, reason: PauseReason) -> bool:
-        """End the pause if it still has this reason; whether it had. A rate limit ends by itself."""
+        """End the pause if it still has this reason; whether it had. A rate limit ends by itself.
+
+        A refusal of a call that was claimed before now pauses nothing any more.
+        """
         with self._database.write() as connection:
             ended = connection.execute(
                 update(accounts)
                 .where(accounts.c.id == account_id, accounts.c.paused_for == reason)
-                .values(paused_for=None)
+                .values(paused_for=None, pause_message=None, paused_at=self._database.now)
             )
+            return bool(ended.rowcount)
+
+    def tell_probe_trouble(self, account_id: UUID, trouble: str | None) -> bool:
+        """Add to a pause's words why its probe fails, or take that away; whether they changed."""
+        with self._database.write() as connection:
+            account = locked(connection, account_id)
+            said = with_probe_trouble(account.pause_message or "", trouble)
+            if account.paused_for is None or said == (account.pause_message or ""):
+                return False
+            connection.execute(
+                update(accounts).where(accounts.c.id == account_id).values(pause_message=said)
+            )
+            return True
+
+    def model_pauses(self, account_id: UUID) -> list[ModelPause]:
+        """The models that the account may not call, by name."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                select(model_pauses)
+                .where(model_pauses.c.account_id == account_id)
+                .order_by(model_pauses.c.model)
+            )
+            return [
+                ModelPause(row.model, PauseReason(row.paused_for), row.message, row.paused_at)
+                for row in rows
+            ]
+
+    def resume_model(self, account_id: UUID, model: str) -> bool:
+        """Let the account call the model again; whether it paused. Upkeep brings its jobs back."""
+        with self._database.write() as connection:
+            account = locked(connection, account_id)
+            ended = connection.execute(
+                delete(model_pauses).where(
+                    model_pauses.c.account_id == account_id, model_pauses.c.model == model
+                )
+            )
+            if ended.rowcount and account.paused_for is None:
+                # For the refusals of this model that are still on their way.
+                connection.execute(
+                    update(accounts)
+                    .where(accounts.c.id == account_id)
+                    .values(paused_at=self._database.now)
+                )
             return bool(ended.rowcount)
 
     def open_first(self, account_id: UUID) -> bool:
@@ -90,7 +137,7 @@ class AccountStore:
     def committed(self, account_id: UUID) -> Money:
         """What running and in-doubt calls of the account may still cost."""
         with self._database.read() as connection:
-            return Money(int(connection.scalar(select(_committed(account_id))) or 0))
+            return committed(connection, account_id)
 
     def recent_calls(self, account_id: UUID, within: timedelta) -> list[RecentCall]:
         """Calls that may count in the provider's window still: for a limiter without memory.
@@ -114,48 +161,9 @@ class AccountStore:
             return [RecentCall(r.id, (at - r.claimed_at).total_seconds()) for r in rows]
 
 
-def held_by(
-    connection: Connection, account_id: UUID, price: Money, database: Database
-) -> Held | None:
-    """What keeps a call of this price from leaving now: a pause, or a balance too small.
-
-    The row stays locked until the claim commits: two claims that both see a balance for one call
-    would both go. What is committed is read after the lock, and so sees the other's claim.
-    """
-    row = connection.execute(
-        select(accounts).where(accounts.c.id == account_id).with_for_update(key_share=True)
-    ).one()
-    account = account_of(row)
-    pause = account.pause(database.time(connection))
-    if pause is not None:
-        return Held(pause)
-    if account.credits is None:
-        return None
-    committed = Money(int(connection.scalar(select(_committed(account_id))) or 0))
-    if balances.covers(account.credits.credits, committed, price):
-        return None
-    return Held(Pause(PauseReason.CREDITS, None), noted=False)
-
-
-def pause_account(connection: Connection, account_id: UUID, pause: Pause) -> None:
-    """Write a pause down. The end of a rate limit only ever moves on."""
-    change = update(accounts).where(accounts.c.id == account_id)
-    if pause.until is None:
-        connection.execute(change.values(paused_for=pause.reason))
-        return
-    until = accounts.c.limited_until
-    connection.execute(
-        change.where(or_(until.is_(None), until < pause.until)).values(limited_until=pause.until)
-    )
-
-
 def believe(connection: Connection, account_id: UUID, reading: Reading) -> None:
     """Let the newer of the known reading and this one stand (`jobs.credits.newer`)."""
-    # Not the plain FOR UPDATE: that would make every claim wait, whose attempt refers to the row.
-    row = connection.execute(
-        select(accounts).where(accounts.c.id == account_id).with_for_update(key_share=True)
-    ).one()
-    known = account_of(row).credits
+    known = locked(connection, account_id).credits
     believed = balances.newer(known, reading)
     if believed != known:
         connection.execute(
@@ -167,31 +175,6 @@ def believe(connection: Connection, account_id: UUID, reading: Reading) -> None:
                 credits_arrived_at=believed.arrived_at,
             )
         )
-
-
-def account_of(row: Row[Any]) -> Account:
-    """An `accounts` row as a value."""
-    read = row.credits is not None
-    return Account(
-        id=row.id,
-        pool=row.pool,
-        name=row.name,
-        call_limit=row.call_limit,
-        window_seconds=row.window_seconds,
-        credits=Reading(Money(row.credits), row.credits_sent_at, row.credits_arrived_at)
-        if read
-        else None,
-        paused_for=PauseReason(row.paused_for) if row.paused_for else None,
-        limited_until=row.limited_until,
-    )
-
-
-def _committed(account_id: UUID) -> ScalarSelect[Any]:
-    return (
-        select(func.coalesce(func.sum(attempts.c.estimate), 0))
-        .where(attempts.c.account_id == account_id, attempts.c.finished_at.is_(None))
-        .scalar_subquery()
-    )
 
 
 def _lock_name(connection: Connection, name: str, *, sqlite: bool) -> None:

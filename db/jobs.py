@@ -1,4 +1,4 @@
-"""The client's verbs on a job: add, get, cancel; and upkeep's: release, expire."""
+"""The client's verbs on a job: add, get; and upkeep's: release, expire. Changes: job_changes.py."""
 
 from datetime import datetime
 from typing import Any
@@ -20,14 +20,16 @@ from sqlalchemy import (
 
 from db.engine import Database
 from db.ids import new_id
+from db.job_tags import tag
 from db.rows import Job, NewJob, Output
 from db.tables import jobs, outputs
-from jobs.errors import IllegalMove, NotFound
+from db.turns import IN_ORDER, in_order
+from jobs.errors import NotFound
 from jobs.money import Money
-from jobs.states import FINAL, Priority, State
+from jobs.settling import expired
+from jobs.states import FINAL, WAITING, Priority, State
 
 _PRIORITIES = {priority.rank: priority for priority in Priority}
-_WAITING = (State.SCHEDULED, State.QUEUED)
 
 
 class JobStore:
@@ -63,6 +65,7 @@ class JobStore:
                 )
                 .returning(jobs)
             ).one()
+            tag(connection, row.tenant_id, row.id, new.tags)
             return job_of(row)
 
     def get(self, tenant_id: UUID, job_id: UUID) -> Job:
@@ -73,52 +76,20 @@ class JobStore:
             ).one_or_none()
             if row is None:
                 raise NotFound(f"there is no job {job_id}")
-            return job_of(row, _outputs(connection, job_id) if row.state in FINAL else ())
-
-    def cancel(self, tenant_id: UUID, job_id: UUID) -> Job:
-        """End a waiting job at once; ask a running one to end when its call has.
-
-        Raises `NotFound`, and `IllegalMove` where the job has ended otherwise or is in doubt.
-        """
-        now = self._database.now
-        mine = (jobs.c.id == job_id, jobs.c.tenant_id == tenant_id)
-        with self._database.write() as connection:
-            # Locked first: between two looks a settle could put the job back into the queue.
-            state = connection.scalar(select(jobs.c.state).where(*mine).with_for_update())
-            if state in _WAITING:
-                connection.execute(
-                    update(jobs)
-                    .where(*mine, jobs.c.state.in_(_WAITING))
-                    .values(state=State.CANCELED, cancel_requested_at=now, finished_at=now)
-                )
-            elif state == State.RUNNING:
-                connection.execute(
-                    update(jobs)
-                    .where(*mine, jobs.c.state == State.RUNNING)
-                    .values(cancel_requested_at=func.coalesce(jobs.c.cancel_requested_at, now))
-                )
-        job = self.get(tenant_id, job_id)
-        if job.state is State.IN_DOUBT:
-            raise IllegalMove(
-                "the job is in doubt: its call may have been paid, so it cannot be canceled "
-                "before that is known",
-                job.state,
-            )
-        if job.state in FINAL and job.state is not State.CANCELED:
-            raise IllegalMove(f"the job has already ended as {job.state}", job.state)
-        return job
+            return job_of(row, outputs_of(connection, job_id) if row.state in FINAL else ())
 
     def release_due(self, limit: int) -> list[UUID]:
         """Move up to `limit` scheduled jobs whose time has come into the queue."""
-        now = self._database.now
-        due = (
-            select(jobs.c.id)
-            .where(jobs.c.state == State.SCHEDULED, jobs.c.run_at <= now)
-            .order_by(jobs.c.run_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
         with self._database.write() as connection:
+            # As a value: compared with the clock itself, which moves, no index would serve.
+            now = self._database.time(connection)
+            due = (
+                select(jobs.c.id)
+                .where(literal_column("state = 'scheduled'"), jobs.c.run_at <= now)
+                .order_by(jobs.c.run_at)
+                .limit(limit)
+                .with_for_update(skip_locked=True)
+            )
             released = connection.execute(
                 update(jobs)
                 .where(jobs.c.id.in_(due), jobs.c.state == State.SCHEDULED)
@@ -129,9 +100,9 @@ class JobStore:
 
     def expire(self, limit: int) -> list[UUID]:
         """End waiting jobs, up to `limit` each, that missed their `start_by` or `finish_by`."""
-        now = self._database.now
-        expired: list[UUID] = []
+        found: list[UUID] = []
         with self._database.write() as connection:
+            now = self._database.time(connection)
             # One statement for each partial index; with both bounds in one, neither would serve.
             for too_late, message in (
                 (_unstarted_in_time(now), "its start_by passed before it started"),
@@ -145,23 +116,25 @@ class JobStore:
                 )
                 ended = connection.execute(
                     update(jobs)
-                    .where(jobs.c.id.in_(late), jobs.c.state.in_(_WAITING))
+                    .where(jobs.c.id.in_(late), jobs.c.state.in_(WAITING))
                     .values(
                         state=State.EXPIRED,
                         finished_at=now,
-                        error={"kind": "expired", "message": message},
+                        error=expired(message),
+                        held_for=None,
                     )
                     .returning(jobs.c.id)
                 )
-                expired += ended.scalars()
-        return expired
+                found += ended.scalars()
+        return found
 
     def waiting(self, pool: str, limit: int) -> int:
-        """How many jobs are queued in the pool, counted up to `limit`."""
+        """How many jobs are queued in the pool and not held, counted up to `limit`."""
         with self._database.read() as connection:
             some = (
                 select(jobs.c.id)
-                .where(jobs.c.pool == pool, jobs.c.state == State.QUEUED)
+                .where(jobs.c.pool == pool, *in_order())
+                .order_by(*IN_ORDER)
                 .limit(limit)
                 .subquery()
             )
@@ -176,12 +149,12 @@ def too_late(now: ColumnElement[datetime]) -> ColumnElement[bool]:
     )
 
 
-def _unstarted_in_time(now: ColumnElement[datetime]) -> ColumnElement[bool]:
+def _unstarted_in_time(now: ColumnElement[datetime] | datetime) -> ColumnElement[bool]:
     """`start_by` bounds the first start only."""
     return and_(jobs.c.start_by <= now, jobs.c.started_at.is_(None))
 
 
-def _unfinished_in_time(now: ColumnElement[datetime]) -> ColumnElement[bool]:
+def _unfinished_in_time(now: ColumnElement[datetime] | datetime) -> ColumnElement[bool]:
     return jobs.c.finish_by <= now
 
 
@@ -216,7 +189,7 @@ def job_of(row: Row[Any], found: tuple[Output, ...] = ()) -> Job:
     )
 
 
-def _outputs(connection: Connection, job_id: UUID) -> tuple[Output, ...]:
+def outputs_of(connection: Connection, job_id: UUID) -> tuple[Output, ...]:
     rows = connection.execute(
         select(outputs).where(outputs.c.job_id == job_id).order_by(outputs.c.n)
     )

@@ -1,23 +1,33 @@
 """The job that goes next: the oldest at the place whose turn it is."""
 
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, bindparam, literal_column, select
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    SmallInteger,
+    String,
+    Uuid,
+    bindparam,
+    select,
+    tuple_,
+)
 
 from db.engine import Database
 from db.jobs import too_late
-from db.tables import jobs
-from db.turns import Place, next_place
-from jobs.states import State
+from db.tables import jobs, model_pauses
+from db.turns import IN_ORDER, Place, in_order, next_place
 
 
 def first_job(
-    connection: Connection, pool: str, statement: Select[Any]
+    connection: Connection, pool: str, account_id: UUID | None, statement: Select[Any]
 ) -> tuple[Place, Row[Any]] | tuple[None, None]:
-    """What `statement` (see `oldest`) finds at the place whose turn it is."""
+    """What `statement` (see `oldest`) finds for this account at the place whose turn it is."""
     passed_over: frozenset[Place] = frozenset()
     while place := next_place(connection, pool, passed_over):
-        row = connection.execute(statement, _at(place)).one_or_none()
+        row = connection.execute(statement, {**_at(place), "account": account_id}).one_or_none()
         if row is not None:
             return place, row
         passed_over |= {place}
@@ -25,19 +35,29 @@ def first_job(
 
 
 def oldest(database: Database, *columns: Any) -> Select[Any]:
-    """The oldest job of a place (`_at`) that is not too late; upkeep ends those within a second."""
+    """The oldest job of a place (`_at`) that the account may call and that is not too late.
+
+    Upkeep takes the others out of the way within a second: it holds or ends them.
+    """
+    # Apart from the job, and so asked once; a correlated one may be planned as a join of all.
+    paused = select(model_pauses.c.model).where(
+        model_pauses.c.account_id == bindparam("account", type_=Uuid)
+    )
+    # As a row: see db/turns.py.
+    place = tuple_(jobs.c.priority, jobs.c.group_name)
+    here = tuple_(bindparam("priority", type_=SmallInteger), bindparam("group", type_=String))
     return (
         select(*columns)
         .where(
             jobs.c.pool == bindparam("pool"),
-            # Written out and not bound, or the planner cannot see that the partial index serves.
-            jobs.c.state == literal_column(f"'{State.QUEUED}'"),
+            *in_order(),
             jobs.c.tenant_id == bindparam("tenant"),
-            jobs.c.priority == bindparam("priority"),
-            jobs.c.group_name == bindparam("group"),
+            place >= here,
+            place <= here,
+            jobs.c.model.not_in(paused),
             ~too_late(database.now),
         )
-        .order_by(jobs.c.id)
+        .order_by(*IN_ORDER)
         .limit(1)
     )
 

@@ -71,6 +71,8 @@ def _document(settlement: Settlement) -> dict[str, object]:
         "http_status": settlement.http_status,
         "generation_seconds": settlement.generation_seconds,
         "sent_at": settlement.sent_at.isoformat() if settlement.sent_at else None,
+        "answered_at": settlement.answered_at.isoformat() if settlement.answered_at else None,
+        "answer_form": settlement.answer_form,
         "credits": reading
         and {
             "credits": reading.credits,
@@ -92,8 +94,10 @@ def _settlement(document: dict[str, object]) -> Settlement:
             datetime.fromisoformat(reading["sent_at"]),
             datetime.fromisoformat(reading["arrived_at"]),
         )
-    if found["sent_at"] is not None:
-        found["sent_at"] = datetime.fromisoformat(str(found["sent_at"]))
+    # A receipt that an earlier version left does not have them all.
+    for name in ("sent_at", "answered_at"):
+        if found.get(name) is not None:
+            found[name] = datetime.fromisoformat(str(found[name]))
     outputs = found["outputs"]
     found["outputs"] = tuple(Output(**o) for o in outputs) if isinstance(outputs, list) else ()
     return Settlement(**found, decision=Decision(State.SUCCEEDED, spends_attempt=True))  # type: ignore[arg-type]  # as _document wrote it

@@ -103,11 +103,15 @@ class Account:
     """Until a probe finds the cause gone."""
     limited_until: datetime | None
     """The end of the last rate limit, past or to come: it holds whatever else pauses and ends."""
+    paused_at: datetime | None = None
+    """Since when it pauses for `paused_for`; while it does not, when the last such pause ended."""
+    pause_message: str | None = None
+    """What Segmind said when it began to pause for `paused_for`."""
 
     def pause(self, now: datetime) -> Pause | None:
         """What keeps calls from leaving at `now`."""
         if self.paused_for is not None:
-            return Pause(self.paused_for, None)
+            return Pause(self.paused_for, None, said=self.pause_message or "")
         if self.limited_until is not None and self.limited_until > now:
             return Pause(PauseReason.RATE_LIMIT, self.limited_until)
         return None
@@ -115,6 +119,16 @@ class Account:
     def limited_for(self, now: datetime) -> float:
         """Seconds until the rate limit ends; 0 when it has."""
         return max(0.0, (self.limited_until - now).total_seconds()) if self.limited_until else 0.0
+
+
+@dataclass(frozen=True)
+class ModelPause:
+    """A model that an account may not call, since when, and what Segmind said."""
+
+    model: str
+    reason: PauseReason
+    message: str
+    since: datetime
 
 
 @dataclass(frozen=True)
@@ -163,8 +177,12 @@ class Settlement:
     generation_seconds: float | None = None
     credits: Reading | None = None
     sent_at: datetime | None = None
+    answered_at: datetime | None = None
+    """When the answer had come whole; None when it did not."""
+    answer_form: str | None = None
+    """How images came: `raw`, `json`, `json-list` or `multipart`."""
     pause: Pause | None = None
-    """What the account is to pause for, in the same commit."""
+    """What the account is to pause for, in the same commit, unless that is over."""
 
 
 @dataclass(frozen=True)

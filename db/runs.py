@@ -16,18 +16,21 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from db.accounts import believe, held_by, pause_account
+from db.accounts import believe
 from db.engine import Database
 from db.ids import new_id
 from db.jobs import job_of
+from db.lost_attempts import lost_attempts
 from db.next_job import first_job, oldest
+from db.pauses import held_by, pause_account
 from db.rows import Claim, Held, Job, Lost, Settlement
 from db.tables import attempts, jobs, outputs
 from db.turns import charge, forget_settled, refund
 from jobs import seeds
+from jobs.account_pauses import Pause
 from jobs.failures import FailureKind
 from jobs.money import Money
-from jobs.settling import error_of, final_state
+from jobs.settling import settled
 from jobs.states import FINAL, State
 
 log = logging.getLogger(__name__)
@@ -48,10 +51,13 @@ class RunStore:
         self._oldest_price = oldest(database, jobs.c.estimate)
         self._oldest_job = oldest(database, jobs).with_for_update(skip_locked=True)
 
-    def next_price(self, pool: str) -> Money | None:
-        """What the next job may cost; None when none is queued. A look, which promises nothing."""
+    def next_price(self, pool: str, account_id: UUID | None = None) -> Money | None:
+        """What the next job may cost; None when none is queued. A look, which promises nothing.
+
+        Jobs of models that pause on the account are left out; None: an account without pauses.
+        """
         with self._database.read() as connection:
-            _, row = first_job(connection, pool, self._oldest_price)
+            _, row = first_job(connection, pool, account_id, self._oldest_price)
             return Money(row.estimate) if row else None
 
     def claim(
@@ -59,11 +65,12 @@ class RunStore:
     ) -> Claim | Held | None:
         """Claim the job whose turn it is and write down the intent to call, in one commit.
 
-        None when no job is queued or the next one costs more than `dearest`; `Held` when the
-        account pauses or its balance does not cover the job beside all calls still open.
+        None when no job is queued that the account may call, or the next one costs more than
+        `dearest`; `Held` when the account pauses or its balance does not cover the job beside all
+        calls still open.
         """
         with self._database.write() as connection:
-            place, row = first_job(connection, pool, self._oldest_job)
+            place, row = first_job(connection, pool, account_id, self._oldest_job)
             if place is None or row is None or row.estimate > dearest:
                 return None
             job = job_of(row)
@@ -137,10 +144,17 @@ class RunStore:
                     )
                 if settlement.credits is not None:
                     believe(connection, settlement.account_id, settlement.credits)
-            if settlement.pause is not None:
-                # In this commit, or the job would be free to be claimed before its account pauses.
-                pause_account(connection, settlement.account_id, settlement.pause)
-            return moved
+            # In this commit, or the job would be free to be claimed before its account pauses.
+            new_pause = settlement.pause is not None and pause_account(
+                connection,
+                settlement.account_id,
+                settlement.pause,
+                self._database,
+                settlement.attempt_id,
+            )
+        if settlement.pause is not None and new_pause:
+            _log_pause(settlement.pause)
+        return moved
 
     def _record(self, connection: Connection, settlement: Settlement) -> bool:
         failure = settlement.failure
@@ -160,6 +174,8 @@ class RunStore:
                 cost_known=settlement.cost_known,
                 generation_seconds=settlement.generation_seconds,
                 sent_at=settlement.sent_at,
+                answered_at=settlement.answered_at,
+                answer_form=settlement.answer_form,
             )
         )
         return bool(recorded.rowcount) and not doubt
@@ -175,21 +191,25 @@ class RunStore:
         row = connection.execute(select(jobs).where(*fence).with_for_update()).one_or_none()
         if row is None:
             return False
-        # A doubt ends as what it turns out to be, though a cancel was asked for meanwhile.
-        canceled = row.cancel_requested_at is not None and row.state == State.RUNNING
-        state = final_state(settlement.decision, canceled=canceled)
+        becomes = settled(
+            settlement.decision,
+            settlement.failure,
+            leaving=State(row.state),
+            canceled=row.cancel_requested_at is not None,
+            finish_by=row.finish_by,
+        )
         now = self._database.now
         spent = settlement.decision.spends_attempt and row.state == State.RUNNING
         connection.execute(
             update(jobs)
             .where(*fence)
             .values(
-                state=state,
-                run_at=settlement.decision.run_at or jobs.c.run_at,
+                state=becomes.state,
+                run_at=becomes.run_at or jobs.c.run_at,
                 attempts=jobs.c.attempts + (1 if spent else 0),
                 seed=settlement.seed,
-                error=error_of(settlement.failure),
-                finished_at=now if state in FINAL else None,
+                error=becomes.error,
+                finished_at=now if becomes.state in FINAL else None,
             )
         )
         if settlement.outputs:
@@ -208,31 +228,7 @@ class RunStore:
     def lost(self, limit: int) -> list[Lost]:
         """Up to `limit` attempts whose lease has run out and whose job nobody has moved since."""
         with self._database.read() as connection:
-            rows = connection.execute(
-                select(attempts, jobs.c.tenant_id, jobs.c.input)
-                .join(jobs, jobs.c.id == attempts.c.job_id)
-                .where(
-                    attempts.c.finished_at.is_(None),
-                    attempts.c.lease_until < self._database.now,
-                    jobs.c.state == State.RUNNING,
-                    jobs.c.number == attempts.c.number,
-                )
-                .order_by(attempts.c.lease_until)
-                .limit(limit)
-            )
-            return [
-                Lost(
-                    attempt_id=row.id,
-                    account_id=row.account_id,
-                    tenant_id=row.tenant_id,
-                    job_id=row.job_id,
-                    number=row.number,
-                    estimate=Money(row.estimate),
-                    samples=row.input.get("samples", 1),
-                    seed=row.seed,
-                )
-                for row in rows
-            ]
+            return lost_attempts(connection, self._database, limit)
 
     def is_open(self, attempt_id: UUID, job_id: UUID, number: int) -> bool:
         """Whether a settle of this attempt would still change something."""
@@ -251,6 +247,17 @@ class RunStore:
         """Drop what the order needs no more; returns how many rows."""
         with self._database.write() as connection:
             return forget_settled(connection)
+
+
+def _log_pause(pause: Pause) -> None:
+    # Once for each pause, not for each of the calls that were in flight when it began.
+    log.warning(
+        "account_paused reason=%s model=%s until=%s said=%s",
+        pause.reason,
+        pause.model or "all",
+        pause.until.isoformat() if pause.until else "resumed",
+        pause.said,
+    )
 
 
 def _keep_outputs(connection: Connection, settlement: Settlement) -> None:

@@ -11,30 +11,39 @@ from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
     Executable,
     String,
     Uuid,
     bindparam,
     case,
+    literal_column,
     select,
     text,
     tuple_,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from db.tables import order_levels, order_passes, tenants
+from db.tables import jobs, order_levels, order_passes, tenants
 from jobs.order import Turn, next_turn, price_of_turn
+from jobs.states import State
+
+# Every look below asks for the whole order of the index (pool, tenant, priority, group, id), though
+# its first row is all it wants. Another index that begins alike would find a first row too, and
+# PostgreSQL takes it when most jobs are queued as it last counted; then it steps over all that have
+# ended since. For the same reason priority and group are compared as a row there and not for
+# equality: what is equal to a constant drops out of an order.
 
 # Tenants with queued work, each with its weight, its pass and the level's clock. Ids are compared
 # as 32 hex digits: one database prints a UUID with hyphens, the other keeps it without.
 _TENANTS = text("""
 WITH RECURSIVE hop(member) AS (
-  SELECT (SELECT tenant_id FROM jobs WHERE pool = :pool AND state = 'queued'
-          ORDER BY tenant_id LIMIT 1)
+  SELECT (SELECT tenant_id FROM jobs WHERE pool = :pool AND state = 'queued' AND held_for IS NULL
+          ORDER BY tenant_id, priority, group_name, id LIMIT 1)
   UNION ALL
-  SELECT (SELECT tenant_id FROM jobs WHERE pool = :pool AND state = 'queued'
-          AND tenant_id > hop.member ORDER BY tenant_id LIMIT 1)
+  SELECT (SELECT tenant_id FROM jobs WHERE pool = :pool AND state = 'queued' AND held_for IS NULL
+          AND tenant_id > hop.member ORDER BY tenant_id, priority, group_name, id LIMIT 1)
   FROM hop WHERE hop.member IS NOT NULL
 )
 SELECT t.id, t.weight, coalesce(p.pass, 0) AS passed, coalesce(l.clock, 0) AS clock
@@ -45,29 +54,44 @@ LEFT JOIN order_passes p
   ON p.level = :level AND p.member = replace(CAST(hop.member AS TEXT), '-', '')
 """).columns(id=Uuid)
 
-# The groups of a tenant's highest priority below :above that has queued work, likewise. The
-# priority is compared with a subquery, not joined: a join reads and sorts all that is queued.
-_GROUPS = text("""
-WITH RECURSIVE first(priority) AS (
-  SELECT (SELECT priority FROM jobs WHERE pool = :pool AND state = 'queued'
-          AND tenant_id = :tenant AND priority > :above ORDER BY priority LIMIT 1)
-), hop(member) AS (
-  SELECT (SELECT group_name FROM jobs WHERE pool = :pool AND state = 'queued'
-          AND tenant_id = :tenant AND priority = (SELECT priority FROM first)
-          ORDER BY group_name LIMIT 1)
+# The groups of a tenant's highest priority below :above that has queued work, likewise.
+_GROUPS = """
+WITH RECURSIVE hop(priority, member) AS (
+  SELECT first.priority, first.group_name FROM (
+    SELECT priority, group_name FROM jobs
+    WHERE pool = :pool AND state = 'queued' AND held_for IS NULL
+    AND tenant_id = :tenant AND priority > :above
+    ORDER BY priority, group_name, id LIMIT 1
+  ) AS first
   UNION ALL
-  SELECT (SELECT group_name FROM jobs WHERE pool = :pool AND state = 'queued'
-          AND tenant_id = :tenant AND priority = (SELECT priority FROM first)
-          AND group_name > hop.member ORDER BY group_name LIMIT 1)
-  FROM hop WHERE hop.member IS NOT NULL
+  SELECT hop.priority, (
+    SELECT group_name FROM jobs WHERE pool = :pool AND state = 'queued' AND held_for IS NULL
+    AND tenant_id = :tenant AND {next_group}
+    ORDER BY priority, group_name, id LIMIT 1
+  ) FROM hop WHERE hop.member IS NOT NULL
 )
-SELECT first.priority, hop.member, coalesce(p.pass, 0) AS passed, coalesce(l.clock, 0) AS clock
-FROM first
-JOIN hop ON hop.member IS NOT NULL
-LEFT JOIN order_levels l ON l.level = CAST(:prefix AS TEXT) || first.priority
+SELECT hop.priority, hop.member, coalesce(p.pass, 0) AS passed, coalesce(l.clock, 0) AS clock
+FROM hop
+LEFT JOIN order_levels l ON l.level = CAST(:prefix AS TEXT) || hop.priority
 LEFT JOIN order_passes p
-  ON p.level = CAST(:prefix AS TEXT) || first.priority AND p.member = hop.member
-""").bindparams(bindparam("tenant", type_=Uuid))
+  ON p.level = CAST(:prefix AS TEXT) || hop.priority AND p.member = hop.member
+WHERE hop.member IS NOT NULL
+"""
+_NEXT_GROUP = {
+    "postgresql": "(priority, group_name) > (hop.priority, hop.member) "
+    "AND priority <= hop.priority",
+    # Here a row would be looked up by its first column alone.
+    "sqlite": "priority = hop.priority AND group_name > hop.member",
+}
+_GROUPS_OF = {
+    dialect: text(_GROUPS.replace("{next_group}", words)).bindparams(
+        bindparam("tenant", type_=Uuid)
+    )
+    for dialect, words in _NEXT_GROUP.items()
+}
+
+IN_ORDER = (jobs.c.tenant_id, jobs.c.priority, jobs.c.group_name, jobs.c.id)
+"""The order of a pool's index, for every statement that is to use it and no other."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +113,12 @@ class Place:
             (_pool_level(self.pool), self.tenant_turn, self.weight),
             (_tenant_level(self.tenant_id, self.priority), self.group_turn, 1),
         )
+
+
+def in_order() -> tuple[ColumnElement[bool], ...]:
+    """Whether a job is queued and not held: the predicate of the order's partial index."""
+    # Written out and not bound, or the planner cannot see that the partial index serves.
+    return jobs.c.state == literal_column(f"'{State.QUEUED}'"), jobs.c.held_for.is_(None)
 
 
 def next_place(connection: Connection, pool: str, passed_over: frozenset[Place]) -> Place | None:
@@ -122,7 +152,7 @@ def _within(
     above = -1
     while True:
         at = {"pool": pool, "tenant": owner, "prefix": _tenant_level(owner, ""), "above": above}
-        rows = connection.execute(_GROUPS, at).all()
+        rows = connection.execute(_GROUPS_OF[connection.dialect.name], at).all()
         if not rows:
             return None
         priority, clock = rows[0].priority, rows[0].clock

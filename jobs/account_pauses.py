@@ -1,4 +1,4 @@
-"""When an account pauses after a failure, why, and until when."""
+"""When an account pauses after a failure, for which calls, why, and until when."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,26 +9,27 @@ from jobs.failures import Failure, FailureKind
 
 
 class PauseReason(StrEnum):
-    """Why no call leaves an account."""
+    """Why no call leaves an account, or none for one of its models."""
 
     RATE_LIMIT = "rate_limit"
     CREDITS = "credits"
     SPEND_LIMIT = "spend_limit"
     KEY_REFUSED = "key_refused"
     FORBIDDEN = "forbidden"
+    """Of one model only; an operator ends it."""
 
 
 WORDS = MappingProxyType(
     {
         PauseReason.RATE_LIMIT: "Segmind's rate limit is used up; calls go on when it resets",
-        PauseReason.CREDITS: "the Segmind account's balance is too small; calls go on within half "
-        "a minute of a top-up",
-        PauseReason.SPEND_LIMIT: "the Segmind team's spend limit is reached; it is tried again "
-        "every half minute",
+        PauseReason.CREDITS: "the Segmind account's balance is too small; top it up: the balance is "
+        "read every SEGQ_PROBE_SECONDS (30 by default), then calls go on by themselves",
+        PauseReason.SPEND_LIMIT: "the Segmind team's spend limit is reached; raise it: it is tried "
+        "again every SEGQ_PROBE_SECONDS (30 by default)",
         PauseReason.KEY_REFUSED: "Segmind refuses the key in SEGMIND_API_KEY (401); start again "
         "with a valid one, the jobs are kept",
-        PauseReason.FORBIDDEN: "Segmind does not allow this account the model (403); it is tried "
-        "again every half minute",
+        PauseReason.FORBIDDEN: "Segmind does not allow this account the model (403); its jobs are "
+        "kept and other models go on: once it is allowed, run `segq account resume MODEL`",
     }
 )
 """What a pause means and what to do, in words for whoever waits."""
@@ -36,37 +37,68 @@ WORDS = MappingProxyType(
 
 @dataclass(frozen=True)
 class Pause:
-    """`until` None: until a probe finds the cause gone."""
+    """`until` None: until a probe, or for a `model` an operator, finds the cause gone."""
 
     reason: PauseReason
     until: datetime | None
+    model: str | None = None
+    """The one model that pauses; None: the whole account."""
+    said: str = ""
+    """What Segmind said, for whoever is to do something about it."""
 
 
-GUESSED_RESET = timedelta(seconds=30)
-"""Where a 429 does not say when it ends, or says what cannot be: half of the usual window."""
-LONGEST_RESET = timedelta(seconds=120)
-"""A window is a minute (segmind-api §6); a reset further off than a window and a minute is a slip."""
+@dataclass(frozen=True)
+class ResetBounds:
+    """How long a rate limit may pause an account, where its answer says nothing or nonsense."""
 
-PROBE_EVERY = timedelta(seconds=30)
-"""How often the free credits endpoint is asked whether a pause without an end is over."""
+    guessed: timedelta = timedelta(seconds=30)
+    """Where a 429 does not say when it ends, or says what cannot be: half of the usual window."""
+    longest: timedelta = timedelta(seconds=120)
+    """A window is a minute (segmind-api §6): a reset further off than two of them is a slip."""
+
+
+USUAL_RESETS = ResetBounds()
 
 _UNTIL_PROBED = {
     FailureKind.UNAUTHORIZED: PauseReason.KEY_REFUSED,
-    FailureKind.FORBIDDEN: PauseReason.FORBIDDEN,
     FailureKind.INSUFFICIENT_CREDITS: PauseReason.CREDITS,
     FailureKind.SPEND_LIMIT: PauseReason.SPEND_LIMIT,
 }
 
 
-def after(failure: Failure, now: datetime) -> Pause | None:
-    """The pause that a failure asks of its account; None when it asks none."""
+def after(
+    failure: Failure, model: str, now: datetime, bounds: ResetBounds = USUAL_RESETS
+) -> Pause | None:
+    """The pause that a failed call of `model` asks of its account; None when it asks none."""
     if failure.kind is FailureKind.RATE_LIMITED:
-        return Pause(PauseReason.RATE_LIMIT, _bounded(failure.resets_at, now))
+        until = _bounded(failure.resets_at, now, bounds)
+        return Pause(PauseReason.RATE_LIMIT, until, said=failure.message)
+    if failure.kind is FailureKind.FORBIDDEN:
+        return Pause(PauseReason.FORBIDDEN, None, model, failure.message)
     reason = _UNTIL_PROBED.get(failure.kind)
-    return Pause(reason, None) if reason else None
+    return Pause(reason, None, said=failure.message) if reason else None
 
 
-def _bounded(told: datetime | None, now: datetime) -> datetime:
+def _bounded(told: datetime | None, now: datetime, bounds: ResetBounds) -> datetime:
     if told is None or told <= now:
-        return now + GUESSED_RESET
-    return min(told, now + LONGEST_RESET)
+        return now + bounds.guessed
+    return min(told, now + bounds.longest)
+
+
+def is_over(claimed_at: datetime | None, last_ended_at: datetime | None) -> bool:
+    """Whether a refusal tells of a pause that has ended meanwhile.
+
+    Its job was claimed before the account was found good again: many calls are in flight when an
+    account begins to refuse, and the slowest of their answers must not stop it once more. Both are
+    moments of the database's clock; nothing is claimed while an account pauses.
+    """
+    return claimed_at is not None and last_ended_at is not None and claimed_at < last_ended_at
+
+
+_UNREADABLE = "; the balance cannot be read now: "
+
+
+def with_probe_trouble(said: str, trouble: str | None) -> str:
+    """A pause's words with why its probe fails, which then cannot end it; None: it does not."""
+    said = said.partition(_UNREADABLE)[0]
+    return f"{said}{_UNREADABLE}{trouble}" if trouble else said

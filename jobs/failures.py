@@ -77,6 +77,33 @@ REACTIONS = MappingProxyType(
 )
 
 
+_ACCOUNT = "nothing: the job is kept and runs by itself when the account may call again"
+ADVICE = MappingProxyType(
+    {
+        FailureKind.INVALID_INPUT: "change what the message names and submit the job anew",
+        FailureKind.MODEL_NOT_FOUND: "choose another model; GET /api/v1/models lists them",
+        FailureKind.MODEL_RETIRED: "choose another model; GET /api/v1/models lists them",
+        FailureKind.BAD_REQUEST_FORM: "have the operator look at SEGMIND_BASE_URL; if that is right "
+        "it is a fault of segq: report it with this message",
+        FailureKind.REFUSED: "do what the message says, then retry the job",
+        FailureKind.RESULT_REJECTED: "look at the message before you retry: the call counts as paid",
+        FailureKind.UNAUTHORIZED: _ACCOUNT,
+        FailureKind.FORBIDDEN: "nothing: the job is kept until the operator resumes its model",
+        FailureKind.INSUFFICIENT_CREDITS: _ACCOUNT,
+        FailureKind.SPEND_LIMIT: _ACCOUNT,
+        FailureKind.RATE_LIMITED: _ACCOUNT,
+        FailureKind.UPSTREAM_ERROR: "retry the job; if it fails again, change its input: a value "
+        "that the model cannot work with often ends so",
+        FailureKind.GATEWAY_ERROR: "look for the call in Segmind's history: it may have been paid",
+        FailureKind.CONNECTION_LOST: "look for the call in Segmind's history: it may have been paid",
+        FailureKind.NOT_SENT: "nothing: the job is sent again by itself",
+        FailureKind.NOT_KEPT: "have the operator look at the artifact folder; the call was paid",
+        FailureKind.WORKER_LOST: "look for the call in Segmind's history: it may have been paid",
+    }
+)
+"""What whoever owns the job, or runs segq, can do about each kind."""
+
+
 @dataclass(frozen=True)
 class Failure:
     """A call that brought no image. `message` is fit for the job's owner and holds no key."""

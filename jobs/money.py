@@ -23,6 +23,9 @@ def parse(text: str) -> Money:
         amount = Decimal(text.strip())
     except InvalidOperation:
         raise ValueError(f"{text[:40]!r} is no amount of money") from None
+    # Python reads `1_000` and digits of every script as numbers; nobody else does.
+    if not text.isascii() or "_" in text:
+        raise ValueError(f"{text[:40]!r} is no amount of money")
     if not amount.is_finite() or amount.copy_abs() > _LARGEST:
         raise ValueError(f"{text[:40]!r} is no amount of money that can be kept")
     return Money(int((amount * _SCALE).to_integral_value()))

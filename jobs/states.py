@@ -10,22 +10,27 @@ class State(StrEnum):
     SCHEDULED = "scheduled"
     """Waits for its `run_at`, asked for by the caller or set by backoff. Upkeep moves it when due."""
     QUEUED = "queued"
-    """May run now. A worker with a permit claims it; a client may cancel it."""
+    """May run now. A worker with a permit claims it; a client may change or cancel it."""
     RUNNING = "running"
     """Claimed: an attempt with a lease and a fencing number exists. Its worker settles it."""
     IN_DOUBT = "in_doubt"
     """The call may or may not have been paid. Not final: a receipt ends it."""
     SUCCEEDED = "succeeded"
-    """Its outputs are kept. Final."""
+    """Its outputs are kept. Final, for good."""
     FAILED = "failed"
-    """It has a reason instead of outputs. Final."""
+    """It has a reason instead of outputs. Final, until a client asks for a retry."""
     CANCELED = "canceled"
-    """A client asked for it. A call that had left was let finish and its cost is booked. Final."""
+    """A client asked for it. A call that had left was let finish and its cost is booked. Final,
+    until a client asks for a retry; for good when its call brought outputs all the same."""
     EXPIRED = "expired"
-    """Its `start_by` passed unstarted, or its `finish_by` while it waited. Final."""
+    """Its `start_by` passed unstarted, or its `finish_by` passed while it waited or would have
+    passed before the next try. Final, until a client asks for a retry."""
 
 
 FINAL = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELED, State.EXPIRED})
+"""The states that nothing leaves by itself."""
+WAITING = frozenset({State.SCHEDULED, State.QUEUED})
+"""The states in which nothing of the next attempt has left, so that a client may change the job."""
 
 MOVES = MappingProxyType(
     {
@@ -36,6 +41,7 @@ MOVES = MappingProxyType(
                 State.SUCCEEDED,
                 State.FAILED,
                 State.CANCELED,
+                State.EXPIRED,
                 State.SCHEDULED,
                 State.QUEUED,
                 State.IN_DOUBT,
@@ -43,9 +49,10 @@ MOVES = MappingProxyType(
         ),
         State.IN_DOUBT: frozenset({State.SUCCEEDED}),
         State.SUCCEEDED: frozenset[State](),
-        State.FAILED: frozenset[State](),
-        State.CANCELED: frozenset[State](),
-        State.EXPIRED: frozenset[State](),
+        # A client's retry, whenever it asks; it also moves `scheduled` to `queued` before its time.
+        State.FAILED: frozenset({State.QUEUED}),
+        State.CANCELED: frozenset({State.QUEUED}),
+        State.EXPIRED: frozenset({State.QUEUED}),
     }
 )
 """The only legal moves. Every SQL write of a state is conditional on the state that it leaves."""

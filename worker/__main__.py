@@ -18,6 +18,7 @@ from jobs.errors import SegqError
 from jobs.wire import UPKEEP_QUEUE, ticket_queue
 from worker import settings as worker_settings
 from worker.app import app
+from worker.celery_settings import beat_schedule
 from worker.parts import parts, warm_up
 from worker.stopping import stopping
 from worker.upkeep import probe_credits
@@ -60,7 +61,7 @@ def _generate(settings: worker_settings.Settings) -> None:
 def _upkeep(_: worker_settings.Settings) -> None:
     @signals.worker_init.connect(weak=False)
     def _probe(**_: Any) -> None:
-        # A pause may be of an earlier key or balance: ask at once, not half a minute later.
+        # A pause may be of an earlier key or balance: ask at once, not a probe's interval later.
         Thread(target=probe_credits, args=(parts(),), name="probe", daemon=True).start()
 
     _work(UPKEEP_QUEUE, UPKEEP_THREADS, f"upkeep-{os.getpid()}")
@@ -77,7 +78,8 @@ def _work(queue: str, threads: int, name: str) -> None:
     app.worker_main(["--quiet", "worker", *words, *quiet])
 
 
-def _beat(_: worker_settings.Settings) -> None:
+def _beat(settings: worker_settings.Settings) -> None:
+    app.conf.beat_schedule = beat_schedule(settings.probe_seconds)
     # The schedule is a few seconds long: nothing is worth a file that outlives the process.
     app.start(["--quiet", "beat", "-S", "celery.beat:Scheduler", "--pidfile=", "-l", "WARNING"])
 

@@ -5,18 +5,12 @@ from typing import Any
 from kombu import Exchange, Queue
 
 from jobs import wire
-from jobs.account_pauses import PROBE_EVERY
 
 # The anonymous exchange routes by queue name without asking Redis. A named one keeps its bindings
 # in Redis, and a FLUSHALL would silently swallow every message after it.
 _DIRECT = Exchange("", type="direct")
 
-SECONDS_BETWEEN = {
-    wire.TOP_UP: 1.0,
-    wire.SWEEP: 5.0,
-    wire.PROBE_CREDITS: PROBE_EVERY.total_seconds(),
-}
-"""How often beat asks for each task of upkeep."""
+UPKEEP_TASKS = (wire.TOP_UP, wire.SWEEP, wire.PROBE_CREDITS)
 
 
 def celery_settings(redis_url: str, pool: str) -> dict[str, Any]:
@@ -37,7 +31,7 @@ def celery_settings(redis_url: str, pool: str) -> dict[str, Any]:
         "task_queues": [Queue(name, _DIRECT, name) for name in queues],
         "task_routes": {
             wire.GENERATE: {"queue": wire.ticket_queue(pool)},
-            **{name: {"queue": wire.UPKEEP_QUEUE} for name in SECONDS_BETWEEN},
+            **{name: {"queue": wire.UPKEEP_QUEUE} for name in UPKEEP_TASKS},
         },
         "task_default_queue": wire.UPKEEP_QUEUE,
         "task_default_exchange": "",
@@ -57,14 +51,19 @@ def celery_settings(redis_url: str, pool: str) -> dict[str, Any]:
         "worker_redirect_stdouts": False,
         # A call's end is bounded by its own deadline, so a stop waits for what is in flight.
         "worker_cancel_long_running_tasks_on_connection_loss": False,
-        "beat_schedule": {
-            name: {
-                "task": name,
-                "schedule": every,
-                # While upkeep is away its ticks must not pile up. Far longer than a turn, since
-                # the moment is absolute and two hosts' clocks may differ.
-                "options": {"expires": 60},
-            }
-            for name, every in SECONDS_BETWEEN.items()
-        },
+    }
+
+
+def beat_schedule(probe_seconds: float) -> dict[str, Any]:
+    """How often beat asks for each task of upkeep."""
+    seconds = {wire.TOP_UP: 1.0, wire.SWEEP: 5.0, wire.PROBE_CREDITS: probe_seconds}
+    return {
+        name: {
+            "task": name,
+            "schedule": seconds[name],
+            # While upkeep is away its ticks must not pile up. Far longer than a turn, since the
+            # moment is absolute and two hosts' clocks may differ.
+            "options": {"expires": 60},
+        }
+        for name in UPKEEP_TASKS
     }

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from db.rows import Claim, Output, Settlement
 from jobs import account_pauses
+from jobs.account_pauses import ResetBounds
 from jobs.credits import Reading
 from jobs.failures import Failure, FailureKind
 from jobs.money import ZERO, Money
@@ -13,7 +14,13 @@ from upstream import Reply
 
 
 def conclude(
-    claim: Claim, reply: Reply, outputs: tuple[Output, ...], *, now: datetime, uniform: Uniform
+    claim: Claim,
+    reply: Reply,
+    outputs: tuple[Output, ...],
+    *,
+    now: datetime,
+    uniform: Uniform,
+    resets: ResetBounds,
 ) -> Settlement:
     """`outputs` are the reply's images as they were kept, none when it brought none."""
     facts = reply.facts
@@ -39,8 +46,16 @@ def conclude(
         generation_seconds=facts.generation_seconds,
         credits=reading,
         sent_at=reply.sent_at,
-        pause=account_pauses.after(failure, now) if failure else None,
+        answered_at=_answered_at(reply, failure),
+        answer_form=reply.form or None,
+        pause=account_pauses.after(failure, claim.job.model, now, resets) if failure else None,
     )
+
+
+def _answered_at(reply: Reply, failure: Failure | None) -> datetime | None:
+    """When the answer had come whole."""
+    whole = failure is None or failure.kind is not FailureKind.CONNECTION_LOST
+    return reply.arrived_at if reply.status is not None and whole else None
 
 
 def _decision(claim: Claim, failure: Failure | None, now: datetime, uniform: Uniform) -> Decision:

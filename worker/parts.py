@@ -10,10 +10,13 @@ from redis import Redis
 from db.accounts import AccountStore
 from db.artifacts import ArtifactStore
 from db.engine import Database
+from db.held_jobs import HeldJobs
+from db.idempotency import IdempotencyStore
 from db.inputs import InputStore
 from db.jobs import JobStore
 from db.rows import Account
 from db.runs import RunStore
+from jobs.account_pauses import ResetBounds
 from jobs.errors import Unavailable
 from jobs.timing import CallTiming
 from upstream import Endpoints, Segmind
@@ -34,9 +37,12 @@ class Parts:
     account: Account
     database: Database
     timing: CallTiming
+    resets: ResetBounds
     jobs: JobStore
     runs: RunStore
     accounts: AccountStore
+    held: HeldJobs
+    idempotency: IdempotencyStore
     inputs: InputStore
     artifacts: ArtifactStore
     segmind: Segmind
@@ -70,22 +76,26 @@ def build(settings: worker_settings.Settings) -> Parts:
         Endpoints.from_base_url(settings.segmind_base_url),
         connections=settings.slots,
         deadline=settings.timing.deadline,
+        proxy=settings.segmind_proxy,
     )
     return Parts(
         pool=settings.pool,
         account=account,
         database=database,
         timing=settings.timing,
+        resets=settings.resets,
         jobs=JobStore(database),
         runs=runs,
         accounts=accounts,
+        held=HeldJobs(database),
+        idempotency=IdempotencyStore(database),
         inputs=InputStore(database),
         artifacts=ArtifactStore(settings.artifacts),
         segmind=segmind,
         limiter=limiter,
         turnstile=Turnstile(
             limiter,
-            next_price=lambda: runs.next_price(settings.pool),
+            next_price=lambda: runs.next_price(settings.pool, account.id),
             remember=lambda: remember(limiter, accounts, account),
             stopping=stopping,
         ),

@@ -23,8 +23,9 @@ from worker.turnstile import NoPermit, Permit
 
 log = logging.getLogger(__name__)
 
-PAUSE_STEP = 30.0
-"""Seconds that the limiter pauses for a pause without an end; the claim renews it."""
+PAUSE_STEP = 2.0
+"""Seconds that the limiter pauses for a pause without an end; the claim renews it. Short, because a
+slot that saw the pause may tell the limiter of it after the pause has ended."""
 LAST_TRIES = 5.0
 """Seconds that a worker which is told to stop goes on trying to keep and settle."""
 
@@ -74,10 +75,10 @@ def _run(parts: Parts, permit: Permit, claim: Claim, claimed_at: float) -> Ticke
     reply = call(parts.segmind, parts.inputs, parts.artifacts, claim, claimed_at=claimed_at)
     _tell_limiter(parts, permit, reply)
     settlement = _keep(parts, claim, reply)
-    if settlement.pause is not None:
-        why = settlement.failure.message if settlement.failure else ""
-        log.warning("account_paused reason=%s said=%s", settlement.pause.reason, why)
-        _pause_limiter(parts, settlement.pause)  # at once; the settle writes it into SQL
+    if settlement.pause is not None and settlement.pause.until is not None:
+        # At once, though SQL may be away. Of other pauses the settle decides whether they still
+        # stand, and whoever claims next tells the limiter.
+        _pause_limiter(parts, settlement.pause)
     settle(parts, settlement)
     return TicketResult(
         outcome=settlement.failure.kind if settlement.failure else settlement.decision.state,
@@ -101,7 +102,7 @@ def _keep(parts: Parts, claim: Claim, reply: Reply) -> Settlement:
                     job=claim.job.id,
                     number=claim.number,
                 )
-            settlement = conclude(claim, reply, outputs, now=datetime.now(UTC), uniform=uniform)
+            settlement = _conclude(parts, claim, reply, outputs)
             if outputs:
                 keep_receipt(parts.artifacts, settlement)
         except OSError as error:
@@ -114,7 +115,12 @@ def _keep(parts: Parts, claim: Claim, reply: Reply) -> Settlement:
         "the image came and was paid for, but could not be stored: look at the artifact folder",
     )
     lost = replace(reply, result=failure)
-    return conclude(claim, lost, (), now=datetime.now(UTC), uniform=uniform)
+    return _conclude(parts, claim, lost, ())
+
+
+def _conclude(parts: Parts, claim: Claim, reply: Reply, outputs: tuple[Output, ...]) -> Settlement:
+    now = datetime.now(UTC)
+    return conclude(claim, reply, outputs, now=now, uniform=uniform, resets=parts.resets)
 
 
 def settle(parts: Parts, settlement: Settlement) -> bool:

@@ -4,8 +4,10 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
+from jobs.account_pauses import USUAL_RESETS, ResetBounds
 from jobs.errors import InvalidSetting
 from jobs.timing import CallTiming
 from jobs.wire import pool_name
@@ -25,6 +27,10 @@ class Settings:
     slots: int
     timing: CallTiming
     ready_file: Path | None
+    segmind_proxy: str | None = field(default=None, repr=False)
+    resets: ResetBounds = USUAL_RESETS
+    probe_seconds: float = 30.0
+    """How often the free credits endpoint is asked whether a pause without an end is over."""
 
 
 def read(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -38,6 +44,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
         pool=pool_name(environment.get("SEGQ_POOL")),
         segmind_key=_key(environment),
         segmind_base_url=environment.get("SEGMIND_BASE_URL") or None,
+        segmind_proxy=_proxy(environment),
         calls_per_minute=int(number("SEGMIND_RPM", 60, 1, 100_000)),
         slots=int(number("SEGQ_SLOTS", 32, 1, 2_000)),
         timing=CallTiming(
@@ -45,6 +52,11 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
             grace=number("SEGQ_LEASE_GRACE", 60, 1, 3_600),
         ),
         ready_file=Path(ready) if ready else None,
+        resets=ResetBounds(
+            guessed=timedelta(seconds=number("SEGQ_RESET_GUESS_SECONDS", 30, 0.2, 600)),
+            longest=timedelta(seconds=number("SEGQ_RESET_LONGEST_SECONDS", 120, 1, 3_600)),
+        ),
+        probe_seconds=number("SEGQ_PROBE_SECONDS", 30, 0.2, 3_600),
     )
 
 
@@ -60,6 +72,14 @@ def _key(environment: Mapping[str, str]) -> str:
     if not re.fullmatch(r"[!-~]+", key):
         raise InvalidSetting("SEGMIND_API_KEY", "(not shown)", "printable ASCII without spaces")
     return key
+
+
+def _proxy(environment: Mapping[str, str]) -> str | None:
+    proxy = environment.get("SEGMIND_PROXY") or None
+    if proxy is not None and not proxy.startswith("http://"):
+        # It may hold a password.
+        raise InvalidSetting("SEGMIND_PROXY", "(not shown)", "an http:// URL")
+    return proxy
 
 
 def _numbers(

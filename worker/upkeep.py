@@ -12,7 +12,7 @@ from celery import Celery
 from jobs import credits as balances
 from jobs.account_pauses import PauseReason
 from jobs.credits import Reading
-from jobs.failures import Failure
+from jobs.failures import Failure, FailureKind
 from jobs.states import State
 from jobs.wire import TICKET_CAP
 from upstream import Balance
@@ -23,30 +23,35 @@ log = logging.getLogger(__name__)
 
 BATCH = 1_000
 """Jobs moved in one statement."""
-MOST_EXPIRED = 20_000
-"""Jobs ended in one turn at the most: those that are too late stand in the others' way."""
+MOST_MOVED = 20_000
+"""Jobs of a kind moved in one turn, about: who may not run stands in the way of those who may."""
 OLD_READING = timedelta(seconds=60)
 """A balance older than this is read anew while jobs wait."""
 
 
 def top_up(parts: Parts, app: Celery) -> dict[str, int]:
-    """Move due jobs, end late ones, then make good for lost tickets."""
+    """Move due jobs, end late ones, hold and bring back, forget, make good for lost tickets."""
     due = len(parts.jobs.release_due(BATCH))
     late: list[UUID] = []
     while expired := parts.jobs.expire(BATCH):
         late += expired
-        if len(late) >= MOST_EXPIRED:
+        if len(late) >= MOST_MOVED:
             break
     for job in late:
         parts.hints.moved(job, State.EXPIRED)
+    held = parts.held.hold(parts.pool, MOST_MOVED)
+    back = parts.held.bring_back(parts.pool, MOST_MOVED)
+    parts.idempotency.forget_old(BATCH)
     account = parts.accounts.get(parts.account.id)
     waiting = 0
     if account.pause(datetime.now(UTC)) is None:
         waiting = parts.jobs.waiting(parts.pool, TICKET_CAP)
     put = 0
     if waiting:
-        put = tickets.top_up(app, parts.redis, parts.limiter, pool=parts.pool, waiting=waiting)
-    return {"due": due, "expired": len(late), "tickets": put}
+        put = tickets.top_up(
+            app, parts.redis, parts.limiter, pool=parts.pool, waiting=waiting, back=back
+        )
+    return {"due": due, "expired": len(late), "held": held, "back": back, "tickets": put}
 
 
 def probe_credits(parts: Parts) -> str:
@@ -59,9 +64,13 @@ def probe_credits(parts: Parts) -> str:
         return "not needed"
     found = parts.segmind.balance()
     if isinstance(found, Failure):
+        _tell(parts, reason, found)
         return f"failed: {found.kind}"
     parts.accounts.read_credits(account.id, _reading(found))
-    if reason is None or not _over(parts, reason, found):
+    if reason is None:
+        return "read"
+    if not _over(parts, reason, found):
+        parts.accounts.tell_probe_trouble(account.id, None)
         return "read"
     if parts.accounts.resume(account.id, reason):
         log.info("account_resumed account=%s reason=%s", account.name, reason)
@@ -69,11 +78,20 @@ def probe_credits(parts: Parts) -> str:
     return "resumed"
 
 
+def _tell(parts: Parts, reason: PauseReason | None, failure: Failure) -> None:
+    """A probe that fails for good would keep the account paused for ever, and nobody would know."""
+    if reason is PauseReason.KEY_REFUSED and failure.kind is FailureKind.UNAUTHORIZED:
+        return  # this is what the pause says
+    trouble = f"{failure.message} ({failure.status or failure.kind})"
+    if reason is not None and parts.accounts.tell_probe_trouble(parts.account.id, trouble):
+        log.warning("probe_fails account=%s reason=%s said=%s", parts.account.name, reason, trouble)
+
+
 def _over(parts: Parts, reason: PauseReason, found: Balance) -> bool:
     """Whether what a pause waits for has come. The free endpoint answered, so the key is good."""
     if reason is not PauseReason.CREDITS:
         return True
-    price = parts.runs.next_price(parts.pool)
+    price = parts.runs.next_price(parts.pool, parts.account.id)
     committed = parts.accounts.committed(parts.account.id)
     return price is None or balances.covers(found.credits, committed, price)
 

@@ -26,6 +26,16 @@ class SandboxControl:
             return dict(self._ask("GET", "settings"))
         return dict(self._ask("POST", "settings", json=changes))
 
+    def faults(self, *rules: dict[str, Any]) -> None:
+        """Let calls go wrong; without rules, all go right again."""
+        self._ask("DELETE", "faults")
+        if rules:
+            self._ask("POST", "faults", json={"rules": list(rules)})
+
+    def hits(self) -> int:
+        """How many calls the faults that stand now have met."""
+        return sum(rule["hits"] for rule in self._ask("GET", "faults")["rules"])
+
     def _ask(self, method: str, path: str, **options: Any) -> Any:
         with httpx.Client(trust_env=False, timeout=30) as client:
             answer = client.request(method, f"{self.url}/_sandbox/{path}", **options)

@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from db.accounts import AccountStore
 from db.engine import Database
+from db.job_changes import JobChanges
 from db.jobs import JobStore
 from db.rows import Account, Claim, Held, Settlement
 from db.runs import RunStore
@@ -90,8 +91,12 @@ def test_a_pause_and_a_small_balance_hold_the_claim(
     account_store.read_credits(account.id, Reading(Money(2 * PRICE - 1), at, at))
     claim()
     submit()
+    said = (
+        "a balance of 0.0119999999 USD, of which calls under way may cost 0.006, does not pay for "
+        "the next call's 0.006"
+    )
     held = runs.claim("segmind", account.id, lease=LEASE, dearest=PRICE)
-    assert held == Held(Pause(PauseReason.CREDITS, None), noted=False)
+    assert held == Held(Pause(PauseReason.CREDITS, None, said=said), noted=False)
     assert account_store.committed(account.id) == PRICE
 
 
@@ -174,11 +179,16 @@ def test_what_is_overdue_stands_in_nobodys_way(
 
 
 def test_a_doubt_ends_as_what_it_was_though_a_cancel_was_asked_for(
-    submit: Submit, claim: Claimer, runs: RunStore, job_store: JobStore, tenant: UUID
+    submit: Submit,
+    claim: Claimer,
+    runs: RunStore,
+    job_store: JobStore,
+    database: Database,
+    tenant: UUID,
 ) -> None:
     job = submit()
     claimed = claim()
-    job_store.cancel(tenant, job.id)
+    JobChanges(database).cancel(tenant, job.id)
     runs.settle(failed(claimed, LOST, DOUBT))
     assert runs.settle(succeeded(claimed), swept=True)
     assert job_store.get(tenant, job.id).state is State.SUCCEEDED

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.failures import REACTIONS, Failure, FailureKind, Reaction
+from jobs.failures import ADVICE, REACTIONS, Failure, FailureKind, Reaction
 from jobs.retry import RETRY, Backoff, Decision, decide
 from jobs.states import MOVES, State
 
@@ -20,8 +20,8 @@ def _decide(kind: FailureKind, *, spent: int = 0, number: int = 1) -> Decision:
     return decide(failure, spent=spent, max_attempts=3, number=number, now=NOW, uniform=_most)
 
 
-def test_every_kind_has_a_reaction_and_every_reaction_a_legal_move() -> None:
-    assert set(REACTIONS) == set(FailureKind)
+def test_every_kind_has_advice_a_reaction_and_every_reaction_a_legal_move() -> None:
+    assert set(REACTIONS) == set(ADVICE) == set(FailureKind)
     for kind in FailureKind:
         assert _decide(kind).state in MOVES[State.RUNNING]
 

@@ -6,6 +6,9 @@ import pytest
 from db.engine import Database
 from jobs.timing import CallTiming
 from tests.sandbox.sandbox_process import KEY, SandboxProcess
+from tests.servers.databases import new_database
+from tests.servers.valkey import running_valkey
+from tests.worker.table_of_answers import Table, running_table
 from worker.parts import Parts, build
 from worker.settings import Settings
 
@@ -42,3 +45,24 @@ def parts(
     found.segmind.close()
     found.redis.close()
     found.database.close()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def servers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Table]:
+    """What a table of answers needs, once for a module and each kind of database."""
+    folder = tmp_path_factory.mktemp("table")
+    if request.param == "sqlite":
+        url = f"sqlite:///{folder / 'segq.db'}"
+    else:
+        url = new_database(request.getfixturevalue("postgres"))
+    (folder / "valkey").mkdir()
+    with running_valkey(folder / "valkey") as redis:
+        yield from running_table(url, redis, folder)
+
+
+@pytest.fixture
+def table(servers: Table) -> Table:
+    servers.fresh()
+    return servers

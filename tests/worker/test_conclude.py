@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from db.rows import Claim, Job, Output, Settlement
+from jobs.account_pauses import USUAL_RESETS
 from jobs.failures import Failure, FailureKind
 from jobs.money import Money
 from jobs.states import Priority, State
@@ -31,7 +32,9 @@ def _conclude(result: Any, claim: Claim = CLAIM, **facts: Any) -> Settlement:
         arrived_at=NOW + timedelta(seconds=6), form="raw",
     )  # fmt: skip
     outputs = KEPT if isinstance(result, tuple) else ()
-    return conclude(claim, reply, outputs, now=NOW, uniform=lambda _, high: high)
+    return conclude(
+        claim, reply, outputs, now=NOW, uniform=lambda _, high: high, resets=USUAL_RESETS
+    )
 
 
 def test_an_image_succeeds_and_says_what_came() -> None:
@@ -42,6 +45,13 @@ def test_an_image_succeeds_and_says_what_came() -> None:
     assert settlement.credits is not None
     assert settlement.credits.credits == 900
     assert settlement.credits.sent_at < settlement.credits.arrived_at
+    assert settlement.answered_at == settlement.credits.arrived_at
+    assert settlement.answer_form == "raw"
+
+
+def test_an_answer_that_broke_off_has_not_come_whole() -> None:
+    assert _conclude(Failure(FailureKind.CONNECTION_LOST, "why")).answered_at is None
+    assert _conclude(Failure(FailureKind.UPSTREAM_ERROR, "why")).answered_at is not None
 
 
 def test_without_the_providers_figure_the_estimate_stands_and_is_marked() -> None:

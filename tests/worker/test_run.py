@@ -1,18 +1,21 @@
 """Tickets, served in this process against real servers."""
 
+import json
 import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import select
 
 from db import receipts
 from db.engine import Database
 from db.rows import Claim, Held, Input, Job, NewJob
+from db.tables import attempts
 from db.tenants import TenantStore
 from jobs import catalog
 from jobs.catalog.inputs import check
@@ -160,3 +163,25 @@ def test_a_receipt_ends_a_doubt(parts: Parts, submit: Submit, tenant: UUID) -> N
     found = parts.jobs.get(tenant, other.id)
     assert (found.state, found.cost) == (State.SUCCEEDED, late.cost)
     assert receipts.pending(parts.artifacts) == []
+
+
+def test_a_receipt_keeps_when_and_how_the_answer_came_and_may_lack_it(
+    parts: Parts, submit: Submit, tenant: UUID
+) -> None:
+    answered_at = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    jobs = [submit(), submit()]
+    claims = [_lost(parts), _lost(parts)]
+    for claim in claims:
+        whole = succeeded(claim, answered_at=answered_at, answer_form="json")
+        receipts.write(parts.artifacts, whole)
+        assert receipts.read(parts.artifacts, claim.attempt_id) == whole
+    # As a version wrote it that did not know of them yet.
+    key = f"pending/{claims[1].attempt_id}.json"
+    document = json.loads(parts.artifacts.get(key))
+    del document["answered_at"], document["answer_form"]
+    parts.artifacts.put(key, json.dumps(document).encode())
+    assert sweep(parts) == {"settled": 2}
+    assert {parts.jobs.get(tenant, job.id).state for job in jobs} == {State.SUCCEEDED}
+    with parts.database.read() as connection:
+        rows = connection.execute(select(attempts.c.answered_at, attempts.c.answer_form))
+        assert set(map(tuple, rows)) == {(answered_at, "json"), (None, None)}

@@ -1,0 +1,126 @@
+"""The client's verbs on a job that is there: change, cancel, retry."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, TypedDict
+from uuid import UUID
+
+from sqlalchemy import Connection, select, update
+
+from db.engine import Database
+from db.job_tags import tag, untag
+from db.jobs import job_of, outputs_of
+from db.rows import Job
+from db.tables import jobs
+from jobs.changing import why_not_canceled, why_not_changed, why_not_retried
+from jobs.errors import IllegalMove, NotFound
+from jobs.states import FINAL, WAITING, Priority, State
+
+
+class JobChange(TypedDict, total=False):
+    """What is to change of a waiting job; a member that is not there stays."""
+
+    priority: Priority
+    group: str
+    tags: tuple[str, ...]
+    start_by: datetime | None
+    finish_by: datetime | None
+
+
+class JobChanges:
+    """Each verb locks the job's row first: between two looks a worker could move the job."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def change(self, tenant_id: UUID, job_id: UUID, decide: Callable[[Job], JobChange]) -> Job:
+        """Change a waiting job as `decide` says of it as it is now.
+
+        Raises `NotFound`, `IllegalMove` when it does not wait, and what `decide` raises. A claim
+        sees the job either before or after the whole change; before it, this raises.
+        """
+        with self._database.write() as connection:
+            job = self._locked(connection, tenant_id, job_id)
+            _refuse(why_not_changed(job.state), job)
+            change = decide(job)
+            values: dict[str, Any] = {**change}
+            if "priority" in change:
+                values["priority"] = change["priority"].rank
+            if "group" in change:
+                values["group_name"] = values.pop("group")
+            if "tags" in change:
+                values["tags"] = list(change["tags"])
+                untag(connection, job_id)
+                tag(connection, tenant_id, job_id, change["tags"])
+            return self._update(connection, job, values) if values else job
+
+    def cancel(self, tenant_id: UUID, job_id: UUID) -> Job:
+        """End a waiting job at once; ask any other that is under way to end when its call has.
+
+        One in doubt keeps the wish: it is not sent again. Canceled again, nothing changes. Raises
+        `NotFound`, and `IllegalMove` where the job has ended otherwise.
+        """
+        with self._database.write() as connection:
+            job = self._locked(connection, tenant_id, job_id)
+            _refuse(why_not_canceled(job.state), job)
+            if job.state in FINAL or job.cancel_requested_at is not None:
+                return job
+            now = self._database.time(connection)
+            values: dict[str, Any] = {"cancel_requested_at": now}
+            if job.state in WAITING:
+                values |= {"state": State.CANCELED, "finished_at": now, "held_for": None}
+            return self._update(connection, job, values)
+
+    def retry(self, tenant_id: UUID, job_id: UUID) -> Job:
+        """Queue a job again that ended without images, or one that is scheduled before its time.
+
+        One more attempt is allowed at the least. Bounds that have passed are dropped, for the job
+        would expire again; what was spent stays booked. Raises `NotFound` and `IllegalMove`.
+        """
+        with self._database.write() as connection:
+            job = self._locked(connection, tenant_id, job_id)
+            _refuse(why_not_retried(job.state, has_outputs=bool(job.outputs)), job)
+            now = self._database.time(connection)
+            # `number` stays: the next claim counts on from it, so that whatever an earlier
+            # attempt's worker still brings is fenced off, and names no file of the next one.
+            return self._update(
+                connection,
+                job,
+                {
+                    "state": State.QUEUED,
+                    "held_for": None,
+                    "run_at": None,
+                    "start_by": _if_to_come(job.start_by, now),
+                    "finish_by": _if_to_come(job.finish_by, now),
+                    "max_attempts": max(job.max_attempts, job.attempts + 1),
+                    "error": None,
+                    "cancel_requested_at": None,
+                    "finished_at": None,
+                },
+            )
+
+    def _locked(self, connection: Connection, tenant_id: UUID, job_id: UUID) -> Job:
+        row = connection.execute(
+            select(jobs).where(jobs.c.id == job_id, jobs.c.tenant_id == tenant_id).with_for_update()
+        ).one_or_none()
+        if row is None:
+            raise NotFound(f"there is no job {job_id}")
+        return job_of(row, outputs_of(connection, job_id) if row.state in FINAL else ())
+
+    def _update(self, connection: Connection, job: Job, values: Mapping[str, Any]) -> Job:
+        row = connection.execute(
+            update(jobs)
+            .where(jobs.c.id == job.id, jobs.c.state == job.state)
+            .values(values)
+            .returning(jobs)
+        ).one()
+        return job_of(row, job.outputs)
+
+
+def _refuse(why: str | None, job: Job) -> None:
+    if why is not None:
+        raise IllegalMove(why, job.state)
+
+
+def _if_to_come(bound: datetime | None, now: datetime) -> datetime | None:
+    return bound if bound is not None and bound > now else None

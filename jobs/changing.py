@@ -1,0 +1,46 @@
+"""What a client may still ask of a job that is there, and why not otherwise, in words."""
+
+from types import MappingProxyType
+
+from jobs.states import FINAL, WAITING, State
+
+_RETRIED_FROM = frozenset({State.FAILED, State.CANCELED, State.EXPIRED, State.SCHEDULED})
+_NOT_RETRIED = MappingProxyType(
+    {
+        State.QUEUED: "the job is queued already: it runs when its turn comes",
+        State.RUNNING: "the job is running: there is nothing to retry before its call has ended",
+        State.IN_DOUBT: "the job is in doubt: its call may have been paid, so it is not sent again "
+        "before that is known",
+        State.SUCCEEDED: "the job has succeeded: its images are there, and another run would be "
+        "paid again; submit it anew for that",
+    }
+)
+
+
+def why_not_changed(state: State) -> str | None:
+    """None for a job that waits: nothing of its next attempt has left."""
+    if state in WAITING:
+        return None
+    if state in FINAL:
+        return f"the job has already ended as {state}: only one that waits can be changed"
+    return f"the job is {state}: only one that waits (scheduled or queued) can be changed"
+
+
+def why_not_canceled(state: State) -> str | None:
+    """None also for a job that is canceled: asked again, the answer is the same."""
+    if state in FINAL and state is not State.CANCELED:
+        return f"the job has already ended as {state}"
+    return None
+
+
+def why_not_retried(state: State, *, has_outputs: bool) -> str | None:
+    """None for a job whose images are not there and whose calls are all known to have ended.
+
+    A job that was canceled while its call ran may have outputs: they were paid for.
+    """
+    if has_outputs and state is State.CANCELED:
+        return (
+            "the job was canceled while its call ran: its images are there, and another run would "
+            "be paid again; submit it anew for that"
+        )
+    return None if state in _RETRIED_FROM else _NOT_RETRIED[state]

@@ -1,0 +1,133 @@
+"""Pauses of accounts and of models: who begins them, who ends them, and what comes too late."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from db.accounts import AccountStore
+from db.engine import Database
+from db.jobs import JobStore
+from db.rows import Account, Claim, ModelPause
+from db.runs import RunStore
+from jobs.account_pauses import Pause, PauseReason, after
+from jobs.failures import Failure, FailureKind
+from jobs.retry import Decision
+from jobs.states import State
+from tests.db.conftest import LEASE, PRICE, Claimer, Submit, failed
+
+BACK = Decision(State.QUEUED, spends_attempt=False)
+NO_CREDITS = Failure(FailureKind.INSUFFICIENT_CREDITS, "Insufficient credits", 406)
+FORBIDDEN = Failure(FailureKind.FORBIDDEN, "not in your plan", 403)
+
+
+def _refuse(runs: RunStore, claim: Claim, failure: Failure) -> None:
+    pause = after(failure, claim.job.model, datetime.now(UTC))
+    assert runs.settle(failed(claim, failure, BACK, pause=pause, sent_at=datetime.now(UTC)))
+
+
+def test_a_pause_says_since_when_and_what_was_said_however_many_refusals_follow(
+    submit: Submit,
+    claim: Claimer,
+    runs: RunStore,
+    account: Account,
+    account_store: AccountStore,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for _ in range(3):
+        submit()
+    first, second, third = claim(), claim(), claim()
+    _refuse(runs, first, NO_CREDITS)
+    paused = account_store.get(account.id)
+    assert paused.paused_for is PauseReason.CREDITS
+    assert paused.pause_message == "Insufficient credits"
+    assert paused.paused_at is not None
+    assert abs(datetime.now(UTC) - paused.paused_at) < timedelta(seconds=5)
+    for late in (second, third):
+        _refuse(runs, late, NO_CREDITS)
+    assert account_store.get(account.id) == paused
+    assert caplog.text.count("account_paused reason=credits") == 1
+
+
+def test_a_refusal_from_before_the_resume_pauses_nothing_any_more(
+    submit: Submit, claim: Claimer, runs: RunStore, account: Account, account_store: AccountStore
+) -> None:
+    for _ in range(4):
+        submit()
+    first, slow, slower = claim(), claim(), claim()
+    _refuse(runs, first, NO_CREDITS)
+    assert account_store.resume(account.id, PauseReason.CREDITS)
+    _refuse(runs, slow, NO_CREDITS)
+    assert account_store.get(account.id).paused_for is None
+    _refuse(runs, slower, FORBIDDEN)
+    assert account_store.model_pauses(account.id) == []
+    _refuse(runs, claim(), NO_CREDITS)  # one that was claimed since tells of now
+    assert account_store.get(account.id).paused_for is PauseReason.CREDITS
+
+
+def test_a_forbidden_model_pauses_alone_until_it_is_resumed(
+    submit: Submit,
+    claim: Claimer,
+    runs: RunStore,
+    account: Account,
+    account_store: AccountStore,
+    job_store: JobStore,
+) -> None:
+    for _ in range(3):
+        submit(model="ssd-canny")
+    other = submit(model="ssd-1b")
+    first, slow = claim(), claim()
+    _refuse(runs, first, FORBIDDEN)
+    (pause,) = account_store.model_pauses(account.id)
+    assert pause == ModelPause("ssd-canny", PauseReason.FORBIDDEN, "not in your plan", pause.since)
+    assert account_store.get(account.id).paused_for is None
+    kept = job_store.get(first.job.tenant_id, first.job.id)
+    assert (kept.state, kept.attempts) == (State.QUEUED, 0)
+    assert claim().job.id == other.id
+    assert runs.next_price("segmind", account.id) is None
+    assert runs.next_price("segmind") == PRICE
+    assert runs.claim("segmind", account.id, lease=LEASE, dearest=PRICE) is None
+
+    assert not account_store.resume_model(account.id, "ssd-1b")
+    assert account_store.resume_model(account.id, "ssd-canny")
+    assert not account_store.resume_model(account.id, "ssd-canny")
+    _refuse(runs, slow, FORBIDDEN)  # sent before the resume
+    assert account_store.model_pauses(account.id) == []
+    assert claim().job.id == first.job.id
+
+
+def test_a_model_that_pauses_on_one_account_runs_on_another(
+    submit: Submit, claim: Claimer, runs: RunStore, account_store: AccountStore
+) -> None:
+    other = account_store.ensure("segmind", "other", call_limit=60, window_seconds=60)
+    submit()
+    _refuse(runs, claim(), FORBIDDEN)
+    assert isinstance(runs.claim("segmind", other.id, lease=LEASE, dearest=PRICE), Claim)
+
+
+def test_the_words_of_a_pause_say_when_its_probe_fails(
+    account: Account, account_store: AccountStore
+) -> None:
+    assert not account_store.tell_probe_trouble(account.id, "Bad Gateway")
+    account_store.pause(account.id, Pause(PauseReason.CREDITS, None, said="no credits"))
+    assert account_store.tell_probe_trouble(account.id, "Bad Gateway")
+    assert not account_store.tell_probe_trouble(account.id, "Bad Gateway")
+    words = account_store.get(account.id).pause_message
+    assert words == "no credits; the balance cannot be read now: Bad Gateway"
+    assert account_store.tell_probe_trouble(account.id, None)
+    assert account_store.get(account.id).pause_message == "no credits"
+
+
+def test_a_settle_writes_down_when_and_how_the_answer_came(
+    submit: Submit, claim: Claimer, runs: RunStore, database: Database
+) -> None:
+    from sqlalchemy import select
+
+    from db.tables import attempts
+    from tests.db.conftest import succeeded
+
+    submit()
+    at = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    runs.settle(succeeded(claim(), answered_at=at, answer_form="multipart"))
+    with database.read() as connection:
+        row = connection.execute(select(attempts)).one()
+    assert (row.answered_at, row.answer_form) == (at, "multipart")

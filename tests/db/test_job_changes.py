@@ -1,0 +1,202 @@
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select
+
+from db.engine import Database
+from db.job_changes import JobChange, JobChanges
+from db.jobs import JobStore
+from db.rows import Account, Claim
+from db.runs import RunStore
+from db.tables import job_tags
+from db.tenants import TenantStore
+from jobs.errors import IllegalMove, NotFound
+from jobs.failures import Failure, FailureKind
+from jobs.retry import Decision
+from jobs.states import Priority, State
+from tests.db.conftest import LEASE, PRICE, Claimer, Submit, failed, succeeded
+
+BROKEN = Failure(FailureKind.UPSTREAM_ERROR, "internal", 500)
+ENDED = Decision(State.FAILED, spends_attempt=True)
+DOUBT = Decision(State.IN_DOUBT, spends_attempt=True)
+LIMITED = Failure(FailureKind.RATE_LIMITED, "slow down")
+BACK = Decision(State.QUEUED, spends_attempt=False)
+
+
+@pytest.fixture
+def changes(database: Database) -> JobChanges:
+    return JobChanges(database)
+
+
+Change = Callable[..., JobChange]
+
+
+def to(change: JobChange) -> Callable[[object], JobChange]:
+    return lambda _: change
+
+
+def tags_of(database: Database, job_id: UUID) -> set[str]:
+    with database.read() as connection:
+        return set(
+            connection.scalars(select(job_tags.c.tag).where(job_tags.c.job_id == job_id)).all()
+        )
+
+
+def test_another_tenant_changes_nothing(
+    database: Database, submit: Submit, changes: JobChanges
+) -> None:
+    stranger = TenantStore(database).ensure("stranger")
+    job = submit()
+    with pytest.raises(NotFound):
+        changes.change(stranger, job.id, to({"group": "mine"}))
+    for verb in (changes.cancel, changes.retry):
+        with pytest.raises(NotFound):
+            verb(stranger, job.id)
+
+
+def test_what_is_changed_is_changed_and_the_rest_stays(
+    submit: Submit, changes: JobChanges, job_store: JobStore, tenant: UUID, database: Database
+) -> None:
+    later = datetime.now(UTC) + timedelta(hours=1)
+    job = submit(tags=("a", "b", "a"), group="g", start_by=later)
+    assert tags_of(database, job.id) == {"a", "b"}
+    changed = changes.change(tenant, job.id, to({"priority": Priority.HIGH, "finish_by": later}))
+    assert (changed.priority, changed.finish_by) == (Priority.HIGH, later)
+    assert (changed.group, changed.tags, changed.start_by) == ("g", ("a", "b", "a"), later)
+    assert job_store.get(tenant, job.id) == changed
+    changed = changes.change(tenant, job.id, to({"tags": ("c",), "group": "", "start_by": None}))
+    assert (changed.tags, changed.group, changed.start_by) == (("c",), "", None)
+    assert tags_of(database, job.id) == {"c"}
+    assert changes.change(tenant, job.id, to({})) == changed
+
+
+def test_a_change_that_is_refused_leaves_all_as_it_was(
+    submit: Submit, changes: JobChanges, job_store: JobStore, tenant: UUID
+) -> None:
+    job = submit()
+
+    def refuse(_: object) -> JobChange:
+        raise ValueError("does not fit")
+
+    with pytest.raises(ValueError, match="does not fit"):
+        changes.change(tenant, job.id, refuse)
+    assert job_store.get(tenant, job.id) == job
+
+
+def test_a_changed_priority_holds_for_the_next_claim(
+    submit: Submit, changes: JobChanges, claim: Claimer, tenant: UUID
+) -> None:
+    submit()
+    second = submit()
+    changes.change(tenant, second.id, to({"priority": Priority.HIGH}))
+    assert claim().job.id == second.id
+
+
+def test_only_what_waits_is_changed(
+    submit: Submit, changes: JobChanges, claim: Claimer, runs: RunStore, tenant: UUID
+) -> None:
+    job = submit()
+    claimed = claim()
+    with pytest.raises(IllegalMove, match=r"the job is running: only one that waits"):
+        changes.change(tenant, job.id, to({"group": "g"}))
+    runs.settle(failed(claimed, LIMITED, DOUBT))
+    with pytest.raises(IllegalMove, match=r"the job is in_doubt: only one that waits"):
+        changes.change(tenant, job.id, to({}))
+    runs.settle(succeeded(claimed), swept=True)
+    with pytest.raises(IllegalMove, match=r"already ended as succeeded"):
+        changes.change(tenant, job.id, to({}))
+
+
+def test_a_change_that_races_a_claim_holds_for_it_or_is_refused(
+    submit: Submit, changes: JobChanges, runs: RunStore, account: Account, tenant: UUID
+) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(30):
+            job = submit()
+            claiming = pool.submit(runs.claim, "segmind", account.id, lease=LEASE, dearest=PRICE)
+            changing = pool.submit(changes.change, tenant, job.id, to({"group": "new"}))
+            error = changing.exception()
+            claimed = claiming.result()
+            if claimed is None:  # the changed row was locked at that moment
+                claimed = runs.claim("segmind", account.id, lease=LEASE, dearest=PRICE)
+            assert isinstance(claimed, Claim)
+            assert claimed.job.id == job.id
+            assert isinstance(error, IllegalMove) == (claimed.job.group == "")
+            runs.settle(succeeded(claimed))
+
+
+def test_a_waiting_job_is_canceled_at_once_and_twice_alike(
+    submit: Submit, changes: JobChanges, tenant: UUID, runs: RunStore
+) -> None:
+    for job in (submit(), submit(run_at=datetime.now(UTC) + timedelta(hours=1))):
+        canceled = changes.cancel(tenant, job.id)
+        assert canceled.state is State.CANCELED
+        assert changes.cancel(tenant, job.id) == canceled
+    assert runs.next_price("segmind") is None
+
+
+def test_a_running_job_is_canceled_when_its_call_has_ended(
+    submit: Submit, changes: JobChanges, tenant: UUID, claim: Claimer, runs: RunStore
+) -> None:
+    job = submit()
+    claimed = claim()
+    asked = changes.cancel(tenant, job.id)
+    assert asked.state is State.RUNNING
+    assert asked.cancel_requested_at is not None
+    assert changes.cancel(tenant, job.id) == asked
+    assert runs.settle(succeeded(claimed))
+    found = changes.cancel(tenant, job.id)
+    assert found.state is State.CANCELED
+    assert found.cost == 50_000_000
+    assert len(found.outputs) == 1
+
+
+def test_a_cancel_in_doubt_is_kept_and_an_image_that_turns_up_too(
+    submit: Submit,
+    changes: JobChanges,
+    tenant: UUID,
+    claim: Claimer,
+    runs: RunStore,
+    job_store: JobStore,
+) -> None:
+    job = submit()
+    claimed = claim()
+    runs.settle(failed(claimed, LIMITED, DOUBT))
+    asked = changes.cancel(tenant, job.id)
+    assert asked.state is State.IN_DOUBT
+    assert asked.cancel_requested_at is not None
+    assert changes.cancel(tenant, job.id) == asked
+    assert runs.settle(succeeded(claimed), swept=True)
+    found = job_store.get(tenant, job.id)
+    assert (found.state, found.cost, len(found.outputs)) == (State.SUCCEEDED, 50_000_000, 1)
+
+
+def test_what_has_ended_cannot_be_canceled(
+    submit: Submit, changes: JobChanges, tenant: UUID, claim: Claimer, runs: RunStore
+) -> None:
+    job = submit()
+    runs.settle(succeeded(claim()))
+    with pytest.raises(IllegalMove, match="already ended as succeeded"):
+        changes.cancel(tenant, job.id)
+
+
+def test_a_cancel_that_races_a_settle_is_never_lost(
+    submit: Submit,
+    claim: Claimer,
+    runs: RunStore,
+    job_store: JobStore,
+    changes: JobChanges,
+    tenant: UUID,
+) -> None:
+    """Whichever comes first: afterwards the job is canceled, not back in the queue."""
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(30):
+            job = submit()
+            settling = pool.submit(runs.settle, failed(claim(), LIMITED, BACK))
+            canceling = pool.submit(changes.cancel, tenant, job.id)
+            settling.result()
+            canceling.result()
+            assert job_store.get(tenant, job.id).state is State.CANCELED
