@@ -8,6 +8,7 @@ import sys
 import uvicorn
 from fastapi import FastAPI
 
+from api_gateway import request_deadline
 from api_gateway.app import create_app
 from api_gateway.parts import parts_of_app
 from api_gateway.settings import Settings
@@ -50,7 +51,7 @@ def main() -> int:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=request_deadline.protocol(settings.body_timeout),
         ws="none",
         lifespan="on",
         log_config=None,

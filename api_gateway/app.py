@@ -4,14 +4,18 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from api_gateway import (
+    account_route,
+    change_routes,
     health,
     job_routes,
+    list_route,
     model_routes,
     openapi,
     output_routes,
     submit_route,
     upload_route,
 )
+from api_gateway.bodies import BoundedBodies
 from api_gateway.parts import make_parts, running
 from api_gateway.problem_handlers import HANDLED, ProblemsOnly, handle
 from api_gateway.settings import Settings
@@ -33,7 +37,20 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.parts = make_parts(settings)
     app.add_middleware(ProblemsOnly)
-    for module in (submit_route, job_routes, output_routes, upload_route, model_routes, health):
+    app.add_middleware(BoundedBodies, seconds=settings.body_timeout)
+    app.state.addresses = []
+    for module in (
+        submit_route,
+        job_routes,
+        list_route,
+        account_route,
+        change_routes,
+        output_routes,
+        upload_route,
+        model_routes,
+        health,
+    ):
         app.include_router(module.router)
+        app.state.addresses += module.router.routes
     openapi.install(app)
     return app

@@ -44,7 +44,7 @@ class Keys:
 
 _bearer = HTTPBearer(
     auto_error=False,
-    scheme_name="API key",
+    scheme_name="api_key",
     description="A key that starts with `segq_`, as `Authorization: Bearer segq_…`.",
 )
 

@@ -3,11 +3,13 @@
 The answers are built by hand and the requests checked by hand; a test holds the answers to these.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from api_gateway import envelope
+from db.job_pages import MOST_COUNTED
+from jobs.account_pauses import PauseReason
 from jobs.states import Priority, State, WaitingFor
 
 
@@ -29,6 +31,37 @@ class JobError(BaseModel):
 
     kind: str
     message: str
+
+
+class Happening(_Document):
+    """When a call was claimed, sent, answered, in doubt, or finished."""
+
+    at: str
+    event: Literal["claimed", "sent", "answered", "in_doubt", "finished"]
+
+
+class Attempt(_Document):
+    """One call to Segmind. A job that waits for a limit is called for again and spends nothing."""
+
+    number: int = Field(description="Counts a job's calls from 1.")
+    account: str
+    state: Literal["running", "in_doubt", "ended"]
+    outcome: str | None = Field(description="`succeeded`, or the kind of the failure.")
+    message: str | None
+    http_status: int | None
+    seed: int | None
+    request_id: str | None = Field(description="Segmind's own.")
+    estimate: str = Field(description="USD, decimal text; what it may cost at the most.")
+    cost: str | None = Field(description="USD, decimal text; null: not known yet.")
+    cost_known: bool | None = Field(description="Whether the cost is Segmind's own figure.")
+    generation_seconds: float | None
+    answer_form: str | None = Field(description="How its images came: raw, json, …")
+    claimed_at: str
+    sent_at: str | None
+    answered_at: str | None
+    in_doubt_at: str | None
+    finished_at: str | None
+    timeline: list[Happening] = Field(description="These times, in order.")
 
 
 class Links(_Document):
@@ -66,30 +99,78 @@ class Job(_Document):
     cancel_requested: bool
     note: str | None = Field(description="What a running job's cancel means.")
     links: Links
+    attempt_history: list[Attempt] = Field(
+        [], description="With `include=attempts` only: the latest calls, the first of them first."
+    )
 
 
-_TIME: dict[str, JsonValue] = {"type": "string", "format": "date-time"}
+class JobList(_Document):
+    """A page of jobs, newest first. It may hold fewer than asked for and not be the last."""
+
+    items: list[Job]
+    next_cursor: str | None = Field(description="For the next page; null: this is the last.")
+
+
+class AccountPause(_Document):
+    """Why an account's calls, or those of one model, do not leave."""
+
+    reason: PauseReason
+    since: str | None = Field(description="Null for a rate limit.")
+    said: str | None = Field(description="What Segmind said, shortened.")
+    what_to_do: str
+
+
+class WholePause(AccountPause):
+    until: str | None = Field(description="Null: until the cause is gone.")
+
+
+class ModelPause(AccountPause):
+    model: str
+
+
+class UpstreamAccount(_Document):
+    """An account at Segmind."""
+
+    name: str
+    pool: str
+    calls_per_minute: float
+    credits: str | None = Field(description="USD, decimal text; null: never read.")
+    credits_read_at: str | None
+    pause: WholePause | None = Field(description="Of all its calls.")
+    paused_models: list[ModelPause]
+    open_calls: int = Field(description="Calls under way or in doubt, of all tenants.")
+    committed: str = Field(description="USD, decimal text; what those may still cost.")
+
+
+class Account(_Document):
+    accounts: list[UpstreamAccount]
+    jobs: dict[State, int] = Field(description="Your own jobs by state.")
+    jobs_capped: list[State] = Field(
+        description=f"States of which there may be more: counting ends at {MOST_COUNTED:,}."
+    )
+
+
+Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+Tag = Annotated[str, Field(max_length=envelope.LONGEST_TAG)]
 
 
 class Submit(_Document):
     """A job to queue. An optional member may be null: the same as leaving it out."""
 
-    model: str = Field(description="A slug of GET /api/v1/models.", examples=["ssd-canny"])
-    input: dict[str, Any] = Field(
-        description="The model's parameters: see its input_schema at GET /api/v1/models/{slug}.",
-        examples=[
-            {"image": "https://example.com/photo.png", "prompt": "a city at night", "seed": 7}
-        ],
-    )
+    # Each model has its own shape of these two in /openapi.json: `model_documents.submit_shapes`.
+    model: str
+    input: dict[str, Any]
     priority: Priority | None = Priority.NORMAL
     group: str | None = Field("", max_length=envelope.LONGEST_GROUP)
-    tags: list[str] | None = Field([], max_length=envelope.MOST_TAGS)
-    run_at: str | None = Field(None, json_schema_extra=_TIME, description="Not before.")
-    start_by: str | None = Field(None, json_schema_extra=_TIME, description="Else it expires.")
-    finish_by: str | None = Field(None, json_schema_extra=_TIME)
+    tags: list[Tag] | None = Field([], max_length=envelope.MOST_TAGS)
+    run_at: Time | None = Field(None, description="Not before.")
+    start_by: Time | None = Field(None, description="Else it expires.")
+    finish_by: Time | None = None
     max_attempts: int | None = Field(envelope.DEFAULT_ATTEMPTS, ge=1, le=envelope.MOST_ATTEMPTS)
     metadata: dict[str, Any] | None = Field(
-        {}, description=f"At most {envelope.LARGEST_METADATA:,} bytes as JSON."
+        {},
+        description=f"At most {envelope.LARGEST_METADATA:,} bytes as JSON. Whole numbers are kept "
+        "digit for digit; others must be such as a double can hold.",
     )
 
 
@@ -106,6 +187,10 @@ class Price(_Document):
     amount: str = Field(description="Decimal text.", examples=["0.006"])
     currency: Literal["USD"]
     per: str = Field(examples=["sample"])
+    times: str | None = Field(
+        description="The parameter by which a call's price is multiplied; null: by none.",
+        examples=["samples"],
+    )
 
 
 class Model(_Document):
@@ -117,6 +202,7 @@ class Model(_Document):
     output: str
     transport: str
     input_schema: dict[str, Any] = Field(description="JSON Schema, draft 2020-12.")
+    example: dict[str, Any] = Field(description="An `input` that is accepted.")
 
 
 class Models(_Document):
@@ -144,4 +230,4 @@ class Problem(_Document):
     errors: list[WrongField]
 
 
-ALL = (Job, Submit, KeptImage, Model, Models, Health, Problem)
+ALL = (Job, JobList, Account, Submit, KeptImage, Model, Models, Health, Problem)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from api_gateway import storable, times
@@ -21,6 +21,7 @@ LONGEST_TAG = 100
 LARGEST_METADATA = 16 * 1024
 MOST_ATTEMPTS = 10
 DEFAULT_ATTEMPTS = 3
+FURTHEST_RUN_AT = timedelta(days=100 * 365)
 MEMBERS = (
     *("model", "input", "priority", "group", "tags", "run_at", "start_by", "finish_by"),
     *("max_attempts", "metadata"),
@@ -65,12 +66,12 @@ def check(body: Mapping[str, Any], now: datetime) -> tuple[Envelope, list[FieldP
     nothing: dict[str, Any] = {}
     envelope = Envelope(
         model=take("model", _model, None, required=True),
-        priority=take("priority", _priority, Priority.NORMAL),
-        group=take("group", _group, ""),
-        tags=take("tags", _tags, ()),
-        run_at=(run_at := take("run_at", times.parse, None)),
-        start_by=take("start_by", lambda value: _bound(value, now, run_at), None),
-        finish_by=take("finish_by", lambda value: _bound(value, now, run_at), None),
+        priority=take("priority", read_priority, Priority.NORMAL),
+        group=take("group", read_group, ""),
+        tags=take("tags", read_tags, ()),
+        run_at=(run_at := take("run_at", lambda value: _run_at(value, now), None)),
+        start_by=take("start_by", lambda value: read_bound(value, now, run_at), None),
+        finish_by=take("finish_by", lambda value: read_bound(value, now, run_at), None),
         max_attempts=take("max_attempts", _attempts, DEFAULT_ATTEMPTS),
         metadata=take("metadata", _metadata, nothing),
     )
@@ -86,21 +87,21 @@ def _model(value: object) -> Model | None:
         raise ValueError(f"must be one of {list(error.known)}") from None
 
 
-def _priority(value: object) -> Priority:
+def read_priority(value: object) -> Priority:
     try:
         return Priority(value)  # type: ignore[arg-type]  # a value of any type is refused alike
     except ValueError:
         raise ValueError(f"must be one of {[str(one) for one in Priority]}") from None
 
 
-def _group(value: object) -> str:
+def read_group(value: object) -> str:
     if not isinstance(value, str) or len(value) > LONGEST_GROUP:
         raise ValueError(f"must be a string of at most {LONGEST_GROUP} characters")
     _refuse_unstorable(value)
     return value
 
 
-def _tags(value: object) -> tuple[str, ...]:
+def read_tags(value: object) -> tuple[str, ...]:
     allowed = f"must be a list of at most {MOST_TAGS} strings of at most {LONGEST_TAG} characters"
     if not isinstance(value, list):
         raise ValueError(allowed)  # noqa: TRY004  # `take` reads ValueErrors
@@ -113,7 +114,15 @@ def _tags(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _bound(value: object, now: datetime, run_at: datetime | None) -> datetime:
+def _run_at(value: object, now: datetime) -> datetime:
+    """One that has passed is now. One far away is a slip, and the job would wait in vain."""
+    moment = times.parse(value)
+    if moment > now + FURTHEST_RUN_AT:
+        raise ValueError(f"must be within {FURTHEST_RUN_AT.days // 365} years from now")
+    return moment
+
+
+def read_bound(value: object, now: datetime, run_at: datetime | None) -> datetime:
     moment = times.parse(value)
     if moment <= now:
         raise ValueError(f"must be in the future; it is {times.text(now)}")

@@ -3,15 +3,10 @@
 from typing import Any
 
 from api_gateway import times
+from api_gateway.cancel_notes import cancel_note
 from api_gateway.waiting import Waiting
 from db.rows import Job, Output
 from jobs import money
-from jobs.states import FINAL
-
-CANCEL_NOTE = (
-    "Cancel was asked for while the job's call to Segmind was under way. A call that has left "
-    "cannot be taken back: it is let finish and what it costs is booked; then the job is canceled."
-)
 
 
 def address(base: str, job: Job) -> str:
@@ -57,9 +52,7 @@ def document(job: Job, base: str, waiting: Waiting | None) -> dict[str, Any]:
 
 
 def _note(job: Job, waiting: Waiting | None) -> str | None:
-    if job.cancel_requested_at is not None and job.state not in FINAL:
-        return CANCEL_NOTE
-    return waiting.note if waiting else None
+    return cancel_note(job) or (waiting.note if waiting else None)
 
 
 def _output(own: str, output: Output) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Reading a job, waiting for it, and canceling it."""
+"""Reading a job, and waiting for it."""
 
 import asyncio
 import contextlib
@@ -7,61 +7,90 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
+from api_gateway import attempt_json, etags
 from api_gateway.auth import Tenant, confirm
 from api_gateway.openapi import answers
 from api_gateway.parts import parts_of
+from api_gateway.query import Query, whole
 from api_gateway.showing import show
+from db.attempt_history import MOST_SHOWN, AttemptHistory
 from db.rows import Job
 from jobs.catalog.inputs import shown
-from jobs.errors import FieldProblem, InvalidInput, NotFound
+from jobs.errors import NotFound
 from jobs.states import FINAL, State
 
 LONGEST_WAIT = 60
 READ_AGAIN_SECONDS = 2.0
 """A hint may be lost, so a waiting read looks at the row this often."""
+ATTEMPTS = "attempts"
 
 router = APIRouter(tags=["jobs"])
 
-_WAIT: dict[str, Any] = {
-    "name": "wait",
-    "in": "query",
+_QUERY: list[dict[str, Any]] = [
+    {
+        "name": "wait",
+        "in": "query",
+        "required": False,
+        "description": "Answer when the job is final or in doubt, or after so many seconds.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": LONGEST_WAIT},
+    },
+    {
+        "name": "include",
+        "in": "query",
+        "required": False,
+        "description": f"`{ATTEMPTS}`: the answer has `attempt_history`, the job's calls to "
+        f"Segmind (its latest {MOST_SHOWN}).",
+        "schema": {"type": "string", "enum": [ATTEMPTS]},
+    },
+]
+_IF_NONE_MATCH: dict[str, Any] = {
+    "name": "If-None-Match",
+    "in": "header",
     "required": False,
-    "description": "Answer when the job is final or in doubt, or after so many seconds.",
-    "schema": {"type": "integer", "minimum": 1, "maximum": LONGEST_WAIT},
+    "description": "An `ETag` of this address: answered with 304 while it still holds.",
+    "schema": {"type": "string"},
 }
 
 
 @router.get(
     "/api/v1/jobs/{job_id}",
     summary="Read a job, or wait for it",
-    responses=answers(200, "Job", "The job as it is now", 401, 404, 422, 503),
-    openapi_extra={"parameters": [_WAIT]},
+    response_class=Response,
+    responses={
+        **answers(200, "Job", "The job as it is now", 401, 404, 422, 503),
+        304: {"description": "It is as the client has it"},
+    },
+    openapi_extra={"parameters": [*_QUERY, _IF_NONE_MATCH]},
 )
-async def read(request: Request, tenant: Tenant, job_id: str) -> JSONResponse:
-    """With `wait` the answer comes as soon as the job is final or in doubt, else after so long."""
+async def read(request: Request, tenant: Tenant, job_id: str) -> Response:
+    """With `wait` the answer comes as soon as the job is final or in doubt, else after so long.
+
+    With `If-None-Match` too it is 304 when the job then still is as the client has it.
+    """
     found = id_of(job_id)
-    wait = _seconds(request.query_params.get("wait"))
-    job = await run_in_threadpool(parts_of(request).jobs.get, tenant, found)
+    query = Query(request.query_params, ("wait", "include"))
+    wait = query.one("wait", whole(1, LONGEST_WAIT, " of seconds"), 0)
+    with_attempts = query.one("include", _attempts, False)
+    query.refuse()
+    parts = parts_of(request)
+    job = await run_in_threadpool(parts.jobs.get, tenant, found)
     if wait and not _is_settled(job):
         job = await _wait(request, tenant, found, wait)
-    return JSONResponse(await show(request, job))
+    document = await show(request, job)
+    if with_attempts:
+        history = AttemptHistory(parts.database)
+        attempts = await run_in_threadpool(history.of_job, tenant, found)
+        document["attempt_history"] = attempt_json.documents(attempts)
+    return etags.answer(request, document)
 
 
-@router.post(
-    "/api/v1/jobs/{job_id}/cancel",
-    summary="Cancel a job",
-    responses=answers(200, "Job", "Canceled, or asked to be", 401, 404, 409, 503),
-)
-async def cancel(request: Request, tenant: Tenant, job_id: str) -> JSONResponse:
-    """A waiting job ends at once. A running one's call is let finish and paid; then it ends."""
-    found = id_of(job_id)
-    parts = parts_of(request)
-    job = await run_in_threadpool(parts.jobs.cancel, tenant, found)
-    await parts.hints.publish(found)
-    return JSONResponse(await show(request, job))
+def _attempts(text: str) -> bool:
+    if text != ATTEMPTS:
+        raise ValueError(f"must be {ATTEMPTS}")
+    return True
 
 
 def id_of(text: str) -> UUID:
@@ -95,12 +124,3 @@ async def _wait(request: Request, tenant: UUID, job_id: UUID, seconds: int) -> J
 
 def _is_settled(job: Job) -> bool:
     return job.state in FINAL or job.state is State.IN_DOUBT
-
-
-def _seconds(text: str | None) -> int:
-    if text is None:
-        return 0
-    if text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= LONGEST_WAIT:
-        return int(text)
-    allowed = f"must be a whole number of seconds from 1 to {LONGEST_WAIT}"
-    raise InvalidInput([FieldProblem("wait", allowed, shown(text))])

@@ -7,6 +7,8 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from api_gateway import documents, problems
+from api_gateway.model_documents import submit_examples, submit_shapes
+from jobs.catalog import MODELS
 
 DESCRIPTION = """
 An asynchronous generation queue for Segmind's image models: submit a job, wait for it, fetch its
@@ -49,11 +51,11 @@ def body(**content: dict[str, Any]) -> dict[str, Any]:
 
 
 def install(app: FastAPI) -> None:
-    """Let `/openapi.json` hold the shapes of `documents` beside the routes."""
+    """Let `/openapi.json` hold the shapes of `documents` and of the models beside the routes."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = get_openapi(
+            found = get_openapi(
                 title=app.title,
                 version=app.version,
                 description=app.description,
@@ -62,8 +64,21 @@ def install(app: FastAPI) -> None:
             _, shapes = models_json_schema(
                 [(shape, "serialization") for shape in documents.ALL], ref_template=_REF
             )
-            parts = app.openapi_schema.setdefault("components", {})
-            parts.setdefault("schemas", {}).update(shapes["$defs"])
+            schemas = found.setdefault("components", {}).setdefault("schemas", {})
+            schemas.update(shapes["$defs"])
+            schemas.update(submit_shapes(MODELS.values(), schemas["Submit"], _REF))
+            _show_examples(found["paths"])
+            app.openapi_schema = found
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way
+
+
+def _show_examples(paths: dict[str, dict[str, Any]]) -> None:
+    """Wherever a job is submitted, a body for each model: routes know none of them."""
+    for operations in paths.values():
+        for operation in operations.values():
+            contents = operation.get("requestBody", {}).get("content", {}).values()
+            for content in contents:
+                if content.get("schema") == reference("Submit"):
+                    content["examples"] = submit_examples(MODELS.values())

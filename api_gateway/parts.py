@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
+from uuid import UUID
 
 import anyio
 from fastapi import FastAPI, Request
@@ -19,7 +20,9 @@ from api_gateway.waiting import WaitingReasons
 from db.accounts import AccountStore
 from db.artifacts import ArtifactStore
 from db.engine import Database
+from db.idempotency import IdempotencyStore
 from db.inputs import InputStore
+from db.job_changes import JobChanges
 from db.jobs import JobStore
 from db.tenants import TenantStore
 
@@ -40,6 +43,7 @@ class Parts:
     pool: str
     database: Database
     jobs: JobStore
+    changes: JobChanges
     inputs: InputStore
     accounts: AccountStore
     artifacts: ArtifactStore
@@ -49,6 +53,9 @@ class Parts:
     tickets: Tickets
     waiting: WaitingReasons
     image_threads: anyio.CapacityLimiter
+    keys_used: IdempotencyStore
+    keys_in_flight: set[tuple[UUID, str]]
+    """Tenants' Idempotency-Keys whose requests are under way; touched in the event loop alone."""
 
     async def with_images(self, work: Callable[[], T]) -> T:
         """Run slow work on images in one of the few threads that are for it."""
@@ -72,6 +79,7 @@ def make_parts(settings: Settings) -> Parts:
         pool=settings.pool,
         database=database,
         jobs=JobStore(database),
+        changes=JobChanges(database),
         inputs=InputStore(database),
         accounts=accounts,
         artifacts=ArtifactStore(settings.artifacts),
@@ -81,6 +89,8 @@ def make_parts(settings: Settings) -> Parts:
         tickets=Tickets(settings.redis_url),
         waiting=WaitingReasons(accounts, redis),
         image_threads=anyio.CapacityLimiter(IMAGE_THREADS),
+        keys_used=IdempotencyStore(database),
+        keys_in_flight=set(),
     )
 
 

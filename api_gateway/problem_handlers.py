@@ -7,6 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_gateway import problems
@@ -64,7 +65,20 @@ HANDLED = (
 
 
 async def handle(request: Request, error: Exception) -> Response:
-    return problems.answer(problem_of(error), request.url.path)
+    problem = problem_of(error)
+    if problem.kind is problems.WRONG_METHOD and (allowed := _methods_of(request)):
+        problem.headers = {"Allow": allowed}
+    return problems.answer(problem, request.url.path)
+
+
+def _methods_of(request: Request) -> str:
+    """All that the address takes; Starlette itself names those of the first route alone."""
+    methods: set[str] = set()
+    for route in request.app.state.addresses:
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE:
+            methods |= route.methods
+    return ", ".join(sorted(methods))
 
 
 class ProblemsOnly:

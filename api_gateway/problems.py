@@ -28,11 +28,14 @@ MALFORMED = Kind("malformed-request", 400, "The request cannot be read")
 UNAUTHORIZED = Kind("unauthorized", 401, "An API key is needed")
 NOT_FOUND = Kind("not-found", 404, "There is no such thing")
 WRONG_METHOD = Kind("wrong-method", 405, "The method does not fit the address")
+BODY_TIMEOUT = Kind("body-timeout", 408, "The body did not arrive in time")
 ILLEGAL_MOVE = Kind("illegal-move", 409, "The job's state does not allow this")
+KEY_IN_USE = Kind("idempotency-key-in-use", 409, "A request with this key is under way")
 TOO_LARGE = Kind("too-large", 413, "The body is too large")
 WRONG_TYPE = Kind("wrong-content-type", 415, "The Content-Type does not fit")
 WRONG_RANGE = Kind("wrong-range", 416, "The range lies outside")
 INVALID_FIELDS = Kind("invalid-fields", 422, "Some fields are wrong")
+KEY_REUSED = Kind("idempotency-key-reused", 422, "This key was used for another request")
 INTERNAL = Kind("internal", 500, "Something broke here")
 UNAVAILABLE = Kind("unavailable", 503, "A part of the system does not answer")
 
@@ -40,7 +43,7 @@ BY_STATUS = {
     kind.status: kind
     for kind in (
         *(MALFORMED, UNAUTHORIZED, NOT_FOUND, WRONG_METHOD, ILLEGAL_MOVE, TOO_LARGE, WRONG_TYPE),
-        *(WRONG_RANGE, INVALID_FIELDS, INTERNAL, UNAVAILABLE),
+        *(BODY_TIMEOUT, WRONG_RANGE, INVALID_FIELDS, INTERNAL, UNAVAILABLE),
     )
 }
 

@@ -1,5 +1,6 @@
 """What the gateway is told from outside, read once, in `__main__`."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,11 +11,15 @@ from jobs.wire import DEFAULT_POOL, pool_name
 
 _REDIS_SCHEMES = ("redis://", "rediss://")
 _LARGEST_PORT = 65_535
+_BODY_SECONDS = (1, 3600)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """`artifacts` is the folder of kept images. URLs may hold passwords, so no repr shows them."""
+    """`artifacts` is the folder of kept images. URLs may hold passwords, so no repr shows them.
+
+    `body_timeout` is in seconds, from 1 to 3600: for a whole request body, however it trickles.
+    """
 
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
@@ -22,6 +27,7 @@ class Settings:
     pool: str = DEFAULT_POOL
     host: str = "127.0.0.1"
     port: int = 8100
+    body_timeout: float = 60.0
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
@@ -37,6 +43,7 @@ class Settings:
             pool=pool_name(environ.get("SEGQ_POOL")),
             host=environ.get("SEGQ_HOST") or cls.host,
             port=_port(environ.get("SEGQ_PORT") or str(cls.port)),
+            body_timeout=_body_timeout(environ.get("SEGQ_BODY_TIMEOUT") or str(cls.body_timeout)),
         )
 
 
@@ -51,3 +58,14 @@ def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= _LARGEST_PORT:
         raise InvalidSetting("SEGQ_PORT", text, f"a port from 1 to {_LARGEST_PORT}")
     return int(text)
+
+
+def _body_timeout(text: str) -> float:
+    low, high = _BODY_SECONDS
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not low <= found <= high:
+        raise InvalidSetting("SEGQ_BODY_TIMEOUT", text, f"seconds from {low} to {high}")
+    return found

@@ -5,18 +5,21 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
-from api_gateway import bodies, envelope, job_json, problems, strict_json
+from api_gateway import bodies, envelope, problems, strict_json
 from api_gateway.auth import Tenant
 from api_gateway.images_in import Picture
+from api_gateway.job_answer import job_answer
 from api_gateway.kept_images import KeptImages, reference_of
+from api_gateway.once import IN_USE, asked, with_key
 from api_gateway.openapi import answers, body, reference
 from api_gateway.parts import Parts, parts_of
 from api_gateway.problems import Problem
-from api_gateway.showing import base_of, show
-from db.rows import Job, NewJob
+from api_gateway.showing import base_of
+from db.idempotency import Answer
+from db.rows import Input, Job, NewJob
 from jobs.catalog.inputs import check as check_input
 from jobs.catalog.inputs import shown
 from jobs.errors import FieldProblem, InvalidInput
@@ -34,37 +37,49 @@ router = APIRouter(tags=["jobs"])
     "/api/v1/jobs",
     status_code=202,
     summary="Queue a job",
-    responses=answers(202, "Job", "Accepted: it is kept", 400, 401, 413, 415, 422, 503),
-    openapi_extra=body(**{"application/json": {"schema": reference("Submit")}}),
+    responses=answers(202, "Job", "Accepted: it is kept", 400, 401, 408, 413, 415, 422, 503)
+    | IN_USE,
+    openapi_extra=with_key(body(**{"application/json": {"schema": reference("Submit")}})),
 )
-async def submit(request: Request, tenant: Tenant) -> JSONResponse:
+async def submit(request: Request, tenant: Tenant) -> Response:
     """Answers when the job is on disk. Its `Location` is where to read it."""
     if bodies.media_type(request) != "application/json":
         raise Problem(problems.WRONG_TYPE, "send the job as Content-Type: application/json")
     raw = await bodies.read(request, LARGEST_BODY)
     parts = parts_of(request)
+    async with asked(request, tenant, raw) as ask:
+        if ask.replay is not None:
+            return ask.replay
 
-    def work() -> Job:
-        return accept(parts, tenant, raw)
+        def check() -> tuple[NewJob, list[Input]]:
+            return read(parts, tenant, raw)
 
-    if len(raw) <= _QUICK_BODY:
-        job = await run_in_threadpool(work)
-    else:
-        job = await parts.with_images(work)
-    location = job_json.address(base_of(request), job)
-    return JSONResponse(await show(request, job), 202, headers={"Location": location})
+        if len(raw) <= _QUICK_BODY:
+            new, images = await run_in_threadpool(check)
+        else:
+            new, images = await parts.with_images(check)
+        waiting = await parts.waiting.of(new.pool, new.model)
 
+        def accept() -> tuple[Job, Answer]:
+            for image in images:
+                parts.inputs.add(image)
+            job = parts.jobs.add(new)
+            return job, job_answer(job, base_of(request), waiting, 202)
 
-def accept(parts: Parts, tenant: UUID, raw: bytes) -> Job:
-    """Keep the job that a body describes, and put its ticket out; raises `InvalidInput`."""
-    images = KeptImages(parts.inputs, parts.artifacts)
-    new, pictures = _read(images, parts.pool, tenant, strict_json.parse(raw))
-    for picture in pictures:
-        images.keep(tenant, picture)
-    job = parts.jobs.add(new)
-    if job.state is State.QUEUED:
+        job, response = await run_in_threadpool(ask.commit, accept)
+    if job is not None and job.state is State.QUEUED:
         parts.tickets.add(job.pool)
-    return job
+    return response
+
+
+def read(parts: Parts, tenant: UUID, raw: bytes) -> tuple[NewJob, list[Input]]:
+    """The job that a body describes, and the rows of images in it, whose bytes are kept by now.
+
+    Raises `InvalidInput` that names all that is wrong; then nothing is kept.
+    """
+    kept = KeptImages(parts.inputs, parts.artifacts)
+    new, pictures = _read(kept, parts.pool, tenant, strict_json.parse(raw))
+    return new, [kept.keep(tenant, picture) for picture in pictures]
 
 
 def _read(images: KeptImages, pool: str, tenant: UUID, given: Any) -> tuple[NewJob, list[Picture]]:

@@ -1,17 +1,19 @@
-"""What a pool's queued jobs wait for. It is the same for all of them, so it is asked once for many."""
+"""What queued jobs wait for. It is the same for all of a pool and model, so it is asked once for many."""
 
 import contextlib
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
 
+from api_gateway.pause_words import note
 from db.accounts import AccountStore
-from db.rows import Account
-from jobs.account_pauses import WORDS, PauseReason
+from db.rows import Account, ModelPause
+from jobs.account_pauses import PauseReason
 from jobs.states import WaitingFor
 from jobs.wire import waiting_key
 
@@ -36,41 +38,64 @@ class Waiting:
     note: str | None = None
 
 
+@dataclass(frozen=True)
+class _OfPool:
+    """Why a pool's jobs wait; other reasons for the models that pause. `paused`: every account."""
+
+    paused: Waiting | None
+    models: Mapping[str, Waiting]
+    working: Waiting = Waiting(WaitingFor.SLOT)
+
+    def of(self, model: str) -> Waiting:
+        return self.models.get(model) or self.paused or self.working
+
+
 class WaitingReasons:
     """Asks the accounts' rows, then what the workers say in Redis."""
 
     def __init__(self, accounts: AccountStore, redis: Redis) -> None:
         self._accounts = accounts
         self._redis = redis
-        self._known: dict[str, tuple[Waiting, float]] = {}
+        self._known: dict[str, tuple[_OfPool, float]] = {}
 
-    async def of(self, pool: str) -> Waiting:
-        """Why the pool's next job does not run yet, at most a moment old."""
-        known, until = self._known.get(pool, (Waiting(WaitingFor.SLOT), 0.0))
-        if time.monotonic() < until:
-            return known
+    async def of(self, pool: str, model: str) -> Waiting:
+        """Why the pool's next job of the model does not run yet, at most a moment old."""
+        known, until = self._known.get(pool, (None, 0.0))
+        if known is not None and time.monotonic() < until:
+            return known.of(model)
         good_for = REMEMBERED_SECONDS
-        found = _of_accounts(await run_in_threadpool(self._accounts.of_pool, pool))
-        if found is None:
-            found = Waiting(WaitingFor.SLOT)
+        found = await run_in_threadpool(self._of_accounts, pool)
+        if found.paused is None:
             try:
                 told = await self._redis.get(waiting_key(pool))
             except (RedisError, OSError):
                 good_for = _WITHOUT_REDIS_SECONDS
             else:
                 with contextlib.suppress(ValueError):
-                    found = Waiting(WaitingFor(str(told)))
+                    found = replace(found, working=Waiting(WaitingFor(str(told))))
         self._known[pool] = (found, time.monotonic() + good_for)
-        return found
+        return found.of(model)
+
+    def _of_accounts(self, pool: str) -> _OfPool:
+        accounts = self._accounts.of_pool(pool)
+        return _of_pauses(accounts, [self._accounts.model_pauses(one.id) for one in accounts])
 
 
-def _of_accounts(accounts: list[Account]) -> Waiting | None:
-    """The reason when every account of the pool pauses; None when one may call."""
+def _of_pauses(accounts: list[Account], pauses_of_models: list[list[ModelPause]]) -> _OfPool:
+    """A model waits where every account pauses, be it as a whole or for the model alone."""
     now = datetime.now(UTC)
-    reasons = []
-    for account in accounts:
-        pause = account.pause(now)
-        if pause is None:
-            return None
-        reasons.append(Waiting(_OF_PAUSE[pause.reason], WORDS[pause.reason]))
-    return reasons[0] if reasons else None
+    whole = [account.pause(now) for account in accounts]
+    first = whole[0] if whole and all(whole) else None
+    everywhere = Waiting(_OF_PAUSE[first.reason], note(first.reason, first.said)) if first else None
+    models: dict[str, Waiting] = {}
+    for one in (pause for of_account in pauses_of_models for pause in of_account):
+        blocked = [
+            one.model in {pause.model for pause in of_account}
+            # When all pause as a whole, those that do not pause for the model decide.
+            or (pause is not None and everywhere is None)
+            for of_account, pause in zip(pauses_of_models, whole, strict=True)
+        ]
+        if all(blocked):
+            words = note(one.reason, one.message, one.model)
+            models.setdefault(one.model, Waiting(_OF_PAUSE[one.reason], words))
+    return _OfPool(everywhere, models)

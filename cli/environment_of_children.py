@@ -64,4 +64,6 @@ def build_environment(
         made["SEGMIND_BASE_URL"] = base_url
     if addresses.sandbox_url:
         made["SEGQ_POOL"] = SANDBOX_POOL
+        # A proxy on another machine does not reach this one's loopback.
+        made["SEGMIND_PROXY"] = ""
     return {**passed, **made}

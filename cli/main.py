@@ -14,9 +14,11 @@ from cli.terminal import say
 COMMANDS = {
     "demo": ("cli.demo", "start everything, turn the example photographs into images, stay up"),
     "run": ("cli.run", "make one image through the running system (starts it when needed)"),
+    "models": ("cli.models", "a line for each model; with a model's name, what it takes"),
     "up": ("cli.up", "start everything on this machine, until Ctrl-C"),
     "down": ("cli.down", "end what `up --detach` started; calls in flight finish"),
     "status": ("cli.status", "a line for each process"),
+    "account": ("cli.account", "balance, pauses and jobs; `account resume` ends a pause"),
     "logs": ("cli.logs", "what the processes wrote"),
     "test": ("cli.checks", "all checks and tests of this repository"),
     "lock": ("cli.lock", "compile locks/*.in into locks/*.txt again"),

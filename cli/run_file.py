@@ -64,3 +64,11 @@ def read_running(home: Home) -> Running | None:
         return Running(**content)
     except TypeError as error:
         raise ComplaintError(f"{home.run_file} was written by another version: {error}") from error
+
+
+def must_run(home: Home) -> Running:
+    """Like `read_running`, but raises `ComplaintError` where nothing runs."""
+    running = read_running(home)
+    if running is None:
+        raise ComplaintError(f"nothing runs in {home.path}: start it with `segq up --detach`")
+    return running

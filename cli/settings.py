@@ -59,6 +59,8 @@ def read_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
         )
     if base_url:
         _check_origin(base_url)
+    if not (environ.get("SEGMIND_PROXY") or "http://").startswith("http://"):
+        raise ComplaintError("SEGMIND_PROXY is of no kind that is known; allowed is http://…")
     return Settings(
         home=home_of(environ, cwd),
         port=_whole(environ, "SEGQ_PORT", 8100, 0, 65535),

@@ -1,7 +1,7 @@
 """The client itself: one method for each thing the gateway does."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -76,19 +76,41 @@ class Client:
         body = {"model": model, "input": input, **fields}
         return _job(self._ask("POST", "api/v1/jobs", json=body))
 
-    def get(self, job_id: str, wait: float = 0) -> Job:
-        """Read a job. With `wait` (seconds, up to 60) the answer comes when it is final, or then."""
-        seconds = int(min(wait, _LONGEST_READ))
-        if seconds < 1:
-            return _job(self._ask("GET", f"api/v1/jobs/{job_id}"))
+    def get(self, job_id: str, wait: float = 0, *, attempts: bool = False) -> Job:
+        """Read a job. With `wait` (seconds, up to 60) the answer comes when it is final, or then.
+
+        With `attempts` its `raw["attempt_history"]` holds each call that was made for it.
+        """
+        seconds = max(0, int(min(wait, _LONGEST_READ)))
+        asked = {"wait": seconds or None, "include": "attempts" if attempts else None}
         return _job(
             self._ask(
                 "GET",
                 f"api/v1/jobs/{job_id}",
-                params={"wait": seconds},
+                params={name: value for name, value in asked.items() if value is not None},
                 timeout=httpx.Timeout(seconds + _SLACK, connect=_CONNECT),
             )
         )
+
+    def jobs(self, **wanted: Any) -> Iterator[Job]:
+        """Every job that fits, newest first, a page at a time as they are taken.
+
+        `wanted` are the list's filters: state and tag (one or a list), model, group, created_after
+        and created_before (RFC 3339 with a zone); and `limit`, the length of a page.
+        """
+        query: dict[str, Any] = wanted
+        while True:
+            page = self._ask("GET", "api/v1/jobs", params=query)
+            if not isinstance(page, dict) or not isinstance(page.get("items"), list):
+                raise SegqError("the answer is not a list of jobs")
+            yield from map(_job, page["items"])
+            if page.get("next_cursor") is None:
+                return
+            query = {**wanted, "cursor": page["next_cursor"]}
+
+    def account(self) -> dict[str, Any]:
+        """The upstream accounts (balance, pauses, calls under way), and own jobs by state."""
+        return dict(self._ask("GET", "api/v1/account"))
 
     def wait(self, job_id: str, timeout: float) -> Job:
         """Wait until a job is final or in doubt, at most `timeout` seconds.
@@ -118,10 +140,12 @@ class Client:
         return _job(self._ask("POST", f"api/v1/jobs/{job_id}/cancel"))
 
     def models(self) -> list[dict[str, Any]]:
-        """All models: slug, price ({amount, currency, per}), typical_seconds, input_schema, ..."""
+        """All models: slug, price ({amount, currency, per, times}), typical_seconds, input_schema, ..."""
         answer = self._ask("GET", "api/v1/models")
-        listed = answer["models"] if isinstance(answer, dict) else answer
-        return list(listed)
+        try:
+            return [dict(model) for model in answer["models"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise SegqError(f"the answer is not a list of models: {error!r}") from error
 
     def model(self, slug: str) -> dict[str, Any]:
         """One model."""

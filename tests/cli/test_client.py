@@ -20,12 +20,13 @@ class Storage(BaseHTTPRequestHandler):
     """A file host. It answers with the file, or with what a broken proxy says."""
 
     seen: ClassVar[list[str | None]] = []
+    files: ClassVar[dict[str, bytes]] = {"/file": CONTENT, "/api/v1/models": b'{"models": ["x"]}'}
 
     def do_GET(self) -> None:
         type(self).seen.append(self.headers["Authorization"])
-        found = self.path == "/file"
-        body = CONTENT if found else b"<h1>Bad gateway</h1>"
-        self.send_response(200 if found else 502)
+        body = self.files.get(self.path)
+        self.send_response(502 if body is None else 200)
+        body = body or b"<h1>Bad gateway</h1>"
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -79,6 +80,11 @@ def test_an_answer_that_is_no_problem_json(storage: tuple[str, list[str | None]]
         client.get("some-id")
     assert error.value.status == 502
     assert "Bad gateway" in str(error.value)
+
+
+def test_an_answer_that_is_no_list_of_models(storage: tuple[str, list[str | None]]) -> None:
+    with Client(storage[0], KEY) as client, pytest.raises(SegqError, match="not a list of models"):
+        client.models()
 
 
 def test_nobody_there() -> None:

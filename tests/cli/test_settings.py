@@ -110,6 +110,7 @@ def test_children_get_what_is_listed_and_nothing_else() -> None:
         "PATH": "/bin",
         "TZ": "UTC",
         "SEGQ_SOMETHING": "kept",
+        "SEGMIND_PROXY": "",
         "DATABASE_URL": f"sqlite:///{CWD}/.segq/segq.db",
         "REDIS_URL": "redis://:redis-pw@127.0.0.1:1/0",
         "SEGQ_ARTIFACTS": f"{CWD}/.segq/artifacts",

@@ -52,7 +52,9 @@ class Gateway:
 
 
 @contextmanager
-def running_gateway(folder: Path, database: Database, redis: str) -> Iterator[Gateway]:
+def running_gateway(
+    folder: Path, database: Database, redis: str, **settings: str
+) -> Iterator[Gateway]:
     """Started with `python -m api_gateway`; answers when this yields."""
     port = free_port()
     artifacts = folder / "artifacts"
@@ -63,6 +65,7 @@ def running_gateway(folder: Path, database: Database, redis: str) -> Iterator[Ga
         "REDIS_URL": redis,
         "SEGQ_ARTIFACTS": str(artifacts),
         "SEGQ_PORT": str(port),
+        **settings,
     }
     log = folder / "gateway.log"
     with log.open("wb") as output:

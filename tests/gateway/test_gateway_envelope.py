@@ -8,6 +8,7 @@ from tests.gateway.conftest import SMALL_INPUT, Refuse, Submit, is_problem
 
 TIME = "must be a time as RFC 3339 writes it"
 ZONE = "must name its time zone"
+YEARS = "must lie in the years 1970 to 2999 (UTC)"
 TAGS = "must be a list of at most 20 strings of at most 100 characters"
 METADATA = "must be an object of at most 16,384 bytes as JSON"
 
@@ -15,7 +16,7 @@ METADATA = "must be an object of at most 16,384 bytes as JSON"
 @pytest.mark.parametrize(
     ("member", "value", "message"),
     [
-        ("model", "sdxl", "must be one of ['ssd-canny']"),
+        ("model", "sdxl", "must be one of ['ssd-1b', 'ssd-canny']"),
         ("model", 7, "must be a string"),
         ("model", None, "must be a string"),
         ("priority", "urgent", "must be one of ['high', 'normal', 'low']"),
@@ -27,7 +28,7 @@ METADATA = "must be an object of at most 16,384 bytes as JSON"
         ("tags", ["t"] * 21, f"{TAGS}, not 21"),
         ("tags", ["ok", "t" * 101], f"{TAGS}; number 2 is"),
         ("tags", ["ok", 1], f"{TAGS}; number 2 is 1"),
-        ("tags", ["\0"], "must not contain NUL"),
+        ("tags", ["a", "\0"], "must not contain NUL (in [1])"),
         ("max_attempts", 0, "must be an integer from 1 to 10"),
         ("max_attempts", 11, "must be an integer from 1 to 10"),
         ("max_attempts", 2.0, "must be an integer from 1 to 10"),
@@ -35,8 +36,8 @@ METADATA = "must be an object of at most 16,384 bytes as JSON"
         ("max_attempts", "3", "must be an integer from 1 to 10"),
         ("metadata", [1], METADATA),
         ("metadata", {"a": "x" * 16_377}, f"{METADATA}, not 16,385"),
-        ("metadata", {"a": {"b": ["\0"]}}, "must not contain NUL"),
-        ("metadata", {"a": {"\0": 1}}, "must not contain NUL"),
+        ("metadata", {"a": {"b": ["\0"]}}, "must not contain NUL (in a.b[0])"),
+        ("metadata", {"a": {"\0": 1}}, "must not contain NUL (in the name \\x00)"),
         ("run_at", "tomorrow", TIME),
         ("run_at", 1_800_000_000, TIME),
         ("run_at", "2099-01-02T03:04:05", ZONE),
@@ -46,6 +47,14 @@ METADATA = "must be an object of at most 16,384 bytes as JSON"
         ("run_at", "9999-12-31T23:59:59-23:59", "is no moment"),
         ("run_at", "2099-W01-1T00:00:00Z", TIME),
         ("run_at", "٢٠٩٩-01-02T03:04:05Z", TIME),
+        ("run_at", "9999-12-31T23:59:59Z", YEARS),
+        ("run_at", "3000-01-01T00:00:00Z", YEARS),
+        ("run_at", "2999-12-31T23:59:59-00:01", YEARS),
+        ("run_at", "1969-12-31T23:59:59Z", YEARS),
+        ("run_at", "0001-01-01T00:00:00Z", YEARS),
+        ("run_at", "1970-01-01T00:00:00+00:01", YEARS),
+        ("start_by", "9999-12-31T23:59:59Z", YEARS),
+        ("run_at", "2199-01-01T00:00:00Z", "must be within 100 years from now"),
         ("start_by", "2099-01-02T03:04:05", ZONE),
         ("start_by", "2020-01-01T00:00:00Z", "must be in the future"),
         ("finish_by", "2020-01-01T00:00:00Z", "must be in the future"),
@@ -66,6 +75,9 @@ def test_a_wrong_member_is_named_with_its_bound(
         ("tags", ["t" * 100] * 20),
         ("max_attempts", 1),
         ("max_attempts", 10),
+        ("run_at", "1970-01-01T00:00:00Z"),
+        ("run_at", "2120-01-01T00:00:00Z"),
+        ("finish_by", "2999-12-31T23:59:59.999999Z"),
         ("metadata", {"a": "x" * 16_376}),
         ("metadata", {"ä": "🏔", "big": 10**300}),
     ],

@@ -15,6 +15,10 @@ from tests.gateway.pictures import picture
 
 GUARDED = [
     ("POST", "/api/v1/jobs"),
+    ("GET", "/api/v1/jobs"),
+    ("GET", "/api/v1/account"),
+    ("PATCH", "/api/v1/jobs/x"),
+    ("POST", "/api/v1/jobs/x/retry"),
     ("GET", "/api/v1/jobs/x"),
     ("POST", "/api/v1/jobs/x/cancel"),
     ("GET", "/api/v1/jobs/x/outputs/0"),

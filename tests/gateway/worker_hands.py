@@ -39,21 +39,39 @@ def claim(gateway: Gateway, job_id: str) -> Claim:
             return found
 
 
-def succeed(gateway: Gateway, claimed: Claim, *images: bytes) -> None:
-    """Keep the images and settle the job as succeeded, at 0.0059 USD."""
+def succeed(
+    gateway: Gateway,
+    claimed: Claim,
+    *images: bytes,
+    swept: bool = False,
+    content_type: str = "image/jpeg",
+) -> None:
+    """Keep the images and settle the job as succeeded, at 0.0059 USD; `swept` as the sweeper."""
     store = ArtifactStore(gateway.artifacts)
     outputs = []
     for n, image in enumerate(images):
         key = f"outputs/{claimed.job.tenant_id}/{claimed.job.id}/{claimed.number}-{n}"
         store.put(key, image)
         sha256 = hashlib.sha256(image).hexdigest()
-        outputs.append(Output(n, key, "image/jpeg", 16, 12, len(image), sha256))
+        outputs.append(Output(n, key, content_type, 16, 12, len(image), sha256))
     _settle(
         gateway,
         claimed,
         decision=Decision(State.SUCCEEDED, spends_attempt=True),
+        swept=swept,
         cost=parse("0.0059"),
         outputs=tuple(outputs),
+    )
+
+
+def fail(gateway: Gateway, claimed: Claim, cost: str = "0") -> None:
+    """Settle the job as failed, by an answer that cost so many USD."""
+    _settle(
+        gateway,
+        claimed,
+        decision=Decision(State.FAILED, spends_attempt=True),
+        cost=parse(cost),
+        failure=Failure(FailureKind.RESULT_REJECTED, "no image came", 200),
     )
 
 
@@ -73,7 +91,7 @@ def hint(gateway: Gateway, job_id: str) -> None:
         line.publish(job_channel(job_id), json.dumps("any"))
 
 
-def _settle(gateway: Gateway, claimed: Claim, **fields: Any) -> None:
+def _settle(gateway: Gateway, claimed: Claim, *, swept: bool = False, **fields: Any) -> None:
     settlement = Settlement(
         attempt_id=claimed.attempt_id,
         account_id=claimed.account_id,
@@ -84,4 +102,4 @@ def _settle(gateway: Gateway, claimed: Claim, **fields: Any) -> None:
         seed=claimed.seed,
         **fields,
     )
-    assert RunStore(gateway.database).settle(settlement)
+    assert RunStore(gateway.database).settle(settlement, swept=swept)

@@ -1,0 +1,91 @@
+"""`GET /api/v1/account`: the upstream accounts, whether they pause, and how many jobs wait."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from api_gateway import times
+from api_gateway.auth import Tenant
+from api_gateway.openapi import answers
+from api_gateway.parts import Parts, parts_of
+from api_gateway.pause_words import said, what_to_do
+from db.attempt_history import AttemptHistory
+from db.job_pages import MOST_COUNTED, JobPages
+from db.rows import Account, ModelPause
+from jobs import money
+from jobs.account_pauses import PauseReason
+
+router = APIRouter(tags=["account"])
+
+_MINUTE = 60
+
+
+@router.get(
+    "/api/v1/account",
+    summary="Read the upstream accounts",
+    responses=answers(200, "Account", "As they are now", 401, 503),
+)
+async def account(request: Request, tenant: Tenant) -> JSONResponse:
+    """The accounts at Segmind that make everybody's images, and your own jobs by state.
+
+    Any key reads it: the operator's accounts serve all tenants, and whoever waits may know why.
+    """
+    found = await run_in_threadpool(_read, parts_of(request), tenant)
+    # Never from a cache: a pause is to be seen at once.
+    return JSONResponse(found, headers={"Cache-Control": "no-store"})
+
+
+def _read(parts: Parts, tenant: UUID) -> dict[str, Any]:
+    counts = JobPages(parts.database).counts(tenant)
+    return {
+        "accounts": [_account(parts, one) for one in parts.accounts.of_pool(parts.pool)],
+        "jobs": counts,
+        "jobs_capped": [state for state, count in counts.items() if count >= MOST_COUNTED],
+    }
+
+
+def _account(parts: Parts, account: Account) -> dict[str, Any]:
+    reading = account.credits
+    return {
+        "name": account.name,
+        "pool": account.pool,
+        "calls_per_minute": _whole(account.call_limit * _MINUTE / account.window_seconds),
+        "credits": money.text(reading.credits) if reading else None,
+        "credits_read_at": times.text(reading.arrived_at) if reading else None,
+        "pause": _pause(account),
+        "paused_models": [_model(pause) for pause in parts.accounts.model_pauses(account.id)],
+        "open_calls": AttemptHistory(parts.database).open_calls(account.id),
+        "committed": money.text(parts.accounts.committed(account.id)),
+    }
+
+
+def _whole(number: float) -> float:
+    return int(number) if number.is_integer() else number
+
+
+def _pause(account: Account) -> dict[str, Any] | None:
+    pause = account.pause(datetime.now(UTC))
+    if pause is None:
+        return None
+    limited = pause.reason is PauseReason.RATE_LIMIT
+    return {
+        "reason": pause.reason,
+        "since": None if limited else times.text(account.paused_at),
+        "until": times.text(pause.until),
+        "said": said(pause.said),
+        "what_to_do": what_to_do(pause.reason),
+    }
+
+
+def _model(pause: ModelPause) -> dict[str, Any]:
+    return {
+        "model": pause.model,
+        "reason": pause.reason,
+        "since": times.text(pause.since),
+        "said": said(pause.message),
+        "what_to_do": what_to_do(pause.reason, pause.model),
+    }

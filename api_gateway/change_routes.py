@@ -1,0 +1,113 @@
+"""Changing a job that is there: its members while it waits, its end, and a new try."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+from starlette.concurrency import run_in_threadpool
+
+from api_gateway import bodies, patch, problems, strict_json
+from api_gateway.auth import Tenant
+from api_gateway.job_answer import job_answer
+from api_gateway.job_routes import id_of
+from api_gateway.once import asked, with_key
+from api_gateway.openapi import answers, body
+from api_gateway.parts import parts_of
+from api_gateway.problems import Problem
+from api_gateway.showing import base_of, show
+from db.idempotency import Answer
+from db.rows import Job
+from jobs.states import State
+
+LARGEST_BODY = 64 * 1024
+"""Bytes; a verb that takes no body still reads one, for its fingerprint."""
+_MEDIA_TYPES = ("application/json", "application/merge-patch+json")
+
+router = APIRouter(tags=["jobs"])
+
+
+@router.patch(
+    "/api/v1/jobs/{job_id}",
+    summary="Change a waiting job",
+    responses=answers(
+        200, "Job", "The job as it is now", 400, 401, 404, 408, 409, 413, 415, 422, 503
+    ),
+    openapi_extra=body(**{name: {"schema": patch.SCHEMA} for name in _MEDIA_TYPES}),
+)
+async def change(request: Request, tenant: Tenant, job_id: str) -> JSONResponse:
+    """Only of a job that is `scheduled` or `queued`; what is left out stays, null sets it back.
+
+    Either the change is there when the job's call is made, or the answer is 409.
+    """
+    found = id_of(job_id)
+    if bodies.media_type(request) not in _MEDIA_TYPES:
+        raise Problem(
+            problems.WRONG_TYPE,
+            f"send the change as Content-Type: {' or '.join(_MEDIA_TYPES)}",
+            headers={"Accept-Patch": ", ".join(_MEDIA_TYPES)},
+        )
+    raw = await bodies.read(request, LARGEST_BODY)
+    wanted = patch.read(strict_json.parse(raw), datetime.now(UTC))
+    job = await run_in_threadpool(
+        parts_of(request).changes.change, tenant, found, lambda job: patch.fit(wanted, job)
+    )
+    return JSONResponse(await show(request, job))
+
+
+@router.post(
+    "/api/v1/jobs/{job_id}/cancel",
+    summary="Cancel a job",
+    responses=answers(
+        200, "Job", "Canceled, or asked to be", 401, 404, 408, 409, 413, 415, 422, 503
+    ),
+    openapi_extra=with_key(),
+)
+async def cancel(request: Request, tenant: Tenant, job_id: str) -> Response:
+    """A waiting job ends at once. A running one's call is let finish and paid; then it ends.
+
+    One in doubt keeps the wish: if its call ran its image is kept, if not it is not sent again.
+    What that means for the money stands in `note`.
+    """
+    return await _move(request, tenant, job_id, parts_of(request).changes.cancel)
+
+
+@router.post(
+    "/api/v1/jobs/{job_id}/retry",
+    summary="Run a job again",
+    responses=answers(200, "Job", "In the queue again", 401, 404, 408, 409, 413, 415, 422, 503),
+    openapi_extra=with_key(),
+)
+async def retry(request: Request, tenant: Tenant, job_id: str) -> Response:
+    """A job that failed, expired or was canceled goes back to the queue; a scheduled one at once.
+
+    It keeps its id and input; a seed that the caller did not give is chosen anew. One more attempt
+    is allowed at the least, `start_by` and `finish_by` are dropped when they have passed, and what
+    it cost so far stays in `cost`.
+    """
+    return await _move(request, tenant, job_id, parts_of(request).changes.retry)
+
+
+async def _move(
+    request: Request, tenant: UUID, job_id: str, verb: Callable[[UUID, UUID], Job]
+) -> Response:
+    found = id_of(job_id)
+    parts = parts_of(request)
+    raw = await bodies.read(request, LARGEST_BODY)
+    async with asked(request, tenant, raw) as ask:
+        if ask.replay is not None:
+            return ask.replay
+        before = await run_in_threadpool(parts.jobs.get, tenant, found)
+        waiting = await parts.waiting.of(before.pool, before.model)
+
+        def act() -> tuple[Job, Answer]:
+            job = verb(tenant, found)
+            return job, job_answer(job, base_of(request), waiting, 200)
+
+        job, response = await run_in_threadpool(ask.commit, act)
+    if job is not None:
+        await parts.hints.publish(found)
+        if job.state is State.QUEUED:
+            parts.tickets.add(job.pool)
+    return response

@@ -1,0 +1,23 @@
+"""A job as an answer that can be kept, and given again byte for byte."""
+
+import json
+
+from api_gateway import job_json
+from api_gateway.waiting import Waiting
+from db.idempotency import Answer
+from db.rows import Job
+from jobs.states import State
+
+
+def job_answer(job: Job, base: str, waiting: Waiting, status: int) -> Answer:
+    """`waiting` was asked for before: no other server is waited for inside a transaction.
+
+    202 tells where the job can be read.
+    """
+    document = job_json.document(job, base, waiting if job.state is State.QUEUED else None)
+    headers = {"Location": job_json.address(base, job)} if status == 202 else {}
+    return Answer(status, headers, text_of(document))
+
+
+def text_of(document: object) -> str:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))

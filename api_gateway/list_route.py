@@ -1,0 +1,75 @@
+"""`GET /api/v1/jobs`: a tenant's jobs, page by page."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from api_gateway import cursors, list_filter
+from api_gateway.auth import Tenant
+from api_gateway.list_filter import MOST_LISTED, USUALLY_LISTED
+from api_gateway.openapi import answers
+from api_gateway.parts import parts_of
+from api_gateway.showing import show
+from db.job_pages import JobPages
+from jobs.states import State
+
+router = APIRouter(tags=["jobs"])
+
+
+def _parameter(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "schema": schema,
+        "description": description,
+    }
+
+
+_TEXT: dict[str, Any] = {"type": "string"}
+_TIME = {**_TEXT, "format": "date-time"}
+_STATES = {"type": "array", "items": {**_TEXT, "enum": list(State)}}
+_QUERY = [
+    _parameter("state", _STATES, "One of these; repeat it, or put commas between them."),
+    _parameter("model", _TEXT, "The model's slug."),
+    _parameter("tag", {"type": "array", "items": _TEXT}, "Repeat it: all must be there."),
+    _parameter("group", _TEXT, "The group; empty: the jobs without one."),
+    _parameter("created_after", _TIME, "This moment or later."),
+    _parameter("created_before", _TIME, "Earlier than this moment."),
+    _parameter(
+        "limit",
+        {"type": "integer", "minimum": 1, "maximum": MOST_LISTED, "default": USUALLY_LISTED},
+        "Jobs on a page at the most.",
+    ),
+    _parameter("cursor", _TEXT, "`next_cursor` of the page before, with the same filter."),
+]
+
+
+@router.get(
+    "/api/v1/jobs",
+    summary="List jobs",
+    responses=answers(200, "JobList", "A page of jobs, newest first", 401, 422, 503),
+    openapi_extra={"parameters": _QUERY},
+)
+async def list_jobs(request: Request, tenant: Tenant) -> Response:
+    """Newest first. Only `next_cursor: null` ends the list.
+
+    A page may hold fewer jobs than `limit`, even none, and go on: after 10,000 jobs that do not
+    fit, it ends where it is. Jobs that come while you page are on no later page; none of those that
+    were there at the first page is left out or told twice, unless it has moved out of the filter.
+    """
+    wanted = list_filter.read(request.query_params)
+    pages = JobPages(parts_of(request).database)
+
+    page = await run_in_threadpool(
+        pages.page, tenant, wanted.filter, limit=wanted.limit, below=wanted.below
+    )
+    content = {
+        "items": [await show(request, job) for job in page.jobs],
+        "next_cursor": cursors.cursor(wanted.filter, page.below),
+    }
+    # 200 jobs can be megabytes: writing them out must not hold up everybody else's answers.
+    return await run_in_threadpool(JSONResponse, content, headers={"Cache-Control": "no-store"})

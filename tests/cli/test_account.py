@@ -1,0 +1,167 @@
+"""`segq account`: what it shows, and an operator's `resume`."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.account_lines import account_lines
+from db.accounts import AccountStore
+from db.engine import Database
+from db.rows import Account
+from jobs.account_pauses import Pause, PauseReason
+from jobs.wire import SANDBOX_POOL
+from tests.acceptance.processes import project_environment, wait_until
+from tests.acceptance.running_system import System, run_segq, start_system, stop_system
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+ACCOUNT: dict[str, Any] = {
+    "name": "default",
+    "pool": "segmind",
+    "calls_per_minute": 60.0,
+    "credits": "9.97",
+    "credits_read_at": "2026-03-01T11:59:55Z",
+    "pause": None,
+    "paused_models": [],
+    "open_calls": 2,
+    "committed": "0.012",
+}
+
+START = "default (pool segmind): 60 calls a minute |"
+
+
+def lines(account: dict[str, Any], jobs: dict[str, int], *capped: str) -> list[str]:
+    answer = {"accounts": [account], "jobs": jobs, "jobs_capped": list(capped)}
+    return list(account_lines(answer, NOW))
+
+
+def test_an_account_that_works_is_a_line() -> None:
+    assert lines(ACCOUNT, {"queued": 3, "running": 0, "succeeded": 10_000}, "succeeded") == [
+        f"{START} balance $9.97, read 5 s ago | 2 calls open, up to $0.012",
+        "jobs: 3 queued, 10,000 or more succeeded",
+    ]
+
+
+def test_pauses_are_told_with_what_was_said_and_what_to_do() -> None:
+    pause = {"reason": "credits", "since": "2026-03-01T11:40:00Z", "until": None}
+    model = {"model": "ssd-1b", "reason": "forbidden", "since": "2026-02-27T12:00:00Z"}
+    account = {
+        **ACCOUNT,
+        "credits": None,
+        "pause": {**pause, "said": "Insufficient credits", "what_to_do": "top it up"},
+        "paused_models": [{**model, "said": None, "what_to_do": "ask for it"}],
+    }
+    assert lines(account, {"queued": 0}) == [
+        f"{START} balance not read yet | 2 calls open, up to $0.012",
+        "  PAUSED for 20 min (credits): top it up",
+        "    it paused because: Insufficient credits",
+        "  ssd-1b PAUSED for 2 d (forbidden): ask for it",
+        "jobs: none",
+    ]
+
+
+def test_a_rate_limit_is_told_with_its_end() -> None:
+    until = "2026-03-01T12:00:20Z"
+    pause = {"reason": "rate_limit", "since": None, "until": until, "said": None}
+    found = lines({**ACCOUNT, "pause": {**pause, "what_to_do": "wait"}}, {})
+    assert found[1] == f"  PAUSED, until {until} (rate_limit): wait"
+
+
+@pytest.mark.parametrize("words", [["account"], ["account", "resume"]])
+def test_where_nothing_runs_it_complains(words: list[str], tmp_path: Path) -> None:
+    done = run_segq(words, tmp_path, project_environment())
+    assert done.returncode == 1
+    assert done.stderr.startswith("segq: nothing runs in ")
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [["stop"], ["resume", "a", "b"], ["--all"]])
+def test_other_words_are_a_usage_error(words: list[str], tmp_path: Path) -> None:
+    done = run_segq(["account", *words], tmp_path, project_environment())
+    assert done.returncode == 2
+    assert "usage: segq" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    folder = tmp_path_factory.mktemp("system")
+    home = folder / ".segq"
+    # The tests pause and resume: no probe is to come between.
+    settings = {"SEGQ_HOME": str(home), "SEGQ_PORT": "0", "SEGQ_PROBE_SECONDS": "3600"}
+    started = start_system(folder, home, project_environment(**settings))
+    yield started
+    stop_system(started)
+
+
+@pytest.fixture
+def store(system: System) -> Iterator[AccountStore]:
+    database = Database(system.run["database"])
+    yield AccountStore(database)
+    database.close()
+
+
+@pytest.fixture
+def account(system: System, store: AccountStore) -> Iterator[Account]:
+    # Made by the first process that works for it.
+    wait_until(lambda: bool(store.of_pool(SANDBOX_POOL)), "the account is there")
+    found = store.of_pool(SANDBOX_POOL)[0]
+    yield found
+    for pause in store.model_pauses(found.id):
+        store.resume_model(found.id, pause.model)
+
+
+def test_it_shows_the_account_of_the_running_system(system: System, account: Account) -> None:
+    done = system.segq("account")
+    assert (done.returncode, done.stderr) == (0, "")
+    first, last = done.stdout.splitlines()
+    assert first.startswith(f"{account.name} (pool sandbox): 60 calls a minute | balance ")
+    assert last == "jobs: none"
+
+
+def test_resume_lets_models_go_on(system: System, store: AccountStore, account: Account) -> None:
+    for model in ("ssd-1b", "ssd-canny", "third"):
+        store.pause(account.id, Pause(PauseReason.FORBIDDEN, None, model, "Not for you"))
+    shown = system.segq("account").stdout
+    assert "  ssd-1b PAUSED for " in shown
+    assert "`segq account resume ssd-1b`" in shown
+    assert "it paused because: Not for you" in shown
+
+    wrong = system.segq("account", "resume", "ssd-2")
+    assert wrong.returncode == 1
+    assert wrong.stderr == ("segq: ssd-2 is not paused; paused are: ssd-1b, ssd-canny, third\n")
+    one = system.segq("account", "resume", "ssd-1b")
+    assert one.returncode == 0
+    assert one.stdout.startswith(f"ssd-1b goes on (account {account.name})")
+    assert [pause.model for pause in store.model_pauses(account.id)] == ["ssd-canny", "third"]
+    rest = system.segq("account", "resume")
+    assert [line.split()[0] for line in rest.stdout.splitlines()] == ["ssd-canny", "third"]
+    assert store.model_pauses(account.id) == []
+    again = system.segq("account", "resume", "ssd-1b")
+    assert (again.returncode, again.stderr) == (1, "segq: ssd-1b is not paused; no model is\n")
+
+
+def test_resume_ends_the_accounts_own_pause(
+    system: System, store: AccountStore, account: Account
+) -> None:
+    store.pause(account.id, Pause(PauseReason.SPEND_LIMIT, None, said="over"))
+    done = system.segq("account", "resume")
+    assert done.returncode == 0
+    assert done.stdout == f"account {account.name} goes on; it paused for: spend_limit\n"
+    assert store.get(account.id).paused_for is None
+    again = system.segq("account", "resume")
+    assert (again.returncode, again.stdout) == (0, "nothing was paused\n")
+
+
+def test_a_rate_limit_is_not_ended_from_here(
+    system: System, store: AccountStore, account: Account
+) -> None:
+    until = datetime.now(UTC) + timedelta(seconds=30)
+    store.pause(account.id, Pause(PauseReason.RATE_LIMIT, until))
+    done = system.segq("account", "resume")
+    assert done.returncode == 0
+    assert done.stdout.startswith("nothing was paused; the rate limit of account ")
+    assert store.get(account.id).pause(datetime.now(UTC)) is not None
+    system.sql("UPDATE accounts SET limited_until = NULL")

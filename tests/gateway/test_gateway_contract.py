@@ -1,0 +1,69 @@
+"""Schemathesis reads /openapi.json and tries what it promises, over real connections."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from openapi_spec_validator import validate
+
+from tests.gateway.conftest import Submit
+from tests.gateway.gateway_process import Gateway
+from tests.gateway.pictures import picture
+from tests.gateway.worker_hands import claim, doubt, succeed
+
+# Every check but one: that all data which fits the schema is accepted. A schema cannot say that a
+# time is still to come, or that bytes are a photograph.
+NOT_APPLICABLE = "positive_data_acceptance"
+
+
+def explore(gateway: Gateway, client: httpx.Client, folder: Path, *words: str, **path: Any) -> None:
+    """Let Schemathesis try the API; `path` gives values for parameters in addresses."""
+    config = folder / "schemathesis.toml"
+    known = "\n".join(f'"path.{name}" = "{value}"' for name, value in path.items())
+    # The shortest: an unsettled job lets each read wait for the whole of it.
+    config.write_text(f'[parameters]\n"query.wait" = 1\n{known}\n')
+    run = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config)]
+    done = subprocess.run(
+        [
+            *(*run, "run", f"{gateway.url}/openapi.json"),
+            *("--header", f"Authorization: {client.headers['Authorization']}"),
+            *("--checks", "all", "--exclude-checks", NOT_APPLICABLE),
+            *("--max-examples", "12", "--generation-database", "none", "--no-color"),
+            *words,
+        ],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
+
+
+def test_the_document_is_openapi(client: httpx.Client) -> None:
+    validate(client.get("/openapi.json").json())
+
+
+def test_every_operation_keeps_its_promises(
+    gateway: Gateway, client: httpx.Client, tmp_path: Path
+) -> None:
+    explore(gateway, client, tmp_path, "--phases", "examples,coverage,fuzzing,stateful")
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "succeeded", "in_doubt"])
+def test_every_operation_on_a_job_does_in_each_of_its_states(
+    gateway: Gateway, client: httpx.Client, tmp_path: Path, submit: Submit, state: str
+) -> None:
+    job = submit()["id"]
+    if state != "queued":
+        claimed = claim(gateway, job)
+        if state == "succeeded":
+            succeed(gateway, claimed, picture(), picture())
+        elif state == "in_doubt":
+            doubt(gateway, claimed)
+    words = ("--phases", "coverage,fuzzing", "--include-path-regex", "job_id")
+    explore(gateway, client, tmp_path, *words, job_id=job, n=1)
