@@ -25,7 +25,20 @@ def test_text_is_read_exactly_to_ten_digits(text: str, amount: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "NaN", "Infinity", "-inf", "1,5", "$1", "1_000", "\u0661", "1e30", "1e9999999", "-1e999999999", "x" * 100],
+    [
+        "",
+        "NaN",
+        "Infinity",
+        "-inf",
+        "1,5",
+        "$1",
+        "1_000",
+        "\u0661",
+        "1e30",
+        "1e9999999",
+        "-1e999999999",
+        "x" * 100,
+    ],
 )
 def test_what_is_no_amount_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="no amount of money"):
