@@ -36,6 +36,7 @@ def account_of(row: Row[Any]) -> Account:
         paused_for=PauseReason(row.paused_for) if row.paused_for else None,
         limited_until=row.limited_until,
         paused_at=row.paused_at,
+        resumed_at=row.resumed_at,
         pause_message=row.pause_message,
     )
 

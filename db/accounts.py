@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, func, insert, or_, select, update
 
 from db.account_rows import account_of, committed, locked
 from db.engine import Database
@@ -72,7 +72,12 @@ class AccountStore:
             ended = connection.execute(
                 update(accounts)
                 .where(accounts.c.id == account_id, accounts.c.paused_for == reason)
-                .values(paused_for=None, pause_message=None, paused_at=self._database.now)
+                .values(
+                    paused_for=None,
+                    paused_at=None,
+                    pause_message=None,
+                    resumed_at=self._database.now,
+                )
             )
             return bool(ended.rowcount)
 
@@ -93,7 +98,7 @@ class AccountStore:
         with self._database.read() as connection:
             rows = connection.execute(
                 select(model_pauses)
-                .where(model_pauses.c.account_id == account_id)
+                .where(model_pauses.c.account_id == account_id, model_pauses.c.resumed_at.is_(None))
                 .order_by(model_pauses.c.model)
             )
             return [
@@ -104,19 +109,17 @@ class AccountStore:
     def resume_model(self, account_id: UUID, model: str) -> bool:
         """Let the account call the model again; whether it paused. Upkeep brings its jobs back."""
         with self._database.write() as connection:
-            account = locked(connection, account_id)
+            # Whoever writes a pause of a model holds the account's row (db/pauses.py).
+            locked(connection, account_id)
             ended = connection.execute(
-                delete(model_pauses).where(
-                    model_pauses.c.account_id == account_id, model_pauses.c.model == model
+                update(model_pauses)
+                .where(
+                    model_pauses.c.account_id == account_id,
+                    model_pauses.c.model == model,
+                    model_pauses.c.resumed_at.is_(None),
                 )
+                .values(resumed_at=self._database.now)
             )
-            if ended.rowcount and account.paused_for is None:
-                # For the refusals of this model that are still on their way.
-                connection.execute(
-                    update(accounts)
-                    .where(accounts.c.id == account_id)
-                    .values(paused_at=self._database.now)
-                )
             return bool(ended.rowcount)
 
     def open_first(self, account_id: UUID) -> bool:

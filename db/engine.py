@@ -80,6 +80,12 @@ class Database:
             finally:
                 self._of_this_thread.connection = None
 
+    @contextmanager
+    def without_transaction(self) -> Iterator[Connection]:
+        """A connection that begins and commits as its user says: migrations do so in steps."""
+        with _answers(), self.engine.connect() as connection:
+            yield connection
+
     def _outer(self) -> Connection | None:
         found: Connection | None = getattr(self._of_this_thread, "connection", None)
         return found

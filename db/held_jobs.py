@@ -110,7 +110,7 @@ def _paused_everywhere(pool: str) -> Select[Any]:
     return (
         select(model_pauses.c.model)
         .join(accounts, accounts.c.id == model_pauses.c.account_id)
-        .where(accounts.c.pool == pool)
+        .where(accounts.c.pool == pool, model_pauses.c.resumed_at.is_(None))
         .group_by(model_pauses.c.model)
         .having(func.count() == of_pool)
     )

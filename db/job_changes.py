@@ -92,7 +92,7 @@ class JobChanges:
                     "run_at": None,
                     "start_by": _if_to_come(job.start_by, now),
                     "finish_by": _if_to_come(job.finish_by, now),
-                    "max_attempts": max(job.max_attempts, job.attempts + 1),
+                    "max_attempts": min(max(job.max_attempts, job.attempts + 1), 2**15 - 1),
                     "error": None,
                     "cancel_requested_at": None,
                     "finished_at": None,

@@ -15,17 +15,23 @@ from jobs.states import State
 
 def lost_attempts(connection: Connection, database: Database, limit: int) -> list[Lost]:
     """Up to `limit` attempts whose lease has run out and whose job nobody has moved since."""
-    rows = connection.execute(
-        select(attempts, jobs.c.tenant_id, jobs.c.model, jobs.c.input)
-        .join(jobs, jobs.c.id == attempts.c.job_id)
+    # Late ones first and their jobs by key: in one step SQLite reads all jobs that there are.
+    late = (
+        select(attempts)
         .where(
             attempts.c.finished_at.is_(None),
+            attempts.c.in_doubt_at.is_(None),
             attempts.c.lease_until < database.now,
-            jobs.c.state == State.RUNNING,
-            jobs.c.number == attempts.c.number,
         )
         .order_by(attempts.c.lease_until)
         .limit(limit)
+        .subquery()
+    )
+    rows = connection.execute(
+        select(late, jobs.c.tenant_id, jobs.c.model, jobs.c.input)
+        .join(jobs, jobs.c.id == late.c.job_id)
+        .where(jobs.c.state == State.RUNNING, jobs.c.number == late.c.number)
+        .order_by(late.c.lease_until)
     )
     return [
         Lost(

@@ -41,7 +41,8 @@ def oldest(database: Database, *columns: Any) -> Select[Any]:
     """
     # Apart from the job, and so asked once; a correlated one may be planned as a join of all.
     paused = select(model_pauses.c.model).where(
-        model_pauses.c.account_id == bindparam("account", type_=Uuid)
+        model_pauses.c.account_id == bindparam("account", type_=Uuid),
+        model_pauses.c.resumed_at.is_(None),
     )
     # As a row: see db/turns.py.
     place = tuple_(jobs.c.priority, jobs.c.group_name)

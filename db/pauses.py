@@ -1,5 +1,6 @@
 """What keeps an account's calls from leaving, as the commits of claims and settles see it."""
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, insert, or_, select, update
@@ -20,7 +21,8 @@ def held_by(
     """What keeps a call of this price from leaving now: a pause, or a balance too small.
 
     The row stays locked until the claim commits: two claims that both see a balance for one call
-    would both go. What is committed is read after the lock, and so sees the other's claim.
+    would both go. What is committed is read after the lock, and so sees the other's claim. A
+    balance that is too small pauses the account here, before anyone can bring a better one.
     """
     account = locked(connection, account_id)
     pause = account.pause(database.time(connection))
@@ -32,10 +34,22 @@ def held_by(
     if balances.covers(account.credits.credits, open_calls, price):
         return None
     said = (
-        f"a balance of {money.text(account.credits.credits)} USD, of which calls under way may "
-        f"cost {money.text(open_calls)}, does not pay for the next call's {money.text(price)}"
+        f"a balance of {money.text(account.credits.credits)} USD, of which calls under way or in "
+        f"doubt may cost {money.text(open_calls)}, does not pay for the next call's "
+        f"{money.text(price)}"
     )
-    return Held(Pause(PauseReason.CREDITS, None, said=said), noted=False)
+    pause = Pause(PauseReason.CREDITS, None, said=said)
+    return Held(pause, new=pause_account(connection, account_id, pause, database))
+
+
+def may_call(connection: Connection, account_id: UUID, model: str) -> bool:
+    """Whether the model does not pause on the account; asked while its row is locked."""
+    paused = select(model_pauses.c.model).where(
+        model_pauses.c.account_id == account_id,
+        model_pauses.c.model == model,
+        model_pauses.c.resumed_at.is_(None),
+    )
+    return connection.scalar(paused) is None
 
 
 def pause_account(
@@ -59,14 +73,10 @@ def pause_account(
         )
         return bool(moved_on.rowcount)
     account = locked(connection, account_id)
-    if account.paused_for is None and is_over(
-        connection.scalar(select(attempts.c.claimed_at).where(attempts.c.id == attempt_id)),
-        account.paused_at,
-    ):
-        return False
+    claimed_at = connection.scalar(select(attempts.c.claimed_at).where(attempts.c.id == attempt_id))
     if pause.model is not None:
-        return _pause_model(connection, account_id, pause, pause.model, database)
-    if account.paused_for is pause.reason:
+        return _pause_model(connection, account_id, pause, claimed_at, database)
+    if account.paused_for is pause.reason or is_over(claimed_at, account.resumed_at):
         return False
     connection.execute(
         update(accounts)
@@ -77,19 +87,27 @@ def pause_account(
 
 
 def _pause_model(
-    connection: Connection, account_id: UUID, pause: Pause, model: str, database: Database
+    connection: Connection,
+    account_id: UUID,
+    pause: Pause,
+    claimed_at: datetime | None,
+    database: Database,
 ) -> bool:
     # No other can be writing the same row: who pauses or resumes holds the account's.
-    mine = (model_pauses.c.account_id == account_id, model_pauses.c.model == model)
-    if connection.scalar(select(model_pauses.c.model).where(*mine)) is not None:
-        return False
-    connection.execute(
-        insert(model_pauses).values(
-            account_id=account_id,
-            model=model,
-            paused_for=pause.reason,
-            message=pause.said,
-            paused_at=database.now,
+    mine = (model_pauses.c.account_id == account_id, model_pauses.c.model == pause.model)
+    known = connection.execute(select(model_pauses.c.resumed_at).where(*mine)).one_or_none()
+    values = {
+        "paused_for": pause.reason,
+        "message": pause.said,
+        "paused_at": database.now,
+        "resumed_at": None,
+    }
+    if known is None:
+        connection.execute(
+            insert(model_pauses).values(account_id=account_id, model=pause.model, **values)
         )
-    )
+        return True
+    if known.resumed_at is None or is_over(claimed_at, known.resumed_at):
+        return False
+    connection.execute(update(model_pauses).where(*mine).values(values))
     return True

@@ -104,6 +104,8 @@ class Account:
     limited_until: datetime | None
     """The end of the last rate limit, past or to come: it holds whatever else pauses and ends."""
     paused_at: datetime | None = None
+    resumed_at: datetime | None = None
+    """When its last pause but for rate limits ended."""
     """Since when it pauses for `paused_for`; while it does not, when the last such pause ended."""
     pause_message: str | None = None
     """What Segmind said when it began to pause for `paused_for`."""
@@ -147,10 +149,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class Held:
-    """No claim: the account pauses, or (`noted` False) its balance does not cover the next job."""
+    """No claim: the account pauses; `new`: since this claim, whose price it cannot pay."""
 
     pause: Pause
-    noted: bool = True
+    new: bool = False
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from db.ids import new_id
 from db.jobs import job_of
 from db.lost_attempts import lost_attempts
 from db.next_job import first_job, oldest
-from db.pauses import held_by, pause_account
+from db.pauses import held_by, may_call, pause_account
 from db.rows import Claim, Held, Job, Lost, Settlement
 from db.tables import attempts, jobs, outputs
 from db.turns import charge, forget_settled, refund
@@ -75,13 +75,19 @@ class RunStore:
                 return None
             job = job_of(row)
             held = held_by(connection, account_id, job.estimate, self._database)
-            if held is not None:
-                return held
-            claim = self._take(connection, job, account_id, lease)
-            if claim is None:
-                return None
-            charge(connection, place, job.estimate, postgres=not self._database.is_sqlite)
-            return claim
+            if held is None:
+                # Looked at before, but then without the lock: a pause may have come while this
+                # claim waited for it.
+                if not may_call(connection, account_id, job.model):
+                    return None
+                claim = self._take(connection, job, account_id, lease)
+                if claim is None:
+                    return None
+                charge(connection, place, job.estimate, postgres=not self._database.is_sqlite)
+                return claim
+        if held.new:
+            _log_pause(held.pause)
+        return held
 
     def _take(
         self, connection: Connection, job: Job, account_id: UUID, lease: timedelta
@@ -116,25 +122,25 @@ class RunStore:
         )
         return claim
 
-    def settle(self, settlement: Settlement, *, swept: bool = False) -> bool:
+    def settle(self, settlement: Settlement) -> bool:
         """Record an attempt and move its job on, in one commit; False when the job was not moved.
 
         The attempt's record is written once, whoever brings it first; the money it cost is booked
-        with it. The job moves only from `running` (from `in_doubt` too when the sweeper brings a
-        receipt) and only while this attempt is its latest.
+        with it. The job moves only while this attempt is its latest: from `running`, and from
+        `in_doubt` too when this says how the call ended, be it a receipt or a worker that could not
+        reach SQL before its lease ran out.
         """
-        leaving = (State.RUNNING, State.IN_DOUBT) if swept else (State.RUNNING,)
         try:
-            return self._settle(settlement, leaving)
+            return self._settle(settlement)
         except IntegrityError:
             # The provider gave one request id twice. That must not lose a paid result.
             log.warning("request_id_repeated job=%s", settlement.job_id)
-            return self._settle(replace(settlement, request_id=None), leaving)
+            return self._settle(replace(settlement, request_id=None))
 
-    def _settle(self, settlement: Settlement, leaving: tuple[State, ...]) -> bool:
+    def _settle(self, settlement: Settlement) -> bool:
         with self._database.write() as connection:
             recorded = self._record(connection, settlement)
-            moved = self._move(connection, settlement, leaving)
+            moved = self._move(connection, settlement)
             if recorded:
                 if settlement.cost:
                     connection.execute(
@@ -180,9 +186,9 @@ class RunStore:
         )
         return bool(recorded.rowcount) and not doubt
 
-    def _move(
-        self, connection: Connection, settlement: Settlement, leaving: tuple[State, ...]
-    ) -> bool:
+    def _move(self, connection: Connection, settlement: Settlement) -> bool:
+        doubt = settlement.decision.state is State.IN_DOUBT
+        leaving = (State.RUNNING,) if doubt else (State.RUNNING, State.IN_DOUBT)
         fence = (
             jobs.c.id == settlement.job_id,
             jobs.c.number == settlement.number,
@@ -199,14 +205,15 @@ class RunStore:
             finish_by=row.finish_by,
         )
         now = self._database.now
-        spent = settlement.decision.spends_attempt and row.state == State.RUNNING
+        # A doubt has spent its attempt already; it gets it back when the call turns out free.
+        spent = settlement.decision.spends_attempt - (row.state == State.IN_DOUBT)
         connection.execute(
             update(jobs)
             .where(*fence)
             .values(
                 state=becomes.state,
                 run_at=becomes.run_at or jobs.c.run_at,
-                attempts=jobs.c.attempts + (1 if spent else 0),
+                attempts=jobs.c.attempts + spent,
                 seed=settlement.seed,
                 error=becomes.error,
                 finished_at=now if becomes.state in FINAL else None,

@@ -78,6 +78,8 @@ accounts = Table(
     Column("credits_arrived_at", Instant),
     Column("paused_for", String(30)),
     Column("paused_at", Instant),
+    # When its last pause ended: a refusal of a call from before that pauses nothing.
+    Column("resumed_at", Instant),
     # What Segmind said when it paused; for whoever is to do something about it.
     Column("pause_message", Text),
     Column("limited_until", Instant),
@@ -88,7 +90,8 @@ accounts = Table(
     CheckConstraint("call_limit >= 1", name="call_limit"),
 )
 
-# Models that an account may not call (403), until an operator says otherwise.
+# Models that an account may not call (403), until an operator says otherwise. A pause that has
+# ended stays, so that a refusal from before its end is known as such.
 model_pauses = Table(
     "model_pauses",
     metadata,
@@ -97,6 +100,7 @@ model_pauses = Table(
     Column("paused_for", String(30), nullable=False),
     Column("message", Text, nullable=False),
     Column("paused_at", Instant, nullable=False),
+    Column("resumed_at", Instant),
 )
 
 jobs = Table(
@@ -209,6 +213,13 @@ Index(
     attempts.c.lease_until,
     postgresql_where=attempts.c.finished_at.is_(None),
     sqlite_where=attempts.c.finished_at.is_(None),
+)
+_unsettled = attempts.c.finished_at.is_(None) & attempts.c.in_doubt_at.is_(None)
+Index(
+    "ix_attempts_late",
+    attempts.c.lease_until,
+    postgresql_where=_unsettled,
+    sqlite_where=_unsettled,
 )
 Index("ix_attempts_claimed", attempts.c.account_id, attempts.c.claimed_at)
 

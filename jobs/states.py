@@ -14,7 +14,7 @@ class State(StrEnum):
     RUNNING = "running"
     """Claimed: an attempt with a lease and a fencing number exists. Its worker settles it."""
     IN_DOUBT = "in_doubt"
-    """The call may or may not have been paid. Not final: a receipt ends it."""
+    """The call may or may not have been paid. Not final: whoever knows how it ended ends it."""
     SUCCEEDED = "succeeded"
     """Its outputs are kept. Final, for good."""
     FAILED = "failed"
@@ -47,7 +47,17 @@ MOVES = MappingProxyType(
                 State.IN_DOUBT,
             }
         ),
-        State.IN_DOUBT: frozenset({State.SUCCEEDED}),
+        # A receipt, or its worker, which could not reach SQL before its lease ran out.
+        State.IN_DOUBT: frozenset(
+            {
+                State.SUCCEEDED,
+                State.FAILED,
+                State.CANCELED,
+                State.EXPIRED,
+                State.SCHEDULED,
+                State.QUEUED,
+            }
+        ),
         State.SUCCEEDED: frozenset[State](),
         # A client's retry, whenever it asks; it also moves `scheduled` to `queued` before its time.
         State.FAILED: frozenset({State.QUEUED}),

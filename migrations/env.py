@@ -1,7 +1,7 @@
 """Run by Alembic. The database comes from `db.migrate`, never from an ini file."""
 
 from alembic import context
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from db.engine import Database
 from db.tables import metadata
@@ -11,19 +11,38 @@ _LOCK = 0x5E90
 
 
 def run() -> None:
-    """Everything in one transaction, behind a lock, so that two starts at once are harmless."""
+    """Behind a lock, so that two starts at once are harmless.
+
+    On PostgreSQL each revision is a commit of its own and changes one table that is in use: workers
+    lock several in an order of their own, and one transaction over all of them would deadlock with
+    those that run meanwhile. SQLite has one writer at a time; there it is one transaction.
+    """
     database: Database = context.config.attributes["database"]
-    with database.write() as connection:
-        if not database.is_sqlite:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        context.configure(
-            connection=connection,
-            target_metadata=metadata,
-            render_as_batch=database.is_sqlite,
-            compare_server_default=True,
-        )
-        with context.begin_transaction():
-            context.run_migrations()
+    if database.is_sqlite:
+        with database.write() as connection:
+            _migrate(connection, in_steps=False)
+        return
+    with database.without_transaction() as connection:
+        connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
+        connection.commit()
+        try:
+            _migrate(connection, in_steps=True)
+        finally:
+            connection.rollback()
+            connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
+            connection.commit()
+
+
+def _migrate(connection: Connection, *, in_steps: bool) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        render_as_batch=not in_steps,
+        compare_server_default=True,
+        transaction_per_migration=in_steps,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
 
 
 run()

@@ -3,9 +3,8 @@
 import hashlib
 from uuid import UUID
 
-from db import receipts
 from db.artifacts import ArtifactStore
-from db.rows import Lost, Output, Settlement
+from db.rows import Lost, Output
 from upstream import Image
 from upstream.images import look_at
 
@@ -20,11 +19,6 @@ def keep_images(
         store.put(key, image.data)
         outputs.append(_output(n, key, image))
     return tuple(outputs)
-
-
-def keep_receipt(store: ArtifactStore, settlement: Settlement) -> None:
-    """From here on the sweeper can settle without this process."""
-    receipts.write(store, settlement)
 
 
 def recovered(store: ArtifactStore, lost: Lost) -> tuple[Output, ...] | None:

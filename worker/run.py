@@ -16,7 +16,7 @@ from jobs.timing import TICKET_PATIENCE
 from upstream import Reply
 from worker.calling import call
 from worker.conclude import conclude
-from worker.keeping import keep_images, keep_receipt
+from worker.keeping import keep_images
 from worker.parts import Parts, uniform
 from worker.stopping import stopping
 from worker.turnstile import NoPermit, Permit
@@ -53,7 +53,7 @@ def run_ticket(parts: Parts) -> TicketResult:
         try:
             found = _claim(parts, permit)
             if isinstance(found, Held):
-                _hold(parts, found)
+                _pause_limiter(parts, found.pause)
         except Unavailable:
             # Committed or not, nothing was sent. The ticket ends; upkeep will put another.
             _give_back(parts, permit)
@@ -104,7 +104,7 @@ def _keep(parts: Parts, claim: Claim, reply: Reply) -> Settlement:
                 )
             settlement = _conclude(parts, claim, reply, outputs)
             if outputs:
-                keep_receipt(parts.artifacts, settlement)
+                receipts.write(parts.artifacts, settlement)
         except OSError as error:
             log.error("keep_delayed job=%s reason=%s", claim.job.id, error)  # noqa: TRY400
             time.sleep(delay)
@@ -138,9 +138,9 @@ def settle(parts: Parts, settlement: Settlement) -> bool:
     return settle_once(parts, settlement)
 
 
-def settle_once(parts: Parts, settlement: Settlement, *, swept: bool = False) -> bool:
+def settle_once(parts: Parts, settlement: Settlement) -> bool:
     """One try; raises `Unavailable`."""
-    moved = parts.runs.settle(settlement, swept=swept)
+    moved = parts.runs.settle(settlement)
     if moved:
         parts.hints.moved(settlement.job_id, settlement.decision.state)
     if settlement.outputs and (moved or not _still_open(parts, settlement)):
@@ -176,13 +176,6 @@ def _give_back(parts: Parts, permit: Permit) -> None:
         parts.limiter.give_back(permit.name)
     except Unavailable:
         log.warning("limiter_unavailable permit=%s", permit.name)
-
-
-def _hold(parts: Parts, held: Held) -> None:
-    """Nothing may be claimed now: let nobody ask for a while."""
-    if not held.noted:
-        parts.accounts.pause(parts.account.id, held.pause)
-    _pause_limiter(parts, held.pause)
 
 
 def _pause_limiter(parts: Parts, pause: Pause) -> None:

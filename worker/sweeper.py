@@ -37,13 +37,13 @@ def sweep(parts: Parts) -> dict[str, int]:
     for attempt in receipts.pending(parts.artifacts):
         with _told_and_left(attempt):
             receipt = receipts.read(parts.artifacts, attempt)
-            if receipt is not None and settle_once(parts, receipt, swept=True):
+            if receipt is not None and settle_once(parts, receipt):
                 log.info("settled_from_receipt job=%s", receipt.job_id)
                 ended["settled"] += 1
     for lost in parts.runs.lost(BATCH):
         with _told_and_left(lost.attempt_id):
             settlement = _conclude(parts, lost)
-            if settle_once(parts, settlement, swept=True):
+            if settle_once(parts, settlement):
                 ended["in_doubt" if settlement.failure else "settled"] += 1
     parts.runs.forget_settled_turns()
     return dict(ended)

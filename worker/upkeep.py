@@ -23,8 +23,9 @@ log = logging.getLogger(__name__)
 
 BATCH = 1_000
 """Jobs moved in one statement."""
-MOST_MOVED = 20_000
-"""Jobs of a kind moved in one turn, about: who may not run stands in the way of those who may."""
+MOST_MOVED = 5_000
+"""Jobs of a kind moved in one turn, about: who may not run stands in the way of those who may. A
+turn comes every second and should not take longer."""
 OLD_READING = timedelta(seconds=60)
 """A balance older than this is read anew while jobs wait."""
 

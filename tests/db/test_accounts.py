@@ -1,12 +1,16 @@
 """Pauses of accounts and of models: who begins them, who ends them, and what comes too late."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from db.account_rows import locked
 from db.accounts import AccountStore
 from db.engine import Database
 from db.jobs import JobStore
+from db.pauses import pause_account
 from db.rows import Account, Claim, ModelPause
 from db.runs import RunStore
 from jobs.account_pauses import Pause, PauseReason, after
@@ -58,10 +62,11 @@ def test_a_refusal_from_before_the_resume_pauses_nothing_any_more(
     assert account_store.resume(account.id, PauseReason.CREDITS)
     _refuse(runs, slow, NO_CREDITS)
     assert account_store.get(account.id).paused_for is None
-    _refuse(runs, slower, FORBIDDEN)
-    assert account_store.model_pauses(account.id) == []
     _refuse(runs, claim(), NO_CREDITS)  # one that was claimed since tells of now
-    assert account_store.get(account.id).paused_for is PauseReason.CREDITS
+    paused = account_store.get(account.id)
+    assert paused.paused_for is PauseReason.CREDITS
+    _refuse(runs, slower, Failure(FailureKind.UNAUTHORIZED, "no such key", 401))
+    assert account_store.get(account.id) == paused
 
 
 def test_a_forbidden_model_pauses_alone_until_it_is_resumed(
@@ -93,6 +98,42 @@ def test_a_forbidden_model_pauses_alone_until_it_is_resumed(
     _refuse(runs, slow, FORBIDDEN)  # sent before the resume
     assert account_store.model_pauses(account.id) == []
     assert claim().job.id == first.job.id
+
+
+def test_a_resume_of_a_model_holds_though_the_account_pauses_meanwhile(
+    submit: Submit, claim: Claimer, runs: RunStore, account: Account, account_store: AccountStore
+) -> None:
+    for _ in range(4):
+        submit()
+    first, second, slow = claim(), claim(), claim()
+    _refuse(runs, first, FORBIDDEN)
+    _refuse(runs, second, NO_CREDITS)
+    assert account_store.resume_model(account.id, "ssd-canny")
+    _refuse(runs, slow, FORBIDDEN)
+    assert account_store.model_pauses(account.id) == []
+    assert account_store.resume(account.id, PauseReason.CREDITS)
+    _refuse(runs, claim(), FORBIDDEN)  # this one was claimed since
+    assert len(account_store.model_pauses(account.id)) == 1
+
+
+def test_a_claim_that_waited_for_the_account_sees_what_was_paused_meanwhile(
+    submit: Submit, claim: Claimer, runs: RunStore, account: Account, database: Database
+) -> None:
+    for _ in range(6):
+        submit()
+    refused = claim()
+    pause = after(FORBIDDEN, refused.job.model, datetime.now(UTC))
+    assert pause is not None
+    with ThreadPoolExecutor(4) as pool:
+        with database.write() as connection:
+            locked(connection, account.id)
+            waiting = [
+                pool.submit(runs.claim, "segmind", account.id, lease=LEASE, dearest=PRICE)
+                for _ in range(4)
+            ]
+            time.sleep(0.3)  # they wait for the account's row, or for SQLite's one writer
+            pause_account(connection, account.id, pause, database)
+        assert [one.result() for one in waiting] == [None] * 4
 
 
 def test_a_model_that_pauses_on_one_account_runs_on_another(

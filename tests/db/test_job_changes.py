@@ -105,7 +105,7 @@ def test_only_what_waits_is_changed(
     runs.settle(failed(claimed, LIMITED, DOUBT))
     with pytest.raises(IllegalMove, match=r"the job is in_doubt: only one that waits"):
         changes.change(tenant, job.id, to({}))
-    runs.settle(succeeded(claimed), swept=True)
+    runs.settle(succeeded(claimed))
     with pytest.raises(IllegalMove, match=r"already ended as succeeded"):
         changes.change(tenant, job.id, to({}))
 
@@ -169,7 +169,7 @@ def test_a_cancel_in_doubt_is_kept_and_an_image_that_turns_up_too(
     assert asked.state is State.IN_DOUBT
     assert asked.cancel_requested_at is not None
     assert changes.cancel(tenant, job.id) == asked
-    assert runs.settle(succeeded(claimed), swept=True)
+    assert runs.settle(succeeded(claimed))
     found = job_store.get(tenant, job.id)
     assert (found.state, found.cost, len(found.outputs)) == (State.SUCCEEDED, 50_000_000, 1)
 

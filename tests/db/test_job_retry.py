@@ -137,7 +137,7 @@ def test_what_is_under_way_or_paid_is_not_retried(
     is_refused("is running")
     runs.settle(failed(claimed, LOST, DOUBT))
     is_refused("may have been paid")
-    runs.settle(succeeded(claimed), swept=True)
+    runs.settle(succeeded(claimed))
     is_refused("has succeeded")
 
 
@@ -168,10 +168,9 @@ def test_nothing_that_an_earlier_attempt_brings_moves_a_retried_job(
 
     def nothing_moves() -> None:
         before = job_store.get(tenant, job.id)
-        for swept in (False, True):
-            assert not runs.settle(succeeded(stale), swept=swept)
-            assert not runs.settle(failed(stale, BROKEN, ENDED), swept=swept)
-            assert not runs.settle(failed(stale, LOST, DOUBT), swept=swept)
+        assert not runs.settle(succeeded(stale))
+        assert not runs.settle(failed(stale, BROKEN, ENDED))
+        assert not runs.settle(failed(stale, LOST, DOUBT))
         assert job_store.get(tenant, job.id) == before
 
     nothing_moves()
@@ -180,7 +179,7 @@ def test_nothing_that_an_earlier_attempt_brings_moves_a_retried_job(
     nothing_moves()
     runs.settle(failed(fresh, LOST, DOUBT))
     nothing_moves()
-    assert runs.settle(succeeded(fresh), swept=True)
+    assert runs.settle(succeeded(fresh))
     nothing_moves()
     with database.read() as connection:
         outcomes = connection.scalars(select(attempts.c.outcome).order_by(attempts.c.number)).all()

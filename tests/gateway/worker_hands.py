@@ -43,10 +43,9 @@ def succeed(
     gateway: Gateway,
     claimed: Claim,
     *images: bytes,
-    swept: bool = False,
     content_type: str = "image/jpeg",
 ) -> None:
-    """Keep the images and settle the job as succeeded, at 0.0059 USD; `swept` as the sweeper."""
+    """Keep the images and settle the job as succeeded, at 0.0059 USD."""
     store = ArtifactStore(gateway.artifacts)
     outputs = []
     for n, image in enumerate(images):
@@ -58,7 +57,6 @@ def succeed(
         gateway,
         claimed,
         decision=Decision(State.SUCCEEDED, spends_attempt=True),
-        swept=swept,
         cost=parse("0.0059"),
         outputs=tuple(outputs),
     )
@@ -91,7 +89,7 @@ def hint(gateway: Gateway, job_id: str) -> None:
         line.publish(job_channel(job_id), json.dumps("any"))
 
 
-def _settle(gateway: Gateway, claimed: Claim, *, swept: bool = False, **fields: Any) -> None:
+def _settle(gateway: Gateway, claimed: Claim, **fields: Any) -> None:
     settlement = Settlement(
         attempt_id=claimed.attempt_id,
         account_id=claimed.account_id,
@@ -102,4 +100,4 @@ def _settle(gateway: Gateway, claimed: Claim, *, swept: bool = False, **fields: 
         seed=claimed.seed,
         **fields,
     )
-    assert RunStore(gateway.database).settle(settlement, swept=swept)
+    assert RunStore(gateway.database).settle(settlement)
