@@ -13,7 +13,7 @@ from cli.settings import home_of
 from db.accounts import AccountStore
 from db.engine import Database
 from db.rows import Account
-from jobs.account_pauses import PauseReason
+from jobs.account_pauses import WORDS, PauseReason
 from jobs.errors import SegqError as ServerError
 from segq_client import Client, SegqError
 
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "`resume` lets calls go on that Segmind did not allow (403): those of one model, or of all "
         "that pause. When no model does, it ends the account's own pause at once, before its cause "
-        "is next looked for."
+        "is next looked for; until then, it says that there is one."
     )
     parser.add_argument("verb", nargs="?", choices=["resume"], help="without it, show the account")
     parser.add_argument("model", nargs="?", metavar="MODEL", help="such as ssd-canny")
@@ -65,11 +65,30 @@ def _resume_models(store: AccountStore, accounts: list[Account], model: str | No
     if model is not None and model not in names:
         which = f"paused are: {', '.join(names)}" if names else "no model is"
         raise ComplaintError(f"{model} is not paused; {which}")
-    return [
-        f"{name} goes on (account {account.name}); its jobs run within seconds"
+    now = datetime.now(UTC)
+    resumed = [
+        (account, name)
         for account, name in paused
         if model in {None, name} and store.resume_model(account.id, name)
     ]
+    lines = [
+        f"{name} goes on (account {account.name}); its jobs run "
+        + ("when the account does" if account.pause(now) else "within seconds")
+        for account, name in resumed
+    ]
+    concerned = {account.id: account for account, _ in resumed}
+    return lines + [
+        f"account {one.name} still pauses: {_end_of(pause.reason, bool(store.model_pauses(one.id)))}"
+        for one in concerned.values()
+        if (pause := one.pause(now)) is not None
+    ]
+
+
+def _end_of(reason: PauseReason, models_pause: bool) -> str:
+    if reason is PauseReason.RATE_LIMIT:
+        return WORDS[reason]
+    first = ", run again after it has resumed the other models," if models_pause else ""
+    return f"{WORDS[reason]}. `segq account resume`{first} ends this pause at once"
 
 
 def _resume_accounts(store: AccountStore, accounts: list[Account]) -> list[str]:

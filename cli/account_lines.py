@@ -30,6 +30,21 @@ def account_lines(answer: Mapping[str, Any], now: datetime | None = None) -> Ite
     yield f"jobs: {', '.join(counts) or 'none'}"
 
 
+def pauses_line(answer: Mapping[str, Any]) -> str | None:
+    """All that pauses, in one line, of what `GET /api/v1/account` answered; None: nothing does."""
+    paused = dict.fromkeys(
+        words for account in answer["accounts"] for words in _pauses_in_brief(account)
+    )
+    return f"account: {', '.join(paused)}, see `segq account`" if paused else None
+
+
+def _pauses_in_brief(account: Mapping[str, Any]) -> Iterator[str]:
+    if account["pause"]:
+        yield f"PAUSED ({account['pause']['reason']})"
+    for pause in account["paused_models"]:
+        yield f"{pause['model']} PAUSED ({pause['reason']})"
+
+
 def _balance(account: Mapping[str, Any], now: datetime) -> str:
     if account["credits"] is None:
         return "balance not read yet"

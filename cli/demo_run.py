@@ -8,7 +8,7 @@ from pathlib import Path
 from cli.demo_jobs import MODEL, DemoJob
 from cli.progress import Progress, Row
 from cli.wording import ending_of, note_of, state_of, suffix_for
-from segq_client import Client, Job, Unreachable
+from segq_client import Client, Job, SegqError
 
 _LOOK_EVERY = 0.3
 
@@ -64,8 +64,10 @@ def _look(client: Client, one: Watched, out: Path) -> None:
         return
     try:
         one.job = client.get(one.job.id)
-    except Unreachable:  # the gateway is being started again: look once more at the next turn
-        return
+    except SegqError as error:
+        if error.repeat_after is None:
+            raise
+        return  # the gateway is being started again, or its database: look at the next turn
     finally:
         one.seconds = time.monotonic() - one.submitted_at
     if one.job.state == "succeeded":

@@ -36,6 +36,10 @@ def main() -> int:
     try:
         if is_current(wanted):
             return 0
+        if VENV.is_symlink():
+            # It may be another checkout's: pip would put this one's packages and paths into it.
+            say(f"{VENV} is a symbolic link, and is not installed through; remove the link")
+            return 1
         build(wanted)
     except subprocess.CalledProcessError as error:
         say(f"could not make .venv ({Path(error.cmd[0]).name} ended with {error.returncode})")

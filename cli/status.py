@@ -1,14 +1,18 @@
-"""`segq status`: a line a process."""
+"""`segq status`: a line a process, and one more when an account or a model pauses."""
 
 import argparse
 import os
 from pathlib import Path
 
+from cli.account_lines import pauses_line
 from cli.home import Home, owner_of
-from cli.run_file import read_running
+from cli.run_file import Running, read_running
 from cli.settings import home_of
+from segq_client import Client, SegqError, Unreachable
 
 NOT_RUNNING = 3  # what `systemctl status` answers for a unit that is not active
+# Seconds. A gateway that hangs is a finding, and no reason for this command to hang as well.
+_PATIENCE = 2.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,10 +27,26 @@ def run(_: argparse.Namespace) -> int:
         print(f"nothing runs in {home.path}" if owner is None else f"pid {owner}: not ready")
         return NOT_RUNNING
     where = {"gateway": running.gateway, "flower": running.flower, "sandbox": running.sandbox}
+    alive = {name: _is_alive(pid) for name, pid in running.processes.items()}
+    silent, more = _ask_gateway(running) if alive.get("gateway") else ("", None)
     for name, pid in running.processes.items():
-        state = "runs" if _is_alive(pid) else "DOWN"
-        print(f"{name:<12} {state}  pid {pid:<8} {where.get(name) or ''}".rstrip())
+        state = "runs" if alive[name] else "DOWN"
+        note = silent if name == "gateway" else ""
+        print(f"{name:<12} {state}  pid {pid:<8} {where.get(name) or ''}{note}".rstrip())
+    if more is not None:
+        print(more)
     return 0
+
+
+def _ask_gateway(running: Running) -> tuple[str, str | None]:
+    """What its own line says besides, and the line about pauses, if there is one."""
+    try:
+        with Client(running.gateway, running.api_key, timeout=_PATIENCE) as client:
+            return "", pauses_line(client.account())
+    except Unreachable:
+        return f"  DOES NOT ANSWER within {_PATIENCE:g} s", None
+    except SegqError as error:
+        return "", f"account: not known: {str(error).splitlines()[0]}"
 
 
 def _is_alive(pid: int) -> bool:

@@ -7,17 +7,17 @@ from pathlib import Path
 from cli.complaint import ComplaintError
 from cli.terminal import say
 from cli.wording import note_of, state_of
-from segq_client import Client, Job, Unreachable
+from segq_client import Client, Job, SegqError
 
 # Seconds, whole: how long the gateway may hold one read, and so how late a change is told.
 _LOOK_EVERY = 1
-_BEFORE_RETRY = 0.5
 
 
 def watch(client: Client, job: Job, seconds: float, cancel: str) -> Job:
     """Return the job once it is settled, after at most `seconds` and one look more.
 
-    Raises `ComplaintError` when the time is up, and `Unreachable` when the gateway was away then.
+    Raises `ComplaintError` when the time is up, and the client's error when the job could not be
+    read then.
     `cancel` is the command that a person who does not wait to the end may want.
     """
     ends_at = time.monotonic() + seconds
@@ -53,8 +53,8 @@ def _watch(client: Client, job: Job, ends_at: float) -> Job:
             raise TimeoutError(state)
         try:
             job = client.get(job.id, wait=_LOOK_EVERY)
-        except Unreachable:  # the gateway is being started again, perhaps
-            if left <= _BEFORE_RETRY:
+        except SegqError as error:  # the gateway is being started again, or its database is
+            if error.repeat_after is None or left <= error.repeat_after:
                 raise
-            time.sleep(_BEFORE_RETRY)
+            time.sleep(error.repeat_after)
     return job

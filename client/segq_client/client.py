@@ -1,6 +1,7 @@
 """The client itself: one method for each thing the gateway does."""
 
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +18,8 @@ from segq_client.saving import save_stream
 _LONGEST_READ = 60.0
 _SLACK = 15.0
 _CONNECT = 5.0
-_BEFORE_RETRY = 0.5
+# How often a POST is sent at most.
+_TRIES = 3
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -25,14 +27,18 @@ class Client:
     """Talks to one gateway with one API key. Use it as a context manager, or `close` it.
 
     Every method raises `ProblemError` when the gateway refuses and `Unreachable` when no whole
-    answer comes. Nothing is sent twice except by `wait`, which only reads.
+    answer comes. `wait` asks again meanwhile. `upload`, `submit`, `cancel` and `retry` are sent up
+    to three times, under one Idempotency-Key, so that what they ask for is done once. The rest is
+    sent once.
     """
 
-    def __init__(self, url: str, key: str) -> None:
+    def __init__(self, url: str, key: str, *, timeout: float = _SLACK) -> None:
+        """`timeout` is in seconds: to connect (at most 5), and for each piece of an answer."""
         self._url = url.rstrip("/") + "/"
         self._authorization = {"Authorization": f"Bearer {key}"}
+        self._patience = timeout
         self._http = httpx.Client(
-            timeout=httpx.Timeout(_SLACK, connect=_CONNECT),
+            timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT)),
             # A company's proxy cannot reach this machine's loopback.
             trust_env=urlsplit(url).hostname not in _LOOPBACK,
         )
@@ -52,12 +58,15 @@ class Client:
         """Close the connections."""
         self._http.close()
 
-    def upload(self, image: str | Path | bytes) -> str:
-        """Store an image file (or its bytes); the reference returned is usable as `image`."""
+    def upload(self, image: str | Path | bytes, *, idempotency_key: str | None = None) -> str:
+        """Store an image file (or its bytes); the reference returned is usable as `image`.
+
+        `idempotency_key` is as in `submit`.
+        """
         content = image if isinstance(image, bytes) else Path(image).read_bytes()
-        answer = self._ask(
-            "POST",
+        answer = self._post(
             "api/v1/inputs",
+            idempotency_key,
             content=content,
             headers={"Content-Type": _image_type(content)},
         )
@@ -67,14 +76,20 @@ class Client:
         self,
         model: str,
         input: Mapping[str, Any],  # noqa: A002 (the API's own word)
+        *,
+        idempotency_key: str | None = None,
         **fields: Any,
     ) -> Job:
         """Queue a job. `fields` are the job's other members: priority, group, tags, run_at, ...
 
-        After `Unreachable` the job may or may not have been accepted.
+        For 24 hours the same submit with the same `idempotency_key` (1 to 255 printable ASCII
+        characters) gives the same job and queues no other; another one with it is refused. Without
+        one, each submit has a key of its own. After `Unreachable`, a 503 and a 409 (the request is
+        still under way) the job may or may not have been accepted: only with a key of yours is it
+        safe to submit it again.
         """
         body = {"model": model, "input": input, **fields}
-        return _job(self._ask("POST", "api/v1/jobs", json=body))
+        return _job(self._post("api/v1/jobs", idempotency_key, json=body))
 
     def get(self, job_id: str, wait: float = 0, *, attempts: bool = False) -> Job:
         """Read a job. With `wait` (seconds, up to 60) the answer comes when it is final, or then.
@@ -88,7 +103,9 @@ class Client:
                 "GET",
                 f"api/v1/jobs/{job_id}",
                 params={name: value for name, value in asked.items() if value is not None},
-                timeout=httpx.Timeout(seconds + _SLACK, connect=_CONNECT),
+                timeout=httpx.Timeout(
+                    seconds + self._patience, connect=min(self._patience, _CONNECT)
+                ),
             )
         )
 
@@ -115,18 +132,19 @@ class Client:
     def wait(self, job_id: str, timeout: float) -> Job:
         """Wait until a job is final or in doubt, at most `timeout` seconds.
 
-        A gateway that is away for a while (a restart) is asked again. Raises `StillWaitingError`
-        when the time is up, or `Unreachable` when it could not be read at the end.
+        A gateway that is away for a while (a restart), or whose database is (503), is asked again.
+        Raises `StillWaitingError` when the time is up, or the `Unreachable` or `ProblemError` of
+        the last try when the job could not be read at the end.
         """
         ends_at = time.monotonic() + timeout
         while True:
             left = ends_at - time.monotonic()
             try:
                 job = self.get(job_id, wait=max(0.0, left))
-            except Unreachable:
-                if left <= _BEFORE_RETRY:
+            except SegqError as error:
+                if error.repeat_after is None or left <= 0:
                     raise
-                time.sleep(_BEFORE_RETRY)
+                time.sleep(min(error.repeat_after, left))
                 continue
             if job.is_settled:
                 return job
@@ -136,8 +154,27 @@ class Client:
                 time.sleep(min(left, 0.1))  # the gateway waits in whole seconds
 
     def cancel(self, job_id: str) -> Job:
-        """Cancel a job that has not started; the answer says what became of it."""
-        return _job(self._ask("POST", f"api/v1/jobs/{job_id}/cancel"))
+        """Cancel a job that has not ended; the answer says what became of it.
+
+        A waiting one ends at once. The call of a running one is let finish and paid; one in doubt
+        keeps the wish. `raw["note"]` says what that means for the money.
+        """
+        return _job(self._post(f"api/v1/jobs/{job_id}/cancel"))
+
+    def retry(self, job_id: str) -> Job:
+        """Put a job that failed, expired or was canceled back into the queue; a scheduled one runs now.
+
+        It keeps its id, input and the cost so far, and has at least one attempt more.
+        """
+        return _job(self._post(f"api/v1/jobs/{job_id}/retry"))
+
+    def change(self, job_id: str, **fields: Any) -> Job:
+        """Change a job that is scheduled or queued: priority, group, tags, start_by, finish_by.
+
+        None sets a member back. Refused with 409 once the job's call is being made. Sent once: after
+        `Unreachable`, read the job.
+        """
+        return _job(self._ask("PATCH", f"api/v1/jobs/{job_id}", json=fields))
 
     def models(self) -> list[dict[str, Any]]:
         """All models: slug, price ({amount, currency, per, times}), typical_seconds, input_schema, ..."""
@@ -171,6 +208,25 @@ class Client:
             raise Unreachable(f"{url}: {str(error) or type(error).__name__}") from error
         return target
 
+    def _post(
+        self,
+        path: str,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Any:
+        """A POST whose answer may get lost: sent again under the same key, it is done once."""
+        key = uuid.uuid4().hex if idempotency_key is None else idempotency_key
+        options["headers"] = {**(headers or {}), "Idempotency-Key": key}
+        for _ in range(_TRIES - 1):
+            try:
+                return self._ask("POST", path, **options)
+            except SegqError as error:
+                if error.repeat_after is None:
+                    raise
+                time.sleep(error.repeat_after)
+        return self._ask("POST", path, **options)
+
     def _ask(self, method: str, path: str, **options: Any) -> Any:
         headers = {**self._authorization, **options.pop("headers", {})}
         try:
@@ -197,7 +253,8 @@ def _refusal(response: httpx.Response) -> SegqError:
         body = response.json()
     except ValueError:
         body = None
-    return problem_from(response.status_code, body, response.text)
+    retry_after = response.headers.get("Retry-After")
+    return problem_from(response.status_code, body, response.text, retry_after)
 
 
 def _image_type(content: bytes) -> str:

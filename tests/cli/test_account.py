@@ -143,6 +143,39 @@ def test_resume_lets_models_go_on(system: System, store: AccountStore, account: 
     assert (again.returncode, again.stderr) == (1, "segq: ssd-1b is not paused; no model is\n")
 
 
+def test_resumed_models_do_not_hide_that_the_account_pauses(
+    system: System, store: AccountStore, account: Account
+) -> None:
+    for model in ("ssd-1b", "ssd-canny"):
+        store.pause(account.id, Pause(PauseReason.FORBIDDEN, None, model, "Not for you"))
+    store.pause(account.id, Pause(PauseReason.KEY_REFUSED, None, said="no such key"))
+    still = f"account {account.name} still pauses: Segmind refuses the key"
+    ends = "`segq account resume` ends this pause at once"
+
+    one, after_one = system.segq("account", "resume", "ssd-1b").stdout.splitlines()
+    assert one == f"ssd-1b goes on (account {account.name}); its jobs run when the account does"
+    assert after_one.startswith(still)
+    assert "run again after it has resumed the other models" in after_one
+    rest, after_rest = system.segq("account", "resume").stdout.splitlines()
+    assert rest.startswith("ssd-canny goes on")
+    assert after_rest.startswith(still)
+    assert after_rest.endswith(ends)
+    last = system.segq("account", "resume").stdout
+    assert last == f"account {account.name} goes on; it paused for: key_refused\n"
+
+
+def test_of_a_rate_limit_no_command_is_told(
+    system: System, store: AccountStore, account: Account
+) -> None:
+    store.pause(account.id, Pause(PauseReason.FORBIDDEN, None, "ssd-1b", "Not for you"))
+    until = datetime.now(UTC) + timedelta(seconds=60)
+    store.pause(account.id, Pause(PauseReason.RATE_LIMIT, until))
+    _, still = system.segq("account", "resume").stdout.splitlines()
+    assert still.startswith(f"account {account.name} still pauses: Segmind's rate limit")
+    assert "segq account resume" not in still
+    system.sql("UPDATE accounts SET limited_until = NULL")
+
+
 def test_resume_ends_the_accounts_own_pause(
     system: System, store: AccountStore, account: Account
 ) -> None:

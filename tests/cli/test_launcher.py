@@ -152,3 +152,18 @@ def test_what_does_not_fit_is_installed_again(
     script(tools / "python3", 'case "$*" in *environment.py*) echo "$3"; exit 9 ;; esac')
     done = launch(clone / "segq", word, path=tools, cwd=clone)
     assert (done.returncode, done.stdout) == (9, "dev\n" if word == "test" else "run\n")
+
+
+def test_a_linked_venv_is_not_installed_through(clone: Path, tools: Path) -> None:
+    installed(clone, "run")
+    other = clone.with_name("another checkout")
+    (clone / ".venv").rename(other)
+    (clone / ".venv").symlink_to(other)
+    (other / "segq-root").write_text("/elsewhere\n")
+    (tools / "python3").symlink_to(sys.executable)
+    before = {path: path.stat().st_mtime_ns for path in other.rglob("*")}
+    done = launch(clone / "segq", "up", path=tools, cwd=clone)
+    assert done.returncode == 1
+    assert "is a symbolic link" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert {path: path.stat().st_mtime_ns for path in other.rglob("*")} == before
