@@ -8,7 +8,7 @@ import sys
 import uvicorn
 from fastapi import FastAPI
 
-from api_gateway import request_deadline
+from api_gateway import request_bounds
 from api_gateway.app import create_app
 from api_gateway.parts import parts_of_app
 from api_gateway.settings import Settings
@@ -51,7 +51,7 @@ def main() -> int:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http=request_deadline.protocol(settings.body_timeout),
+        http=request_bounds.protocol(settings.body_timeout),
         ws="none",
         lifespan="on",
         log_config=None,

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from api_gateway import times
+from api_gateway import query, times
 from api_gateway.auth import Tenant
 from api_gateway.openapi import answers
 from api_gateway.parts import Parts, parts_of
@@ -27,13 +27,14 @@ _MINUTE = 60
 @router.get(
     "/api/v1/account",
     summary="Read the upstream accounts",
-    responses=answers(200, "Account", "As they are now", 401, 503),
+    responses=answers(200, "Account", "As they are now", 401, 422, 503),
 )
 async def account(request: Request, tenant: Tenant) -> JSONResponse:
     """The accounts at Segmind that make everybody's images, and your own jobs by state.
 
     Any key reads it: the operator's accounts serve all tenants, and whoever waits may know why.
     """
+    query.none(request)
     found = await run_in_threadpool(_read, parts_of(request), tenant)
     # Never from a cache: a pause is to be seen at once.
     return JSONResponse(found, headers={"Cache-Control": "no-store"})

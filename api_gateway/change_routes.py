@@ -12,7 +12,7 @@ from api_gateway import bodies, patch, problems, strict_json
 from api_gateway.auth import Tenant
 from api_gateway.job_answer import job_answer
 from api_gateway.job_routes import id_of
-from api_gateway.once import asked, with_key
+from api_gateway.once import REPLAYS, asked, with_key
 from api_gateway.openapi import answers, body
 from api_gateway.parts import parts_of
 from api_gateway.problems import Problem
@@ -60,7 +60,11 @@ async def change(request: Request, tenant: Tenant, job_id: str) -> JSONResponse:
     "/api/v1/jobs/{job_id}/cancel",
     summary="Cancel a job",
     responses=answers(
-        200, "Job", "Canceled, or asked to be", 401, 404, 408, 409, 413, 415, 422, 503
+        200,
+        "Job",
+        "Canceled, or asked to be",
+        *(401, 404, 408, 409, 413, 415, 422, 503),
+        says=REPLAYS,
     ),
     openapi_extra=with_key(),
 )
@@ -76,7 +80,13 @@ async def cancel(request: Request, tenant: Tenant, job_id: str) -> Response:
 @router.post(
     "/api/v1/jobs/{job_id}/retry",
     summary="Run a job again",
-    responses=answers(200, "Job", "In the queue again", 401, 404, 408, 409, 413, 415, 422, 503),
+    responses=answers(
+        200,
+        "Job",
+        "In the queue again",
+        *(401, 404, 408, 409, 413, 415, 422, 503),
+        says=REPLAYS,
+    ),
     openapi_extra=with_key(),
 )
 async def retry(request: Request, tenant: Tenant, job_id: str) -> Response:

@@ -10,11 +10,21 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from api_gateway import envelope
 from db.job_pages import MOST_COUNTED
 from jobs.account_pauses import PauseReason
+from jobs.failures import Reaction
 from jobs.states import Priority, State, WaitingFor
 
 
+def _open(schema: dict[str, Any]) -> None:
+    schema.pop("additionalProperties", None)
+
+
 class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    """An answer: here it has these members and no other; to callers more may come.
+
+    A client made from a description that forbids others would break at the first new member.
+    """
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_open)
 
 
 class Output(_Document):
@@ -26,11 +36,14 @@ class Output(_Document):
     sha256: str
 
 
-class JobError(BaseModel):
-    """Why a job failed, or what was last in its way. More members may come."""
+class JobError(_Document):
+    """Why a job failed, or what was last in its way. One that expired has no more than a message."""
 
-    kind: str
-    message: str
+    kind: str = Field(description="One of those in docs/errors.md.")
+    message: str = Field(description="What Segmind or the network said.")
+    advice: str | None = Field(None, description="What to do.")
+    status: int | None = Field(None, description="Of Segmind's answer; null: none came.")
+    reaction: Reaction | None = Field(None, description="What was done about it.")
 
 
 class Happening(_Document):
@@ -97,7 +110,9 @@ class Job(_Document):
     started_at: str | None
     finished_at: str | None
     cancel_requested: bool
-    note: str | None = Field(description="What a running job's cancel means.")
+    note: str | None = Field(
+        description="After a cancel: what it means for the money. Of a job that waits: more about why."
+    )
     links: Links
     attempt_history: list[Attempt] = Field(
         [], description="With `include=attempts` only: the latest calls, the first of them first."
@@ -154,8 +169,10 @@ Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 Tag = Annotated[str, Field(max_length=envelope.LONGEST_TAG)]
 
 
-class Submit(_Document):
+class Submit(BaseModel):
     """A job to queue. An optional member may be null: the same as leaving it out."""
+
+    model_config = ConfigDict(extra="forbid")
 
     # Each model has its own shape of these two in /openapi.json: `model_documents.submit_shapes`.
     model: str

@@ -17,6 +17,7 @@ _PATIENCE_SECONDS = 3.0
 router = APIRouter(tags=["health"])
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get(
     "/healthz",
     summary="Is the process alive?",
@@ -26,6 +27,7 @@ async def healthz() -> JSONResponse:
     return JSONResponse({"status": "alive"})
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get(
     "/readyz",
     summary="Can it serve?",

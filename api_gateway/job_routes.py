@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api_gateway import attempt_json, etags
 from api_gateway.auth import Tenant, confirm
-from api_gateway.openapi import answers
+from api_gateway.openapi import answers, headers
 from api_gateway.parts import parts_of
 from api_gateway.query import Query, whole
 from api_gateway.showing import show
@@ -46,6 +46,7 @@ _QUERY: list[dict[str, Any]] = [
         "schema": {"type": "string", "enum": [ATTEMPTS]},
     },
 ]
+_ETAG = {"ETag": "Of this answer, byte for byte"}
 _IF_NONE_MATCH: dict[str, Any] = {
     "name": "If-None-Match",
     "in": "header",
@@ -60,8 +61,8 @@ _IF_NONE_MATCH: dict[str, Any] = {
     summary="Read a job, or wait for it",
     response_class=Response,
     responses={
-        **answers(200, "Job", "The job as it is now", 401, 404, 422, 503),
-        304: {"description": "It is as the client has it"},
+        **answers(200, "Job", "The job as it is now", 401, 404, 422, 503, says=_ETAG),
+        304: {"description": "It is as the client has it", "headers": headers(_ETAG)},
     },
     openapi_extra={"parameters": [*_QUERY, _IF_NONE_MATCH]},
 )

@@ -7,6 +7,8 @@ from api_gateway.outline import Cut, Outline, check_nothing_behind, check_size
 
 MOST_SCANS = 100
 """A progressive JPEG is decoded once over for each scan; encoders write about ten."""
+MOST_SCANNED = 400_000_000
+"""Pixels times scans: ten scans of the largest picture, decoded in about a second."""
 MOST_SEGMENTS = 2_000
 """The largest metadata that is spread over segments, an ICC profile, takes 255."""
 MOST_PADDING = 4_096
@@ -24,6 +26,7 @@ _NEXT_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
 @dataclass
 class _Seen:
     frames: int = 0
+    pixels: int = 0
     scans: int = 0
     gain_map: bool = False
     index: slice | None = field(default=None)
@@ -107,11 +110,18 @@ def _look(data: bytes, segment: slice, marker: int, seen: _Seen) -> None:
         if seen.frames > 1 or segment.stop - inner < 6:
             raise ValueError(f"is {_NAME} with more than one frame, or a damaged one")
         height = int.from_bytes(data[inner + 1 : inner + 3])
-        check_size(int.from_bytes(data[inner + 3 : inner + 5]), height)
+        width = int.from_bytes(data[inner + 3 : inner + 5])
+        check_size(width, height)
+        seen.pixels = width * height
     elif marker == _SCAN:
         seen.scans += 1
         if seen.scans > MOST_SCANS:
             raise ValueError(f"is {_NAME} of more than {MOST_SCANS} scans")
+        if seen.scans * seen.pixels > MOST_SCANNED:
+            raise ValueError(
+                f"is {_NAME} of too many scans for its {seen.pixels:,} pixels: at most "
+                f"{MOST_SCANNED // seen.pixels}; save it with fewer, or as a baseline JPEG"
+            )
         if not seen.frames:
             raise ValueError(f"is {_NAME} with a scan before its frame")
     elif _FIRST_APP <= marker <= _FIRST_APP + 15:

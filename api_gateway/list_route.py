@@ -3,18 +3,21 @@
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api_gateway import cursors, list_filter
 from api_gateway.auth import Tenant
-from api_gateway.list_filter import MOST_LISTED, USUALLY_LISTED
+from api_gateway.job_answer import text_of
+from api_gateway.list_filter import MOST_LISTED, USUALLY_LISTED, Wanted
 from api_gateway.openapi import answers
 from api_gateway.parts import parts_of
 from api_gateway.showing import show
-from db.job_pages import JobPages
+from db.job_pages import JobPages, Page
 from jobs.states import State
+
+LARGEST_PAGE = 1_000_000
+"""Bytes of its jobs as JSON, unless the first one alone has more."""
 
 router = APIRouter(tags=["jobs"])
 
@@ -58,7 +61,7 @@ async def list_jobs(request: Request, tenant: Tenant) -> Response:
     """Newest first. Only `next_cursor: null` ends the list.
 
     A page may hold fewer jobs than `limit`, even none, and go on: after 10,000 jobs that do not
-    fit, it ends where it is. Jobs that come while you page are on no later page; none of those that
+    fit, and after a megabyte, it ends where it is. Jobs that come while you page are on no later page; none of those that
     were there at the first page is left out or told twice, unless it has moved out of the filter.
     """
     wanted = list_filter.read(request.query_params)
@@ -67,9 +70,27 @@ async def list_jobs(request: Request, tenant: Tenant) -> Response:
     page = await run_in_threadpool(
         pages.page, tenant, wanted.filter, limit=wanted.limit, below=wanted.below
     )
-    content = {
-        "items": [await show(request, job) for job in page.jobs],
-        "next_cursor": cursors.cursor(wanted.filter, page.below),
-    }
-    # 200 jobs can be megabytes: writing them out must not hold up everybody else's answers.
-    return await run_in_threadpool(JSONResponse, content, headers={"Cache-Control": "no-store"})
+    documents = [await show(request, job) for job in page.jobs]
+    # Writing out a megabyte must not hold up everybody else's answers.
+    content = await run_in_threadpool(_written, documents, page, wanted)
+    headers = {"Cache-Control": "no-store"}
+    return Response(content, headers=headers, media_type="application/json")
+
+
+def _written(documents: list[dict[str, Any]], page: Page, wanted: Wanted) -> bytes:
+    """The page as JSON, with as many of its jobs as fit.
+
+    Each is written by itself: a thread that writes all of them in one call lets no other one run.
+    """
+    items: list[bytes] = []
+    size = 0
+    below = page.below
+    for document in documents:
+        item = text_of(document).encode()
+        size += len(item)
+        if items and size > LARGEST_PAGE:
+            below = page.jobs[len(items) - 1].id
+            break
+        items.append(item)
+    cursor = text_of(cursors.cursor(wanted.filter, below)).encode()
+    return b'{"items":[%b],"next_cursor":%b}' % (b",".join(items), cursor)

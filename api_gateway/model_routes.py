@@ -1,8 +1,9 @@
 """The model catalog."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from api_gateway import query
 from api_gateway.auth import Tenant
 from api_gateway.model_documents import document
 from api_gateway.openapi import answers
@@ -15,18 +16,20 @@ router = APIRouter(tags=["models"])
 @router.get(
     "/api/v1/models",
     summary="List the models",
-    responses=answers(200, "Models", "All models", 401, 503),
+    responses=answers(200, "Models", "All models", 401, 422, 503),
 )
-async def models(_tenant: Tenant) -> JSONResponse:
+async def models(request: Request, _tenant: Tenant) -> JSONResponse:
+    query.none(request)
     return JSONResponse({"models": [document(model) for model in catalog.MODELS.values()]})
 
 
 @router.get(
     "/api/v1/models/{slug}",
     summary="Read a model",
-    responses=answers(200, "Model", "The model", 401, 404, 503),
+    responses=answers(200, "Model", "The model", 401, 404, 422, 503),
 )
-async def model(_tenant: Tenant, slug: str) -> JSONResponse:
+async def model(request: Request, _tenant: Tenant, slug: str) -> JSONResponse:
+    query.none(request)
     try:
         return JSONResponse(document(catalog.model(slug)))
     except UnknownModel as error:

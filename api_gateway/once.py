@@ -39,6 +39,8 @@ _PARAMETER: dict[str, Any] = {
 }
 
 
+REPLAYS = {REPLAYED: "`true`: this answer was given before, to the same key"}
+"""A header of every success of an operation that takes a key."""
 IN_USE: Responses = {409: {**refuses(409)[409], "description": problems.KEY_IN_USE.title}}
 """For an operation whose only conflict is that of its key."""
 

@@ -1,5 +1,6 @@
 """The OpenAPI document: what the routes cannot say by themselves."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -16,6 +17,9 @@ images. Every error answer is `application/problem+json` (RFC 9457) and names ev
 """
 _REF = "#/components/schemas/{model}"
 
+RETRY_AFTER = {"Retry-After": "Seconds; where the same request may go through later"}
+_LATER = {409, 503}
+
 Responses = dict[int | str, dict[str, Any]]
 
 
@@ -24,12 +28,30 @@ def reference(name: str) -> dict[str, str]:
     return {"$ref": _REF.format(model=name)}
 
 
-def answers(status: int, document: str, description: str, *refusals: int) -> Responses:
-    """An operation's responses: its success, the problems it knows, and any other one."""
+def headers(says: Mapping[str, str]) -> dict[str, Any]:
+    """A response's headers, each with what it says. They are text, and none is promised."""
+    return {
+        name: {"description": description, "schema": {"type": "string"}}
+        for name, description in says.items()
+    }
+
+
+def answers(
+    status: int,
+    document: str,
+    description: str,
+    *refusals: int,
+    says: Mapping[str, str] | None = None,
+) -> Responses:
+    """An operation's responses: its success, the problems it knows, and any other one.
+
+    `says` are the headers of its success.
+    """
     return {
         status: {
             "description": description,
             "content": {"application/json": {"schema": reference(document)}},
+            **({"headers": headers(says)} if says else {}),
         },
         **refuses(*refusals),
     }
@@ -42,6 +64,8 @@ def refuses(*statuses: int) -> Responses:
         status: {"description": problems.BY_STATUS[status].title, "content": content}
         for status in statuses
     }
+    for status in _LATER & known.keys():
+        known[status]["headers"] = headers(RETRY_AFTER)
     return {**known, "default": {"description": "Any other problem", "content": content}}
 
 

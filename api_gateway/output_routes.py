@@ -1,5 +1,6 @@
 """A job's images."""
 
+import re
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -7,13 +8,15 @@ from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from api_gateway import etags
 from api_gateway.auth import Tenant
 from api_gateway.job_routes import id_of
-from api_gateway.openapi import refuses
+from api_gateway.openapi import headers, refuses
 from api_gateway.parts import parts_of
+from api_gateway.query import Query
 from db.rows import Job, Output
 from jobs.catalog.inputs import shown
-from jobs.errors import FieldProblem, InvalidInput, NotFound
+from jobs.errors import NotFound
 
 router = APIRouter(tags=["outputs"])
 
@@ -22,6 +25,9 @@ _IMAGES = dict.fromkeys(("image/jpeg", "image/png", "image/webp"), _BINARY)
 _SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
 _PATH = "/api/v1/jobs/{job_id}/outputs/{n}"
 _DOWNLOADS = {"1": True, "true": True, "0": False, "false": False}
+_ONE_RANGE = r"[ \t]*(?:\d{1,18}-(?:\d{1,18})?|-\d{1,18})?[ \t]*"
+_RANGES = re.compile(f"bytes=(?=.*\\d){_ONE_RANGE}(?:,{_ONE_RANGE})*", re.IGNORECASE | re.ASCII)
+_BOUNDS = re.compile(r"(\d+)-(\d+)", re.ASCII)
 _DOWNLOAD: dict[str, Any] = {
     "name": "download",
     "in": "query",
@@ -32,7 +38,7 @@ _DOWNLOAD: dict[str, Any] = {
 
 
 def _headers(*names: str) -> dict[str, Any]:
-    return {name: {"description": _SAYS[name], "schema": {"type": "string"}} for name in names}
+    return headers({name: _SAYS[name] for name in names})
 
 
 _SAYS = {
@@ -47,7 +53,7 @@ _SAYS = {
 }
 _ALWAYS = ("ETag", "Cache-Control", "X-Content-Type-Options", "Content-Disposition")
 _OF_FILE = (*_ALWAYS, "Content-Length", "Last-Modified", "Accept-Ranges")
-_REFUSALS = refuses(400, 401, 404, 416, 422, 503)
+_REFUSALS = refuses(401, 404, 416, 422, 503)
 _REFUSALS[416] = {**_REFUSALS[416], "headers": _headers("Content-Range")}
 
 
@@ -77,14 +83,16 @@ async def output(request: Request, tenant: Tenant, job_id: str, n: str) -> Respo
 
     HEAD answers the same without the image. Ranges, If-Range and If-None-Match are heeded.
     """
-    disposition = "attachment" if _is_download(request) else "inline"
+    query = Query(request.query_params, ("download",))
+    disposition = "attachment" if query.one("download", _yes_or_no, False) else "inline"
+    query.refuse()
     parts = parts_of(request)
     job = await run_in_threadpool(parts.jobs.get, tenant, id_of(job_id))
     found = next((one for one in job.outputs if str(one.n) == n), None)
     if found is None:
         raise NotFound(f"job {job.id} has no output {shown(n)}; it has {len(job.outputs)}")
     etag = f'"{found.sha256}"'
-    headers = {
+    own = {
         "ETag": etag,
         "Cache-Control": "private, max-age=31536000, immutable",
         "X-Content-Type-Options": "nosniff",
@@ -93,24 +101,30 @@ async def output(request: Request, tenant: Tenant, job_id: str, n: str) -> Respo
     path = parts.artifacts.path(found.artifact)
     if not await run_in_threadpool(path.is_file):
         raise NotFound(f"output {n} of job {job.id} is no longer kept")
-    if _has_it(request.headers.get("if-none-match", ""), etag):
-        return Response(status_code=304, headers=headers)
-    return FileResponse(path, media_type=found.content_type, headers=headers)
+    if etags.has_it(request, etag):
+        return Response(status_code=304, headers=own)
+    _ignore_what_is_no_range(request)
+    return FileResponse(path, media_type=found.content_type, headers=own)
 
 
-def _has_it(if_none_match: str, etag: str) -> bool:
-    known = {one.strip().removeprefix("W/") for one in if_none_match.split(",")}
-    return etag in known or "*" in known
+def _ignore_what_is_no_range(request: Request) -> None:
+    """RFC 9110 §14.2 has a server ignore an unknown unit; `FileResponse` would answer 400.
+
+    What cannot be read is ignored alike, and so is a range that ends before it begins.
+    """
+    given = request.headers.get("range", "")
+    if _RANGES.fullmatch(given) and all(
+        int(first) <= int(last) for first, last in _BOUNDS.findall(given)
+    ):
+        return
+    came = request.scope["headers"]
+    request.scope["headers"] = [one for one in came if one[0] != b"range"]
 
 
-def _is_download(request: Request) -> bool:
-    given = request.query_params.getlist("download")
-    if not given:
-        return False
-    if len(given) > 1 or given[0] not in _DOWNLOADS:
-        allowed = f"must be one of {', '.join(_DOWNLOADS)}, and given once"
-        raise InvalidInput([FieldProblem("download", allowed, shown(", ".join(given)))])
-    return _DOWNLOADS[given[0]]
+def _yes_or_no(text: str) -> bool:
+    if text not in _DOWNLOADS:
+        raise ValueError(f"must be one of {', '.join(_DOWNLOADS)}")
+    return _DOWNLOADS[text]
 
 
 def _file_name(job: Job, output: Output) -> str:

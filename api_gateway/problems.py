@@ -36,6 +36,7 @@ WRONG_TYPE = Kind("wrong-content-type", 415, "The Content-Type does not fit")
 WRONG_RANGE = Kind("wrong-range", 416, "The range lies outside")
 INVALID_FIELDS = Kind("invalid-fields", 422, "Some fields are wrong")
 KEY_REUSED = Kind("idempotency-key-reused", 422, "This key was used for another request")
+HEAD_TOO_LARGE = Kind("head-too-large", 431, "The request's head is too large")
 INTERNAL = Kind("internal", 500, "Something broke here")
 UNAVAILABLE = Kind("unavailable", 503, "A part of the system does not answer")
 
@@ -43,7 +44,7 @@ BY_STATUS = {
     kind.status: kind
     for kind in (
         *(MALFORMED, UNAUTHORIZED, NOT_FOUND, WRONG_METHOD, ILLEGAL_MOVE, TOO_LARGE, WRONG_TYPE),
-        *(BODY_TIMEOUT, WRONG_RANGE, INVALID_FIELDS, INTERNAL, UNAVAILABLE),
+        *(BODY_TIMEOUT, WRONG_RANGE, INVALID_FIELDS, HEAD_TOO_LARGE, INTERNAL, UNAVAILABLE),
     )
 }
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from starlette.datastructures import QueryParams
+from starlette.requests import Request
 
 from api_gateway import storable
 from jobs.catalog.inputs import shown
@@ -17,7 +18,7 @@ class Query:
 
     def __init__(self, given: QueryParams, known: tuple[str, ...]) -> None:
         self._given = given
-        allowed = f"is no parameter of this address; it has {', '.join(known)}"
+        allowed = f"is no parameter of this address; it has {', '.join(known) or 'none'}"
         self._problems = [
             FieldProblem(name, allowed, shown(given[name])) for name in given if name not in known
         ]
@@ -51,6 +52,11 @@ class Query:
         """Raises `InvalidInput` when anything was wrong."""
         if self._problems:
             raise InvalidInput(self._problems)
+
+
+def none(request: Request) -> None:
+    """For an address without parameters. Raises `InvalidInput` when it is given one."""
+    Query(request.query_params, ()).refuse()
 
 
 def whole(low: int, high: int, unit: str = "") -> Callable[[str], int]:

@@ -13,7 +13,7 @@ from api_gateway.auth import Tenant
 from api_gateway.images_in import Picture
 from api_gateway.job_answer import job_answer
 from api_gateway.kept_images import KeptImages, reference_of
-from api_gateway.once import IN_USE, asked, with_key
+from api_gateway.once import IN_USE, REPLAYS, asked, with_key
 from api_gateway.openapi import answers, body, reference
 from api_gateway.parts import Parts, parts_of
 from api_gateway.problems import Problem
@@ -37,7 +37,13 @@ router = APIRouter(tags=["jobs"])
     "/api/v1/jobs",
     status_code=202,
     summary="Queue a job",
-    responses=answers(202, "Job", "Accepted: it is kept", 400, 401, 408, 413, 415, 422, 503)
+    responses=answers(
+        202,
+        "Job",
+        "Accepted: it is kept",
+        *(400, 401, 408, 413, 415, 422, 503),
+        says={"Location": "Where to read the job", **REPLAYS},
+    )
     | IN_USE,
     openapi_extra=with_key(body(**{"application/json": {"schema": reference("Submit")}})),
 )

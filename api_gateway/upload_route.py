@@ -11,7 +11,7 @@ from api_gateway.images_in import LARGEST_IMAGE
 from api_gateway.job_answer import text_of
 from api_gateway.kept_images import KeptImages, reference_of
 from api_gateway.multipart_image import FIELDS, only_file
-from api_gateway.once import IN_USE, asked, with_key
+from api_gateway.once import IN_USE, REPLAYS, asked, with_key
 from api_gateway.openapi import answers, body
 from api_gateway.parts import parts_of
 from api_gateway.problems import Problem
@@ -37,7 +37,10 @@ _FORM: dict[str, Any] = {
     "/api/v1/inputs",
     status_code=201,
     summary="Upload an image",
-    responses=answers(201, "KeptImage", "It is kept", 400, 401, 408, 413, 415, 422, 503) | IN_USE,
+    responses=answers(
+        201, "KeptImage", "It is kept", 400, 401, 408, 413, 415, 422, 503, says=REPLAYS
+    )
+    | IN_USE,
     openapi_extra=with_key(
         body(**{"image/*": {"schema": _BINARY}, "multipart/form-data": {"schema": _FORM}})
     ),

@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from jobs.catalog.model import Kind, Model, Parameter
 from jobs.errors import FieldProblem, InvalidInput
@@ -143,4 +144,15 @@ def _image_problem(value: object) -> str | None:
         return "must be an http(s) URL, a data: URI or a reference of an uploaded image"
     if len(value) > LONGEST_URL:
         return f"must have at most {LONGEST_URL} characters as a URL, not {len(value)}"
-    return _unstorable(value)
+    return _unstorable(value) or _host_problem(value)
+
+
+def _host_problem(url: str) -> str | None:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port  # either of them raises for what cannot be read
+    except ValueError:
+        return "must be a URL whose host and port can be read"
+    if not host or any(letter.isspace() for letter in parts.netloc):
+        return "must be a URL with a host, such as https://example.com/photo.jpg"
+    return None

@@ -83,9 +83,9 @@ def with_segment(jpeg: bytes, marker: int, content: bytes) -> bytes:
     return jpeg[:2] + struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content + jpeg[2:]
 
 
-def with_scans(count: int) -> bytes:
+def with_scans(count: int, image: Image.Image | None = None) -> bytes:
     """A progressive JPEG of so many scans: its last one repeated."""
-    data = encoded(photograph(), "JPEG", progressive=True)
+    data = encoded(image or photograph(), "JPEG", progressive=True)
     last = data[data.rindex(b"\xff\xda") : -2]
     return data[:-2] + last * (count - data.count(b"\xff\xda")) + b"\xff\xd9"
 

@@ -12,7 +12,7 @@ from api_gateway import documents
 from api_gateway.pause_words import note
 from api_gateway.waiting import REMEMBERED_SECONDS
 from db.accounts import AccountStore
-from db.tables import accounts
+from db.tables import accounts, model_pauses
 from jobs.account_pauses import WORDS, Pause, PauseReason
 from jobs.credits import Reading
 from jobs.money import parse
@@ -198,6 +198,7 @@ def second(gateway: Gateway) -> Iterator[str]:
     found = store.ensure(DEFAULT_POOL, "second", call_limit=60, window_seconds=60)
     yield found.name
     with gateway.database.write() as connection:
+        connection.execute(delete(model_pauses).where(model_pauses.c.account_id == found.id))
         connection.execute(delete(accounts).where(accounts.c.id == found.id))
 
 

@@ -43,7 +43,7 @@ Settle = Callable[..., None]
 def settle(gateway: Gateway) -> Settle:
     """Settles a claim's attempt as a worker does."""
 
-    def one(claim: Claim, decision: Decision, *, swept: bool = False, **fields: Any) -> None:
+    def one(claim: Claim, decision: Decision, **fields: Any) -> None:
         settlement = Settlement(
             **{
                 "attempt_id": claim.attempt_id,
@@ -58,7 +58,7 @@ def settle(gateway: Gateway) -> Settle:
                 **fields,
             }
         )
-        assert RunStore(gateway.database).settle(settlement, swept=swept)
+        assert RunStore(gateway.database).settle(settlement)
 
     return one
 
@@ -190,7 +190,7 @@ def test_a_doubt_and_its_end(
         None,
     )
     assert events(found) == ["claimed", "sent", "in_doubt"]
-    settle(claimed, SUCCEEDED, swept=True, outputs=(IMAGE,), cost=parse("0.006"), sent_at=SENT)
+    settle(claimed, SUCCEEDED, outputs=(IMAGE,), cost=parse("0.006"), sent_at=SENT)
     (found,) = history(client, job)
     assert (found["state"], found["outcome"], found["cost"]) == ("ended", "succeeded", "0.006")
     assert events(found) == ["claimed", "sent", "in_doubt", "finished"]

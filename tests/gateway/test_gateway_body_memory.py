@@ -17,6 +17,7 @@ from api_gateway.problem_handlers import HANDLED, handle
 from tests.gateway.conftest import is_problem
 
 MEMORY = 1_000_000
+HALF = MEMORY // 2
 LARGEST = 2_000_000
 
 
@@ -56,44 +57,64 @@ def server() -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def half_sent(server: Server, size: int) -> Iterator[socket.socket]:
+def half_sent(server: Server, size: int, key: str) -> Iterator[socket.socket]:
     """A request of which so many bytes have come, and no more do."""
     with socket.create_connection(("127.0.0.1", server.port)) as line:
-        head = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {LARGEST}\r\n\r\n"
+        head = (
+            f"POST / HTTP/1.1\r\nHost: x\r\nAuthorization: {key}\r\n"
+            f"Content-Length: {LARGEST}\r\n\r\n"
+        )
         line.sendall(head.encode() + bytes(size))
         yield line
 
 
-def status_of(server: Server, size: int) -> int:
-    return httpx.post(server.url, content=bytes(size)).status_code
+def status_of(server: Server, size: int, key: str = "Bearer mine") -> int:
+    return sent(server, size, key).status_code
 
 
-def wait_for(server: Server, size: int, status: int) -> None:
+def sent(server: Server, size: int, key: str = "Bearer mine") -> httpx.Response:
+    return httpx.post(server.url, content=bytes(size), headers={"Authorization": key})
+
+
+def wait_for(server: Server, size: int, status: int, key: str = "Bearer mine") -> None:
     deadline = time.monotonic() + 10
-    while status_of(server, size) != status:
+    while status_of(server, size, key) != status:
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
 
 def test_bodies_beyond_the_memory_for_all_of_them_are_put_off(server: Server) -> None:
-    assert status_of(server, MEMORY) == 200
-    with half_sent(server, 600_000), half_sent(server, 400_000):
-        wait_for(server, 500_000, 503)
-        response = httpx.post(server.url, content=bytes(500_000))
+    with half_sent(server, 500_000, "Bearer a"), half_sent(server, 500_000, "Bearer b"):
+        wait_for(server, 300_000, 503)
+        response = sent(server, 300_000)
         problem = is_problem(response, 503, "unavailable")
-        assert "memory" in problem["detail"]
+        assert problem["detail"].startswith("Other requests hold all the memory that there is")
         assert response.headers["retry-after"] == "2"
         # A job without an image gets in.
-        assert httpx.post(server.url, content=bytes(UNCOUNTED)).json() == UNCOUNTED
+        assert sent(server, UNCOUNTED).json() == UNCOUNTED
     # The two are gone, and what they held is free again, all of it.
-    wait_for(server, MEMORY, 200)
-    assert httpx.post(server.url, content=bytes(MEMORY + UNCOUNTED)).json() == MEMORY + UNCOUNTED
-    assert status_of(server, MEMORY + UNCOUNTED + 1) == 503
-    assert status_of(server, MEMORY) == 200
+    wait_for(server, HALF, 200, "Bearer a")
+    wait_for(server, HALF, 200, "Bearer b")
+
+
+def test_one_key_holds_half_of_it_at_the_most(server: Server) -> None:
+    assert sent(server, HALF + UNCOUNTED).json() == HALF + UNCOUNTED
+    assert status_of(server, HALF + UNCOUNTED + 1) == 503
+    with half_sent(server, 400_000, "Bearer mine"):
+        # However its scheme is spelt.
+        wait_for(server, 300_000, 503, "bEARER  mine")
+        response = sent(server, 300_000)
+        problem = is_problem(response, 503, "unavailable")
+        assert problem["detail"].startswith("Other requests of this API key hold")
+        assert response.headers["retry-after"] == "2"
+        assert status_of(server, UNCOUNTED) == 200
+        for other in ("Bearer other", "Bearer third"):
+            assert sent(server, HALF, other).json() == HALF
+    wait_for(server, HALF + UNCOUNTED, 200)
 
 
 def test_what_is_refused_holds_nothing(server: Server) -> None:
     for _ in range(3):
         assert status_of(server, LARGEST + 1) == 413
         assert httpx.post(server.url, content=iter([bytes(LARGEST)] * 2)).status_code in {413, 503}
-    assert status_of(server, MEMORY) == 200
+    assert status_of(server, HALF) == 200

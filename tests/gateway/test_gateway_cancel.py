@@ -85,7 +85,7 @@ def test_a_job_in_doubt_keeps_the_wish_and_tells_of_the_money(
     assert "it may have been paid" in asked["note"]
     assert "if not, it is not sent again" in asked["note"]
     assert cancel(client, job_id).json() == asked
-    worker_hands.succeed(gateway, claimed, picture(), swept=True)
+    worker_hands.succeed(gateway, claimed, picture())
     ended = client.get(f"/api/v1/jobs/{job_id}").json()
     assert (ended["state"], ended["cost"]) == ("succeeded", "0.0059")
     assert ended["note"].startswith("Cancel was asked for, but its call to Segmind had run")

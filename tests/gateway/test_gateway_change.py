@@ -131,7 +131,7 @@ def test_a_job_that_does_not_wait_is_not_changed(
     assert problem["detail"].startswith("the job is running: only one that waits")
     worker_hands.doubt(gateway, claimed)
     is_problem(change(job_id, group="g"), 409, "illegal-move")
-    worker_hands.succeed(gateway, claimed, picture(), swept=True)
+    worker_hands.succeed(gateway, claimed, picture())
     is_problem(change(job_id, group="g"), 409, "illegal-move")
 
 

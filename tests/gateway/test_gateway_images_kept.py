@@ -49,6 +49,7 @@ def untouched() -> list[bytes]:
         *(oriented("JPEG", orientation) for orientation in (0, 9, 77)),
         encoded(photograph(), "JPEG", progressive=True),
         with_scans(100),
+        with_scans(10, Image.new("L", (8_000, 5_000))),
         with_segment(plain, 0xFE, b"PK\3\4 a comment <html> %PDF-1.7"),
         with_segment(plain, 0xE1, b"Exif\0\0 not a TIFF at all"),
         with_chunks((b"iTXt", b"a\0\0\0\0\0<html>"), (b"prVt", b"PK\3\4")),

@@ -90,6 +90,10 @@ ODD = [
     (b"\xff\xd8\xff\xd9", "is a JPEG without a picture in it"),
     (b"\xff\xd8\xff" + bytes(200), "is a JPEG with a damaged segment at byte"),
     (with_scans(101), "is a JPEG of more than 100 scans"),
+    (
+        with_scans(41, Image.new("L", (5_000, 2_000))),
+        "is a JPEG of too many scans for its 10,000,000 pixels: at most 40; save it with fewer",
+    ),
     (with_segment(picture(), 0xC2, bytes(15)), "must have a size, not 0 by 0"),
     (
         b"\xff\xd8" + b"\xff\xe0\0\2" * 2_000 + picture()[2:],

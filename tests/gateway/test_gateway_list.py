@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from api_gateway import documents
+from api_gateway.list_route import LARGEST_PAGE
 from segq_client import Client
 from tests.gateway import worker_hands
 from tests.gateway.conftest import SMALL_INPUT, Submit, is_problem
@@ -123,6 +124,24 @@ def test_a_page_that_is_just_full_is_the_last(client: httpx.Client, submit: Subm
     made = [submit(run_at=LATER)["id"] for _ in range(3)]
     assert listed(client, limit=3) == made[::-1]
     assert client.get("/api/v1/jobs", params={"limit": 2}).json()["next_cursor"]
+
+
+def test_a_page_of_fat_jobs_ends_after_a_megabyte(client: httpx.Client, submit: Submit) -> None:
+    fat = {"metadata": {"x": "é" * 8_000}, "run_at": LATER}
+    given = {**SMALL_INPUT, "prompt": "é" * 10_000}
+    made = [submit(given, **fat)["id"] for _ in range(60)]
+    found: list[str] = []
+    sizes: list[int] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        query: dict[str, Any] = {"limit": 200, **({"cursor": cursor} if cursor else {})}
+        response = client.get("/api/v1/jobs", params=query)
+        found += [job["id"] for job in response.json()["items"]]
+        sizes.append(len(response.content))
+        cursor = response.json()["next_cursor"]
+    assert found == made[::-1]
+    assert len(sizes) == 3
+    assert 950_000 < sizes[0] <= LARGEST_PAGE + 1_000
 
 
 def test_a_cursor_belongs_to_its_filter(client: httpx.Client, submit: Submit) -> None:

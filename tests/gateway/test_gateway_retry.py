@@ -62,7 +62,7 @@ def test_what_is_under_way_or_paid_is_refused_with_words(
     is_refused("is running")
     worker_hands.doubt(gateway, claimed)
     is_refused("may have been paid")
-    worker_hands.succeed(gateway, claimed, picture(), swept=True)
+    worker_hands.succeed(gateway, claimed, picture())
     is_refused("submit it anew")
 
 

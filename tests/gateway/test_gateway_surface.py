@@ -40,7 +40,7 @@ def test_every_refusal_is_a_problem(
         ("/api/v1/jobs/x", "GET, PATCH"),
         ("/api/v1/jobs/x/cancel", "POST"),
         ("/api/v1/jobs/x/outputs/0", "GET, HEAD"),
-        ("/healthz", "GET"),
+        ("/healthz", "GET, HEAD"),
     ],
 )
 def test_a_wrong_method_is_told_all_that_the_address_takes(
@@ -53,6 +53,51 @@ def test_it_is_alive_and_ready(gateway: Gateway) -> None:
     assert httpx.get(f"{gateway.url}/healthz").json() == {"status": "alive"}
     assert httpx.get(f"{gateway.url}/readyz").json() == {"status": "ready"}
     assert httpx.get(f"{gateway.url}/docs").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_a_load_balancer_may_ask_with_head(gateway: Gateway, path: str) -> None:
+    response = httpx.head(gateway.url + path)
+    assert (response.status_code, response.content) == (200, b"")
+    assert response.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    "path", ["jobs", "jobs/{}", "jobs/{}/outputs/0", "account", "models", "models/ssd-1b"]
+)
+def test_an_unknown_parameter_is_refused_by_every_reading_address(
+    gateway: Gateway, client: httpx.Client, submit: Submit, path: str
+) -> None:
+    job = submit()["id"]
+    worker_hands.succeed(gateway, worker_hands.claim(gateway, job), picture())
+    address = f"/api/v1/{path.format(job)}"
+    assert client.get(address).status_code == 200
+    (error,) = is_problem(client.get(f"{address}?x=1"), 422, "invalid-fields")["errors"]
+    assert error["field"] == "x"
+    assert error["message"].startswith("is no parameter of this address; it has ")
+
+
+def test_answers_may_get_more_members_and_requests_may_not(described: dict[str, Any]) -> None:
+    """A strict client made from the description must live through the next version."""
+    schemas = described["components"]["schemas"]
+    strict = {name for name, schema in schemas.items() if "additionalProperties" in schema}
+    assert strict
+    assert all(name.startswith(("Submit-", "Input-")) for name in strict)
+    assert set(schemas["JobError"]["properties"]) == {
+        *("kind", "message", "advice", "status", "reaction"),
+    }
+
+
+def test_headers_are_described(described: dict[str, Any]) -> None:
+    jobs, one = described["paths"]["/api/v1/jobs"], described["paths"]["/api/v1/jobs/{job_id}"]
+    cancel = described["paths"]["/api/v1/jobs/{job_id}/cancel"]["post"]["responses"]
+    accepted = jobs["post"]["responses"]
+    assert set(accepted["202"]["headers"]) == {"Location", "Idempotency-Replayed"}
+    assert set(cancel["200"]["headers"]) == {"Idempotency-Replayed"}
+    assert set(one["get"]["responses"]["200"]["headers"]) == {"ETag"}
+    assert set(one["get"]["responses"]["304"]["headers"]) == {"ETag"}
+    for later in (accepted["409"], accepted["503"], cancel["409"]):
+        assert set(later["headers"]) == {"Retry-After"}
 
 
 def test_every_operation_describes_its_answers_and_its_problems(

@@ -87,6 +87,31 @@ def test_an_image_is_an_address_data_or_a_reference(value: object) -> None:
     assert _problems(image=value) == ["input.image"]
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("http://", "https://", "http:///a.png", "https://?x", "http://:80/a", "https://me@/a"),
+        *("http://x:port/a", "http://x:99999/a", "http://[::1/a", "http://a b/c", "https:// /a"),
+    ],
+)
+def test_an_address_has_a_host(value: str) -> None:
+    assert _problems(image=value) == ["input.image"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "http://x",
+        "https://x:8443/a?b#c",
+        "http://[::1]:80/a",
+        "https://me:pw@x.org/a",
+        "http://ü.de/é",
+    ],
+)
+def test_an_address_may_have_all_else(value: str) -> None:
+    assert check(SSD, {**NEEDED, "image": value})["image"] == value
+
+
 def test_every_wrong_field_is_named_with_what_is_allowed_and_what_came() -> None:
     given = {"prompt": "", "samples": 9, "guidance_scale": "x", "strength": 1}
     with pytest.raises(InvalidInput) as caught:
