@@ -1,9 +1,10 @@
 """Requests with an Idempotency-Key: done once, answered alike for 24 hours.
 
 The answer is written in the transaction that does the work, so a gateway that dies before it has
-sent the answer leaves both or neither. Three guards let one request through: the keys in flight in
-this process, a lock inside the transaction on PostgreSQL, and the row's primary key. A request that
-is refused is not kept: the same key may be tried again with what was wrong put right.
+sent the answer leaves both or neither. Two guards let one request through: a lock inside the
+transaction on PostgreSQL, and the row's primary key. The keys in flight in this process only answer
+earlier, before the same image is decoded twice. A request that is refused is not kept: the same key
+may be tried again with what was wrong put right.
 """
 
 from collections.abc import AsyncIterator, Callable

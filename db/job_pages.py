@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, select, text, true
 
 from db.engine import Database
 from db.job_walks import JobFilter, Range, checks, furthest, passing, walks
-from db.jobs import job_of
+from db.jobs import job_of, output_of
 from db.rows import Job, Output
 from db.tables import jobs, outputs
 from jobs.states import State
@@ -145,8 +145,6 @@ def _outputs(connection: Connection, ids: Sequence[UUID]) -> defaultdict[UUID, l
         select(outputs).where(outputs.c.job_id.in_(ids)).order_by(outputs.c.job_id, outputs.c.n)
     )
     found = defaultdict(list)
-    for r in rows:
-        found[r.job_id].append(
-            Output(r.n, r.artifact, r.content_type, r.width, r.height, r.bytes, r.sha256)
-        )
+    for row in rows:
+        found[row.job_id].append(output_of(row))
     return found

@@ -193,6 +193,11 @@ def outputs_of(connection: Connection, job_id: UUID) -> tuple[Output, ...]:
     rows = connection.execute(
         select(outputs).where(outputs.c.job_id == job_id).order_by(outputs.c.n)
     )
-    return tuple(
-        Output(r.n, r.artifact, r.content_type, r.width, r.height, r.bytes, r.sha256) for r in rows
+    return tuple(output_of(row) for row in rows)
+
+
+def output_of(row: Row[Any]) -> Output:
+    """An `outputs` row as a value."""
+    return Output(
+        row.n, row.artifact, row.content_type, row.width, row.height, row.bytes, row.sha256
     )
