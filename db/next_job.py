@@ -22,7 +22,7 @@ from db.turns import IN_ORDER, Place, in_order, next_place
 
 
 def first_job(
-    connection: Connection, pool: str, account_id: UUID | None, statement: Select[Any]
+    connection: Connection, pool: str, account_id: UUID, statement: Select[Any]
 ) -> tuple[Place, Row[Any]] | tuple[None, None]:
     """What `statement` (see `oldest`) finds for this account at the place whose turn it is."""
     passed_over: frozenset[Place] = frozenset()

@@ -51,10 +51,10 @@ class RunStore:
         self._oldest_price = oldest(database, jobs.c.estimate)
         self._oldest_job = oldest(database, jobs).with_for_update(skip_locked=True)
 
-    def next_price(self, pool: str, account_id: UUID | None = None) -> Money | None:
+    def next_price(self, pool: str, account_id: UUID) -> Money | None:
         """What the next job may cost; None when none is queued. A look, which promises nothing.
 
-        Jobs of models that pause on the account are left out; None: an account without pauses.
+        Jobs of models that pause on the account are left out.
         """
         with self._database.read() as connection:
             _, row = first_job(connection, pool, account_id, self._oldest_price)

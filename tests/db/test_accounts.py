@@ -89,7 +89,8 @@ def test_a_forbidden_model_pauses_alone_until_it_is_resumed(
     assert (kept.state, kept.attempts) == (State.QUEUED, 0)
     assert claim().job.id == other.id
     assert runs.next_price("segmind", account.id) is None
-    assert runs.next_price("segmind") == PRICE
+    other_account = account_store.ensure("segmind", "other", call_limit=60, window_seconds=60)
+    assert runs.next_price("segmind", other_account.id) == PRICE
     assert runs.claim("segmind", account.id, lease=LEASE, dearest=PRICE) is None
 
     assert not account_store.resume_model(account.id, "ssd-1b")

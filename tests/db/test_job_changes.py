@@ -129,13 +129,13 @@ def test_a_change_that_races_a_claim_holds_for_it_or_is_refused(
 
 
 def test_a_waiting_job_is_canceled_at_once_and_twice_alike(
-    submit: Submit, changes: JobChanges, tenant: UUID, runs: RunStore
+    submit: Submit, changes: JobChanges, tenant: UUID, runs: RunStore, account: Account
 ) -> None:
     for job in (submit(), submit(run_at=datetime.now(UTC) + timedelta(hours=1))):
         canceled = changes.cancel(tenant, job.id)
         assert canceled.state is State.CANCELED
         assert changes.cancel(tenant, job.id) == canceled
-    assert runs.next_price("segmind") is None
+    assert runs.next_price("segmind", account.id) is None
 
 
 def test_a_running_job_is_canceled_when_its_call_has_ended(

@@ -5,6 +5,7 @@ import pytest
 
 from db.engine import Database
 from db.jobs import JobStore
+from db.rows import Account
 from db.runs import RunStore
 from db.tenants import TenantStore
 from jobs.errors import NotFound
@@ -64,11 +65,13 @@ def test_start_by_expires_what_waits_and_nothing_else(
     assert job_store.get(tenant, running.id).state is State.RUNNING
 
 
-def test_what_is_too_late_is_never_claimed(submit: Submit, runs: RunStore, claim: Claimer) -> None:
+def test_what_is_too_late_is_never_claimed(
+    submit: Submit, runs: RunStore, account: Account, claim: Claimer
+) -> None:
     past = datetime.now(UTC) - timedelta(seconds=1)
     submit(start_by=past)
     submit(finish_by=past)
-    assert runs.next_price("segmind") is None
+    assert runs.next_price("segmind", account.id) is None
     kept = submit(group="other")
     assert claim().job.id == kept.id
 

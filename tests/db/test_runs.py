@@ -51,7 +51,7 @@ def test_nothing_dearer_than_the_permit_is_claimed(
     submit: Submit, runs: RunStore, account: Account
 ) -> None:
     submit()
-    assert runs.next_price("segmind") == PRICE
+    assert runs.next_price("segmind", account.id) == PRICE
     cheap = Money(PRICE - 1)
     assert runs.claim("segmind", account.id, lease=LEASE, dearest=cheap) is None
 
@@ -170,16 +170,16 @@ def test_a_repeated_request_id_loses_no_paid_result(
 
 
 def test_what_is_overdue_stands_in_nobodys_way(
-    submit: Submit, claim: Claimer, runs: RunStore
+    submit: Submit, claim: Claimer, runs: RunStore, account: Account
 ) -> None:
     past = datetime.now(UTC) - timedelta(seconds=1)
     submit(priority=Priority.HIGH, finish_by=past)
     submit(group="a", finish_by=past)
     good, low = submit(group="b"), submit(priority=Priority.LOW)
     for expected in (good, low):
-        assert runs.next_price("segmind") == PRICE
+        assert runs.next_price("segmind", account.id) == PRICE
         assert claim().job.id == expected.id
-    assert runs.next_price("segmind") is None
+    assert runs.next_price("segmind", account.id) is None
 
 
 def test_a_doubt_ends_as_what_it_was_though_a_cancel_was_asked_for(
