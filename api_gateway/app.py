@@ -16,6 +16,7 @@ from api_gateway import (
     upload_route,
 )
 from api_gateway.bodies import BoundedBodies
+from api_gateway.hot_routes import HotRoutes
 from api_gateway.parts import make_parts, running
 from api_gateway.problem_handlers import HANDLED, ProblemsOnly, handle
 from api_gateway.settings import Settings
@@ -34,9 +35,12 @@ def create_app(settings: Settings) -> FastAPI:
         # A redirected POST would lose its body with many clients.
         redirect_slashes=False,
         exception_handlers=dict.fromkeys(HANDLED, handle),
+        # Nobody sets it up, and asking whether somebody has takes a twentieth of a request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.parts = make_parts(settings)
     app.add_middleware(ProblemsOnly)
+    app.add_middleware(HotRoutes)
     app.add_middleware(BoundedBodies, seconds=settings.body_timeout)
     app.state.addresses = []
     for module in (

@@ -1,15 +1,16 @@
 """Who asks: `Authorization: Bearer segq_…`."""
 
 import time
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from starlette.concurrency import run_in_threadpool
 
 from api_gateway import problems
 from api_gateway.problems import Problem
+from api_gateway.together import Together
 from db.tenants import KEY_PREFIX, TenantStore, digest
 
 REMEMBERED_SECONDS = 3.0
@@ -23,6 +24,7 @@ class Keys:
 
     def __init__(self, tenants: TenantStore) -> None:
         self._tenants = tenants
+        self._looks = Together(self._tenants_of)
         self._known: dict[str, tuple[UUID, float]] = {}
 
     async def tenant_of(self, key: str) -> UUID | None:
@@ -34,12 +36,17 @@ class Keys:
         if tenant is not None and now < until:
             return tenant
         self._known.pop(name, None)
-        tenant = await run_in_threadpool(self._tenants.of_key, key)
+        tenant = await self._looks.ask(key)
         if tenant is not None:
             if len(self._known) >= MOST_REMEMBERED:
                 self._known.clear()
             self._known[name] = (tenant, now + REMEMBERED_SECONDS)
         return tenant
+
+    def _tenants_of(self, keys: Sequence[str]) -> list[UUID | None]:
+        # When a key is no longer believed, many requests have the same one at once.
+        found = {key: self._tenants.of_key(key) for key in set(keys)}
+        return [found[key] for key in keys]
 
 
 _bearer = HTTPBearer(
@@ -66,9 +73,12 @@ async def tenant_of(
     return tenant
 
 
-async def confirm(request: Request) -> None:
-    """For what takes long: raises the 401 problem when the key was revoked in the meantime."""
-    await tenant_of(request, await _bearer(request))
+async def tenant_asking(request: Request) -> UUID:
+    """`tenant_of` for who is not called by the framework.
+
+    For what takes long too: raises the 401 problem when the key was revoked in the meantime.
+    """
+    return await tenant_of(request, await _bearer(request))
 
 
 Tenant = Annotated[UUID, Depends(tenant_of)]

@@ -5,19 +5,19 @@ A hint is worth a look at the row and nothing more: readers look every other sec
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
 from jobs.wire import job_channel
 
-_log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 _FIRST_BACKOFF = 0.1
 _LONGEST_BACKOFF = 5.0
@@ -89,7 +89,7 @@ class Hints:
                         self._hear(message)
             except (RedisError, OSError) as error:
                 if backoff == _FIRST_BACKOFF:
-                    _log.warning("no hints from Redis (%s); trying again", type(error).__name__)
+                    log.warning("hints_unavailable", error=type(error).__name__)
             finally:
                 self._line = None
             await asyncio.sleep(backoff)

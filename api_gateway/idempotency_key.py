@@ -48,7 +48,7 @@ def fingerprint(request: Request, body: bytes) -> str:
     found = hashlib.sha256()
     for part in (
         request.method.encode(),
-        request.url.path.encode(),
+        request.scope["path"].encode(),
         request.scope["query_string"],
         bodies.media_type(request).encode(),
         body,

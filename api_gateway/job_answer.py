@@ -19,5 +19,9 @@ def job_answer(job: Job, base: str, waiting: Waiting, status: int) -> Answer:
     return Answer(status, headers, text_of(document))
 
 
+# Made once: `json.dumps` makes one for each call that asks for another form than its own.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def text_of(document: object) -> str:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(document)

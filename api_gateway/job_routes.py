@@ -11,20 +11,19 @@ from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
 from api_gateway import attempt_json, etags
-from api_gateway.auth import Tenant, confirm
+from api_gateway.auth import Tenant, tenant_asking
 from api_gateway.openapi import answers, headers
-from api_gateway.parts import parts_of
+from api_gateway.parts import Parts, parts_of
 from api_gateway.query import Query, whole
 from api_gateway.showing import show
 from db.attempt_history import MOST_SHOWN, AttemptHistory
+from db.jobs import no_job
 from db.rows import Job
 from jobs.catalog.inputs import shown
 from jobs.errors import NotFound
 from jobs.states import FINAL, State
 
 LONGEST_WAIT = 60
-READ_AGAIN_SECONDS = 2.0
-"""A hint may be lost, so a waiting read looks at the row this often."""
 ATTEMPTS = "attempts"
 
 router = APIRouter(tags=["jobs"])
@@ -72,12 +71,9 @@ async def read(request: Request, tenant: Tenant, job_id: str) -> Response:
     With `If-None-Match` too it is 304 when the job then still is as the client has it.
     """
     found = id_of(job_id)
-    query = Query(request.query_params, ("wait", "include"))
-    wait = query.one("wait", whole(1, LONGEST_WAIT, " of seconds"), 0)
-    with_attempts = query.one("include", _attempts, False)
-    query.refuse()
+    wait, with_attempts = _wanted(request)
     parts = parts_of(request)
-    job = await run_in_threadpool(parts.jobs.get, tenant, found)
+    job = await _look(parts, tenant, found)
     if wait and not _is_settled(job):
         job = await _wait(request, tenant, found, wait)
     document = await show(request, job)
@@ -86,6 +82,24 @@ async def read(request: Request, tenant: Tenant, job_id: str) -> Response:
         attempts = await run_in_threadpool(history.of_job, tenant, found)
         document["attempt_history"] = attempt_json.documents(attempts)
     return etags.answer(request, document)
+
+
+async def _look(parts: Parts, tenant: UUID, job_id: UUID) -> Job:
+    job = await parts.reads.ask((tenant, job_id))
+    if job is None:
+        raise no_job(job_id)
+    return job
+
+
+def _wanted(request: Request) -> tuple[int, bool]:
+    """How long to wait, in seconds, and whether the attempts are wanted."""
+    if not request.scope["query_string"]:
+        return 0, False
+    query = Query(request.query_params, ("wait", "include"))
+    wait = query.one("wait", whole(1, LONGEST_WAIT, " of seconds"), 0)
+    with_attempts = query.one("include", _attempts, False)
+    query.refuse()
+    return wait, with_attempts
 
 
 def _attempts(text: str) -> bool:
@@ -108,19 +122,21 @@ async def _wait(request: Request, tenant: UUID, job_id: UUID, seconds: int) -> J
     """Holds neither a thread nor a connection while it waits."""
     parts = parts_of(request)
     ends_at = time.monotonic() + seconds
-    async with parts.hints.listen(job_id) as heard:
-        while True:
-            # Cleared before the look, so that what changes after it is noticed.
-            heard.clear()
-            await confirm(request)
-            job = await run_in_threadpool(parts.jobs.get, tenant, job_id)
-            left = ends_at - time.monotonic()
-            if _is_settled(job) or left <= 0 or parts.hints.closed:
-                return job
-            if await request.is_disconnected():
-                return job
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(heard.wait(), min(left, READ_AGAIN_SECONDS))
+    with parts.open_waits.one_more(tenant):
+        async with parts.hints.listen(job_id) as heard:
+            while True:
+                # Cleared before the look, so that what changes after it is noticed.
+                heard.clear()
+                await tenant_asking(request)
+                job = await _look(parts, tenant, job_id)
+                left = ends_at - time.monotonic()
+                if _is_settled(job) or left <= 0 or parts.hints.closed:
+                    return job
+                if await request.is_disconnected():
+                    return job
+                with contextlib.suppress(TimeoutError):
+                    pause = min(left, parts.open_waits.pause(tenant))
+                    await asyncio.wait_for(heard.wait(), pause)
 
 
 def _is_settled(job: Job) -> bool:

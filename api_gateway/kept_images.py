@@ -25,6 +25,14 @@ def reference_of(sha256: str) -> str:
     return f"{INPUT_SCHEME}{sha256}"
 
 
+def has_kept_images(model: Model, given: Mapping[str, Any]) -> bool:
+    """Whether an image of the input came with it, or was uploaded before."""
+    return any(
+        parameter.kind is Kind.IMAGE and str(given.get(name)).startswith(("data:", INPUT_SCHEME))
+        for name, parameter in model.parameters.items()
+    )
+
+
 @dataclass(frozen=True)
 class KeptImages:
     """The images that callers sent, bytes and rows."""

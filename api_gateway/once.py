@@ -7,8 +7,8 @@ earlier, before the same image is decoded twice. A request that is refused is no
 may be tried again with what was wrong put right.
 """
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
@@ -20,10 +20,10 @@ from starlette.concurrency import run_in_threadpool
 from api_gateway import problems
 from api_gateway.idempotency_key import HEADER, LONGEST_KEY, fingerprint, key_of
 from api_gateway.openapi import Responses, refuses
-from api_gateway.parts import parts_of
+from api_gateway.parts import Parts, parts_of
 from api_gateway.problems import Problem
 from db.engine import Database
-from db.idempotency import Answer, IdempotencyStore, Kept
+from db.idempotency import Answer, IdempotencyStore, Kept, Name
 
 T = TypeVar("T")
 
@@ -77,13 +77,13 @@ class Asked:
         except _Overtaken:
             winner = self.keys.get(self.tenant_id, self.key)
             if winner is None:
-                raise _in_use(self.key) from None
+                raise in_use(self.key) from None
             return None, replay_of(winner, self.fingerprint, self.key)
 
     def _commit(self, key: str, act: Callable[[], tuple[T, Answer]]) -> tuple[T, Response]:
         with self.database.write():
             if not self.keys.take_turn(self.tenant_id, key):
-                raise _in_use(key)
+                raise in_use(key)
             # Looked at before, but then without the turn: another process may have been quicker.
             if self.keys.get(self.tenant_id, key) is not None:
                 raise _Overtaken
@@ -117,17 +117,25 @@ async def asked(request: Request, tenant_id: UUID, body: bytes) -> AsyncIterator
         replay = replay_of(kept, print_, key)
         yield Asked(parts.database, parts.keys_used, tenant_id, key, print_, replay)
         return
+    with held(parts, tenant_id, key):
+        yield Asked(parts.database, parts.keys_used, tenant_id, key, print_, None)
+
+
+@contextmanager
+def held(parts: Parts, tenant_id: UUID, key: str) -> Iterator[None]:
+    """Work under a key in this process; raises the 409 problem when another request does."""
+    mine = (tenant_id, key)
     _must_be_free(mine, parts.keys_in_flight)
     parts.keys_in_flight.add(mine)
     try:
-        yield Asked(parts.database, parts.keys_used, tenant_id, key, print_, None)
+        yield
     finally:
         parts.keys_in_flight.discard(mine)
 
 
-def _must_be_free(mine: tuple[UUID, str], in_flight: set[tuple[UUID, str]]) -> None:
+def _must_be_free(mine: Name, in_flight: set[Name]) -> None:
     if mine in in_flight:
-        raise _in_use(mine[1])
+        raise in_use(mine[1])
 
 
 def response_of(answer: Answer) -> Response:
@@ -149,7 +157,18 @@ def replay_of(kept: Kept, asked_for: str, key: str) -> Response:
     return response
 
 
-def _in_use(key: str) -> Problem:
+def outcome_of(outcome: Answer | Kept | None, asked_for: str = "", key: str = "") -> Response:
+    """What a submit under a key came to; raises the 409 and 422 problems of a key that is taken."""
+    match outcome:
+        case Answer():
+            return response_of(outcome)
+        case Kept():
+            return replay_of(outcome, asked_for, key)
+        case None:
+            raise in_use(key)
+
+
+def in_use(key: str) -> Problem:
     return Problem(
         problems.KEY_IN_USE,
         f"A request with the {HEADER} {key!r} is under way; ask again for its answer.",

@@ -14,16 +14,22 @@ from redis.backoff import NoBackoff
 
 from api_gateway.auth import Keys
 from api_gateway.hints import Hints
+from api_gateway.open_waits import OpenWaits
 from api_gateway.settings import Settings
+from api_gateway.store_check import StoreCheck
+from api_gateway.submits import Outcome, Submit, Submits
 from api_gateway.tickets import Tickets
+from api_gateway.together import Together
 from api_gateway.waiting import WaitingReasons
 from db.accounts import AccountStore
+from db.artifact_place import open_artifacts
 from db.artifacts import ArtifactStore
 from db.engine import Database
 from db.idempotency import IdempotencyStore
 from db.inputs import InputStore
 from db.job_changes import JobChanges
 from db.jobs import JobStore
+from db.rows import Job
 from db.tenants import TenantStore
 
 T = TypeVar("T")
@@ -32,6 +38,10 @@ SQL_THREADS = 20
 """Threads for SQL. Each has a connection: one that waits for a connection helps nobody."""
 IMAGE_THREADS = 4
 """Threads that take in images: slow work, which must not hold what short queries need."""
+DOWNLOAD_THREADS = 16
+"""Threads that wait for pieces of images: a slow store must not hold what short queries need."""
+LANES = 2
+"""Groups of submits, and of reads, that are under way at once. Each has a thread and a connection."""
 _REDIS_SECONDS = 0.5
 """Redis only speeds answers up here, so an answer does not wait longer for it."""
 
@@ -52,8 +62,14 @@ class Parts:
     hints: Hints
     tickets: Tickets
     waiting: WaitingReasons
+    open_waits: OpenWaits
     image_threads: anyio.CapacityLimiter
+    download_threads: anyio.CapacityLimiter
     keys_used: IdempotencyStore
+    submits: Together[Submit, Outcome]
+    reads: Together[tuple[UUID, UUID], Job | None]
+    """Jobs by tenant and id; None where there is none."""
+    store_check: StoreCheck
     keys_in_flight: set[tuple[UUID, str]]
     """Tenants' Idempotency-Keys whose requests are under way; touched in the event loop alone."""
 
@@ -63,8 +79,15 @@ class Parts:
 
 
 def make_parts(settings: Settings) -> Parts:
-    """Connects to nothing yet. Raises `InvalidSetting` for a database URL that cannot be used."""
-    database = Database(settings.database_url, pool_size=SQL_THREADS + IMAGE_THREADS, overflow=0)
+    """Asks SQL and the store whether they belong together, and connects to nothing else yet.
+
+    Raises `InvalidSetting` when they do not, and for a place of either that cannot be used.
+    """
+    database = Database(
+        settings.database_url,
+        pool_size=SQL_THREADS + IMAGE_THREADS + 2 * LANES + 1,
+        overflow=0,
+    )
     redis = Redis.from_url(
         settings.redis_url,
         decode_responses=True,
@@ -74,22 +97,33 @@ def make_parts(settings: Settings) -> Parts:
         # Who asks decides what to do without an answer; repeating inside would only take longer.
         retry=Retry(NoBackoff(), 0),
     )
+    artifacts = open_artifacts(settings.artifacts)
     accounts = AccountStore(database)
+    jobs = JobStore(database)
+    tickets = Tickets(settings.redis_url)
+    keys_used = IdempotencyStore(database)
+    submits = Submits(database, jobs, keys_used, tickets)
     return Parts(
         pool=settings.pool,
         database=database,
-        jobs=JobStore(database),
+        jobs=jobs,
         changes=JobChanges(database),
         inputs=InputStore(database),
         accounts=accounts,
-        artifacts=ArtifactStore(settings.artifacts),
+        artifacts=artifacts,
         redis=redis,
         keys=Keys(TenantStore(database)),
         hints=Hints(redis),
-        tickets=Tickets(settings.redis_url),
+        tickets=tickets,
         waiting=WaitingReasons(accounts, redis),
+        open_waits=OpenWaits(),
         image_threads=anyio.CapacityLimiter(IMAGE_THREADS),
-        keys_used=IdempotencyStore(database),
+        download_threads=anyio.CapacityLimiter(DOWNLOAD_THREADS),
+        keys_used=keys_used,
+        # SQLite has one writer: a second group would only wait for the first one's commit.
+        submits=Together(submits.accept, lanes=1 if database.is_sqlite else LANES),
+        reads=Together(jobs.get_many, lanes=LANES),
+        store_check=StoreCheck(database, artifacts),
         keys_in_flight=set(),
     )
 
@@ -102,6 +136,7 @@ async def running(app: FastAPI) -> AsyncIterator[None]:
     parts.tickets.start()
     async with anyio.create_task_group() as group:
         group.start_soon(parts.hints.run)
+        group.start_soon(parts.store_check.run)
         yield
         group.cancel_scope.cancel()
     await anyio.to_thread.run_sync(parts.tickets.stop)

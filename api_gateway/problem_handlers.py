@@ -1,8 +1,8 @@
 """Every exception, and every refusal that a library words itself, as a problem."""
 
-import logging
 from typing import Any
 
+import structlog
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -12,9 +12,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_gateway import problems
 from api_gateway.problems import Kind, Problem
+from db.artifacts import ArtifactsAway
 from jobs.errors import FieldProblem, IllegalMove, InvalidInput, NotFound, Unavailable
 
-_log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 
 def problem_of(error: Exception) -> Problem:
@@ -41,10 +42,17 @@ def problem_of(error: Exception) -> Problem:
             return Problem(kind, _DETAILS.get(kind, str(error.detail)), headers=error.headers)
         case Unavailable():
             # Without the statement and its values: they hold what callers wrote.
-            _log.warning("SQL does not answer: %s", type(error.__cause__).__name__)
+            log.warning("sql_unavailable", error=type(error.__cause__).__name__)
             return Problem(
                 problems.UNAVAILABLE,
                 "The database does not answer. Whether what was asked has been done is not known.",
+                headers={"Retry-After": "1"},
+            )
+        case ArtifactsAway():
+            log.warning("artifacts_unavailable", reason=str(error))
+            return Problem(
+                problems.UNAVAILABLE,
+                "The store of images does not answer.",
                 headers={"Retry-After": "1"},
             )
         case ClientDisconnect():
@@ -58,10 +66,11 @@ _DETAILS = {
     problems.WRONG_METHOD: "this address does not take this method; Allow names those it takes",
 }
 
-HANDLED = (
+EXPECTED = (
     *(Problem, InvalidInput, NotFound, IllegalMove, RequestValidationError, HTTPException),
-    *(Unavailable, ClientDisconnect, Exception),
+    *(Unavailable, ArtifactsAway, ClientDisconnect),
 )
+HANDLED = (*EXPECTED, Exception)
 
 
 async def handle(request: Request, error: Exception) -> Response:

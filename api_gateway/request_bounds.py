@@ -8,10 +8,13 @@ body that is wanted is cut off earlier, with an answer, by `bodies.read`.
 import asyncio
 
 import httptools
+import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from api_gateway import problems
 from api_gateway.problems import Problem
+
+log = structlog.get_logger()
 
 GRACE_SECONDS = 2.0
 """Longer than the body's own bound, so that whoever hits that one gets to see its answer."""
@@ -69,7 +72,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 if self._too_many_headers:
                     self._refuse_head(f"it may have at most {MOST_HEADERS} headers")
                 else:
-                    self.logger.warning("Invalid HTTP request received.")
+                    log.warning("request_not_http")
                     self.send_400_response("Invalid HTTP request received.")
                 return
             else:

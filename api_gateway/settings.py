@@ -3,9 +3,9 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Self
 
+from db.artifact_place import ArtifactPlace, artifact_place
 from jobs.errors import InvalidSetting
 from jobs.wire import DEFAULT_POOL, pool_name
 
@@ -16,14 +16,14 @@ _BODY_SECONDS = (1, 3600)
 
 @dataclass(frozen=True)
 class Settings:
-    """`artifacts` is the folder of kept images. URLs may hold passwords, so no repr shows them.
+    """`artifacts` is where images are kept. URLs may hold passwords, so no repr shows them.
 
     `body_timeout` is in seconds, from 1 to 3600: for a whole request body, however it trickles.
     """
 
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
-    artifacts: Path
+    artifacts: ArtifactPlace
     pool: str = DEFAULT_POOL
     host: str = "127.0.0.1"
     port: int = 8100
@@ -39,7 +39,7 @@ class Settings:
         return cls(
             database_url=_required(environ, "DATABASE_URL", "sqlite:///… or postgresql://…"),
             redis_url=redis_url,
-            artifacts=Path(_required(environ, "SEGQ_ARTIFACTS", "a folder")),
+            artifacts=artifact_place(environ),
             pool=pool_name(environ.get("SEGQ_POOL")),
             host=environ.get("SEGQ_HOST") or cls.host,
             port=_port(environ.get("SEGQ_PORT") or str(cls.port)),

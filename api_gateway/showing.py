@@ -1,5 +1,6 @@
 """A job as the answer to a request."""
 
+from functools import lru_cache
 from typing import Any
 
 from fastapi import Request
@@ -12,7 +13,17 @@ from jobs.states import State
 
 def base_of(request: Request) -> str:
     """The API's own address as the client wrote it, without a slash at its end."""
-    return str(request.base_url).rstrip("/")
+    scope = request.scope
+    return _base(
+        scope["scheme"], request.headers.get("host"), scope["server"], scope.get("root_path", "")
+    )
+
+
+@lru_cache(64)
+def _base(scheme: str, host: str | None, server: tuple[str, int], root: str) -> str:
+    headers = [] if host is None else [(b"host", host.encode("latin-1"))]
+    scope = {"type": "http", "scheme": scheme, "server": server, "headers": headers}
+    return str(Request({**scope, "root_path": root, "path": "/"}).base_url).rstrip("/")
 
 
 async def show(request: Request, job: Job) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """`POST /api/v1/jobs`: check everything, keep the job in one commit, then ask for a worker."""
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -10,25 +12,33 @@ from starlette.concurrency import run_in_threadpool
 
 from api_gateway import bodies, envelope, problems, strict_json
 from api_gateway.auth import Tenant
+from api_gateway.idempotency_key import fingerprint, key_of
 from api_gateway.images_in import Picture
 from api_gateway.job_answer import job_answer
-from api_gateway.kept_images import KeptImages, reference_of
-from api_gateway.once import IN_USE, REPLAYS, asked, with_key
+from api_gateway.kept_images import KeptImages, has_kept_images, reference_of
+from api_gateway.once import IN_USE, REPLAYS, asked, held, outcome_of, with_key
 from api_gateway.openapi import answers, body, reference
 from api_gateway.parts import Parts, parts_of
 from api_gateway.problems import Problem
 from api_gateway.showing import base_of
+from api_gateway.submits import Submit
 from db.idempotency import Answer
 from db.rows import Input, Job, NewJob
 from jobs.catalog.inputs import check as check_input
 from jobs.catalog.inputs import shown
+from jobs.catalog.model import Model
 from jobs.errors import FieldProblem, InvalidInput
 from jobs.states import State
 
 LARGEST_BODY = 30_000_000
 """Bytes: an image of 20 MB as a data: URI, and room."""
-_QUICK_BODY = 64 * 1024
+_QUICK_BODY = 16 * 1024
+"""A body up to this size is read between other requests: in a few milliseconds at the worst."""
+_SMALL_BODY = 64 * 1024
 """A larger body holds an image and is worked on beside the others of its kind."""
+
+_Resolve = Callable[[Model, Mapping[str, Any]], tuple[dict[str, Picture], list[FieldProblem]]]
+"""`KeptImages.resolve` for one tenant."""
 
 router = APIRouter(tags=["jobs"])
 
@@ -53,6 +63,22 @@ async def submit(request: Request, tenant: Tenant) -> Response:
         raise Problem(problems.WRONG_TYPE, "send the job as Content-Type: application/json")
     raw = await bodies.read(request, LARGEST_BODY)
     parts = parts_of(request)
+    new = read_quickly(parts.pool, tenant, raw) if len(raw) <= _QUICK_BODY else None
+    if new is None:
+        return await _with_images(request, tenant, raw)
+    waiting = await parts.waiting.of(new.pool, new.model)
+    key = key_of(request)
+    if key is None:
+        return outcome_of(await parts.submits.ask(Submit(new, waiting, base_of(request))))
+    print_ = fingerprint(request, raw)
+    with held(parts, tenant, key):
+        asked_for = Submit(new, waiting, base_of(request), key, print_)
+        return outcome_of(await parts.submits.ask(asked_for), print_, key)
+
+
+async def _with_images(request: Request, tenant: UUID, raw: bytes) -> Response:
+    """Of a body that may hold images, or that is refused: checked whole, beside other requests."""
+    parts = parts_of(request)
     async with asked(request, tenant, raw) as ask:
         if ask.replay is not None:
             return ask.replay
@@ -60,7 +86,7 @@ async def submit(request: Request, tenant: Tenant) -> Response:
         def check() -> tuple[NewJob, list[Input]]:
             return read(parts, tenant, raw)
 
-        if len(raw) <= _QUICK_BODY:
+        if len(raw) <= _SMALL_BODY:
             new, images = await run_in_threadpool(check)
         else:
             new, images = await parts.with_images(check)
@@ -78,17 +104,41 @@ async def submit(request: Request, tenant: Tenant) -> Response:
     return response
 
 
+def read_quickly(pool: str, tenant: UUID, raw: bytes) -> NewJob | None:
+    """The job of a body that is good and holds no image that is kept here; None for any other.
+
+    It waits for nothing, so it may run in the event loop.
+    """
+    try:
+        return _read(_none_kept, pool, tenant, strict_json.parse(raw))[0]
+    except (InvalidInput, Problem, _HasImages):
+        return None
+
+
+def _none_kept(
+    model: Model, given: Mapping[str, Any]
+) -> tuple[dict[str, Picture], list[FieldProblem]]:
+    if has_kept_images(model, given):
+        raise _HasImages
+    return {}, []
+
+
+class _HasImages(Exception):  # noqa: N818  # not for here: no error
+    pass
+
+
 def read(parts: Parts, tenant: UUID, raw: bytes) -> tuple[NewJob, list[Input]]:
     """The job that a body describes, and the rows of images in it, whose bytes are kept by now.
 
     Raises `InvalidInput` that names all that is wrong; then nothing is kept.
     """
     kept = KeptImages(parts.inputs, parts.artifacts)
-    new, pictures = _read(kept, parts.pool, tenant, strict_json.parse(raw))
+    resolve = partial(kept.resolve, tenant)
+    new, pictures = _read(resolve, parts.pool, tenant, strict_json.parse(raw))
     return new, [kept.keep(tenant, picture) for picture in pictures]
 
 
-def _read(images: KeptImages, pool: str, tenant: UUID, given: Any) -> tuple[NewJob, list[Picture]]:
+def _read(resolve: _Resolve, pool: str, tenant: UUID, given: Any) -> tuple[NewJob, list[Picture]]:
     if not isinstance(given, dict):
         raise InvalidInput([FieldProblem("body", "must be a JSON object", shown(given))])
     around, wrong = envelope.check(given, datetime.now(UTC))
@@ -103,7 +153,7 @@ def _read(images: KeptImages, pool: str, tenant: UUID, given: Any) -> tuple[NewJ
         except InvalidInput as error:
             wrong += error.problems
         if isinstance(given["input"], dict):
-            pictures, wrong_images = images.resolve(tenant, around.model, given["input"])
+            pictures, wrong_images = resolve(around.model, given["input"])
             wrong += wrong_images
     if wrong or around.model is None:
         raise InvalidInput(wrong)

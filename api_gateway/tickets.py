@@ -4,14 +4,15 @@ A ticket says "a job waits in this pool" and names none, so one is as good as an
 counted, not queued. One that is lost costs nothing but a moment, since upkeep tops up from SQL.
 """
 
-import logging
 import threading
 from typing import Any
 from uuid import uuid4
 
-from jobs.wire import BROKER_OPTIONS, GENERATE, TICKET_CAP, ticket_queue
+import structlog
 
-_log = logging.getLogger(__name__)
+from jobs.wire import BROKER_OPTIONS, GENERATE, TICKET_CAP, broker_tls, ticket_queue
+
+log = structlog.get_logger()
 
 _BACKOFF_SECONDS = 0.5
 _STOP_SECONDS = 2.0
@@ -38,10 +39,10 @@ class Tickets:
             self._changed.notify()
         self._thread.join(_STOP_SECONDS)
 
-    def add(self, pool: str) -> None:
-        """One more ticket. Returns at once, whatever Redis does; any thread may call it."""
+    def add(self, pool: str, count: int = 1) -> None:
+        """So many more tickets. Returns at once, whatever Redis does; any thread may call it."""
         with self._changed:
-            self._wanted[pool] = min(self._wanted.get(pool, 0) + 1, TICKET_CAP)
+            self._wanted[pool] = min(self._wanted.get(pool, 0) + count, TICKET_CAP)
             self._changed.notify()
 
     def _run(self) -> None:
@@ -55,7 +56,7 @@ class Tickets:
             except Exception as error:  # noqa: BLE001  # without this thread no ticket would leave
                 # These tickets are dropped: sent again, they could stand there twice.
                 if not away:
-                    _log.warning("no tickets leave, Redis: %s", type(error).__name__)
+                    log.warning("tickets_dropped", error=type(error).__name__)
                 away = True
                 broker.hang_up()
                 self._stopping.wait(_BACKOFF_SECONDS)
@@ -80,6 +81,7 @@ class _Broker:
         self._app = Celery("segq", broker=url, set_as_current=False)
         self._app.conf.update(
             broker_transport_options=dict(BROKER_OPTIONS),
+            broker_use_ssl=broker_tls(url),
             task_serializer="json",
             accept_content=["json"],
             task_ignore_result=True,

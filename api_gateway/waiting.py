@@ -1,5 +1,6 @@
 """What queued jobs wait for. It is the same for all of a pool and model, so it is asked once for many."""
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Mapping
@@ -56,6 +57,7 @@ class WaitingReasons:
     def __init__(self, accounts: AccountStore, redis: Redis) -> None:
         self._accounts = accounts
         self._redis = redis
+        self._looking: dict[str, asyncio.Future[_OfPool]] = {}
         self._known: dict[str, tuple[_OfPool, float]] = {}
 
     async def of(self, pool: str, model: str) -> Waiting:
@@ -63,6 +65,14 @@ class WaitingReasons:
         known, until = self._known.get(pool, (None, 0.0))
         if known is not None and time.monotonic() < until:
             return known.of(model)
+        look = self._looking.get(pool)
+        if look is None:
+            look = self._looking[pool] = asyncio.ensure_future(self._look(pool))
+            look.add_done_callback(lambda _: self._looking.pop(pool, None))
+        # Many ask at once when it is no longer remembered; one that goes away takes it from nobody.
+        return (await asyncio.shield(look)).of(model)
+
+    async def _look(self, pool: str) -> _OfPool:
         good_for = REMEMBERED_SECONDS
         found = await run_in_threadpool(self._of_accounts, pool)
         if found.paused is None:
@@ -74,7 +84,7 @@ class WaitingReasons:
                 with contextlib.suppress(ValueError):
                     found = replace(found, working=Waiting(WaitingFor(str(told))))
         self._known[pool] = (found, time.monotonic() + good_for)
-        return found.of(model)
+        return found
 
     def _of_accounts(self, pool: str) -> _OfPool:
         accounts = self._accounts.of_pool(pool)

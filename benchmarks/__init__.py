@@ -1,1 +1,1 @@
-"""Speeds, each printed beside a baseline from the same run. `python -m benchmarks.start_latency`."""
+"""Speeds, each printed beside a baseline from the same run: `./segq bench`, docs/benchmarks.md."""

@@ -1,91 +1,99 @@
-"""Idle start latency: from "accepted" at the client until the call is at the (sandbox) provider.
+"""Idle start latency: from "accepted" at the client until the call has arrived upstream.
 
 segq: the 202's arrival → ticket → permit → claim and intent committed → POST received.
-Baseline: `apply_async` returns → a plain Celery worker → POST received, on the same Redis, threads.
-The two take turns, 150 ms apart, so that both meet the same noise.
+Baseline: `send_task` returns → a plain Celery worker → POST received, on the same Valkey. The two
+take turns, some time apart, so that both meet the same noise.
 """
 
-import json
-import os
-import platform
+import argparse
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import httpx
-
+from benchmarks import sqlite
+from benchmarks.baselines import celery_worker
+from benchmarks.finish_line import wait_for_calls
+from benchmarks.fleet import Fleet
+from benchmarks.queued_jobs import INPUT, MODEL
+from benchmarks.report import Report
+from benchmarks.servers.together import Servers, running_servers
+from benchmarks.side import a_side, an_api_key
+from db.engine import Database
 from segq_client import Client
 
-ROUNDS = 200
-GAP = 0.15
-INPUT = {"image": "https://example.org/a.png", "prompt": "a fox"}
+PLAIN = "plain Celery task"
+DATABASES: dict[str, Callable[[str, Path], str]] = {
+    "segq on SQLite": lambda _, folder: sqlite.new_file(folder),
+    "segq on PostgreSQL": lambda url, _: url,
+}
+SLOTS = 32
+_CALL_SECONDS = 0.02
+_WARM = 5
+"""The first of each pay for imports and connections."""
 
 
-def main() -> None:
-    """Start a system of its own, measure, print, end it."""
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {
-            **os.environ, "SEGQ_HOME": folder, "SEGQ_PORT": "0", "SEGMIND_RPM": "60000",
-        }  # fmt: skip
-        segq = [sys.executable, "-m", "cli"]
-        subprocess.run([*segq, "up", "--detach"], env=environment, check=True, stdout=sys.stderr)
-        try:
-            run = json.loads((Path(folder) / "run.json").read_text())
-            print(
-                f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-            )
-            for name, waits in measure(run).items():
-                print(f"{name:13} n={len(waits)}  {shown(waits)}")
-        finally:
-            subprocess.run([*segq, "down"], env=environment, check=True, stdout=sys.stderr)
-
-
-def measure(run: dict[str, Any]) -> dict[str, list[float]]:
-    """Milliseconds from accepted to received, in the order of the calls."""
-    os.environ["BASELINE_REDIS"] = run["redis"].removesuffix("/0") + "/1"
-    from benchmarks.plain_celery import generate  # noqa: PLC0415  # reads the line above
-
-    worker = [sys.executable, "-m", "celery", "-q", "-A", "benchmarks.plain_celery", "worker"]
-    plain = subprocess.Popen(
-        [*worker, "-P", "threads", "-c", "32", "-l", "ERROR"], stdout=subprocess.DEVNULL
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--jobs", type=int, default=200, help="of each side; default: %(default)d")
+    parser.add_argument(
+        "--gap", type=float, default=0.15, help="seconds between two; default: %(default)g"
     )
-    url, key = f"{run['sandbox']}/v1/ssd-canny", run["sandbox_key"]
-    with httpx.Client(trust_env=False) as http, Client(run["gateway"], run["api_key"]) as client:
-        sandbox = f"{run['sandbox']}/_sandbox"
-        quick = {"latency": {"median": 0.02, "sigma": 0}, "rpm": None}
-        http.post(f"{sandbox}/settings", json=quick).raise_for_status()
+
+
+def measure(options: argparse.Namespace, report: Report) -> None:
+    with running_servers(upstream_seconds=_CALL_SECONDS) as servers:
+        for _ in range(options.runs):
+            for name, url_of in DATABASES.items():
+                with a_side(servers) as (url, folder):
+                    _measure(servers, url_of(url, folder), folder, name, options, report)
+    for name in DATABASES:
+        report.ratio("p50", name, _beside(name))
+
+
+def _measure(
+    servers: Servers,
+    url: str,
+    folder: Path,
+    name: str,
+    options: argparse.Namespace,
+    report: Report,
+) -> None:
+    database = Database(url)
+    plain_url = servers.postgres.new_database(prepared=False)
+    celery_worker.prepare(plain_url, 2 * (options.jobs + _WARM))
+    redis_url, upstream_url = servers.valkey.url, servers.upstream.url
+    with (
+        Fleet(folder, url, redis_url, upstream_url) as fleet,
+        celery_worker.running_workers(
+            folder, 1, SLOTS, redis_url=redis_url, database_url=plain_url
+        ),
+        celery_worker.Sender(redis_url, upstream_url) as sender,
+        Client(fleet.gateway(), an_api_key(database)) as client,
+    ):
+        fleet.workers(1, SLOTS)
+        fleet.upkeep()
         submits: dict[str, Callable[[int], object]] = {
-            "segq": lambda seed: client.submit("ssd-canny", {**INPUT, "seed": seed}),
-            "plain celery": lambda seed: generate.delay(url, key, {**INPUT, "seed": seed}),
+            name: lambda seed: client.submit(MODEL, {**INPUT, "seed": seed}),
+            _beside(name): lambda seed: sender.send(seed, seed),
         }
-        time.sleep(4)  # both workers are up, and segq's limiter has found its memory
         accepted: dict[int, tuple[str, float]] = {}
-        for turn in range(2 * ROUNDS):
-            name = list(submits)[turn % 2]
-            submits[name](turn)
-            accepted[turn] = (name, time.time())
-            time.sleep(GAP)
-        rows = http.get(f"{sandbox}/ledger").json()
-    plain.terminate()
-    plain.wait(20)
-    waits: dict[str, list[float]] = {name: [] for name in submits}
-    for row in rows:
-        name, at = accepted[row["seed_sent"]]
-        waits[name].append((row["received_at"] - at) * 1000)
-    # The first of each pays for imports and connections.
-    return {name: found[5:] for name, found in waits.items()}
+        for seed in range(1, 2 * (options.jobs + _WARM) + 1):
+            side = list(submits)[seed % 2]
+            submits[side](seed)
+            accepted[seed] = (side, time.time())
+            time.sleep(options.gap)
+        waits: dict[str, list[float]] = {side: [] for side in submits}
+        wait_for_calls(servers.upstream, len(accepted), fleet.processes)
+        for came, seed in sorted(servers.upstream.calls()):
+            side, at = accepted[seed]
+            waits[side].append(1_000 * (came - at))
+    database.close()
+    servers.postgres.drop(plain_url)
+    for side, found in waits.items():
+        cuts = statistics.quantiles(found[_WARM:], n=100)
+        for measure_, value in (("p50", cuts[49]), ("p90", cuts[89]), ("p99", cuts[98])):
+            report.add(side, measure_, "ms", value)
 
 
-def shown(waits: list[float]) -> str:
-    """Median, 90th and 99th percentile."""
-    cuts = statistics.quantiles(waits, n=100)
-    return f"p50 {cuts[49]:5.1f} ms  p90 {cuts[89]:5.1f} ms  p99 {cuts[98]:5.1f} ms"
-
-
-if __name__ == "__main__":
-    main()
+def _beside(name: str) -> str:
+    return f"{PLAIN}, beside {name}"

@@ -7,9 +7,7 @@ from pathlib import Path
 
 from cli.account_lines import account_lines
 from cli.complaint import ComplaintError
-from cli.home import Home
-from cli.run_file import must_run
-from cli.settings import home_of
+from cli.server import must_be_reached
 from db.accounts import AccountStore
 from db.engine import Database
 from db.rows import Account
@@ -30,18 +28,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    running = must_run(Home(home_of(os.environ, Path.cwd())))
+    server = must_be_reached(os.environ, Path.cwd())
+    if options.verb is not None and server.database is None:
+        raise ComplaintError(
+            "a pause is ended in the database: set DATABASE_URL (or DATABASE_URL_FILE) beside SEGQ_URL"
+        )
     try:
-        with Client(running.gateway, running.api_key) as client:
+        with Client(server.gateway, server.api_key) as client:
             account = client.account()
     except SegqError as error:
         raise ComplaintError(str(error)) from error
-    if options.verb is None:
+    if server.database is None or options.verb is None:
         print("\n".join(account_lines(account)))
         return 0
     pools = {str(one["pool"]) for one in account["accounts"]}
     try:
-        print("\n".join(_resume(running.database, pools, options.model)))
+        print("\n".join(_resume(server.database, pools, options.model)))
     except ServerError as error:
         raise ComplaintError(str(error)) from error
     return 0

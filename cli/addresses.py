@@ -12,7 +12,7 @@ class Addresses:
     """Ports of 127.0.0.1, chosen before anything starts so that all children can be told."""
 
     gateway: int
-    redis: int
+    redis: int | None
     flower: int
     sandbox: int | None
 
@@ -44,7 +44,7 @@ def choose_addresses(settings: Settings) -> Addresses:
     gateway, redis, flower, sandbox = picked
     return Addresses(
         gateway=settings.port or gateway,
-        redis=redis,
+        redis=None if settings.redis_url else redis,
         flower=flower,
         sandbox=None if settings.api_key else sandbox,
     )

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cli.process import Process
+from logs.readable import entry_of, in_short
 
 # A log this large is put aside (one older file is kept) when its process next starts.
 LOG_LIMIT = 10 * 1024 * 1024
-_TAIL = 8192
+# More than the longest line: the last words may carry a traceback.
+_TAIL = 64 * 1024
 _PR_SET_PDEATHSIG = 1
 
 # Loaded here, not in the child: between fork and exec nothing may be imported.
@@ -77,6 +79,8 @@ class Child:
             file.seek(max(self._log_start, end - _TAIL))
             lines = file.read().decode(errors="replace").split("\n")
         text = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        entry = entry_of(text)
+        text = text if entry is None else in_short(entry)
         return "".join(char for char in text if char.isprintable())[:200]
 
 

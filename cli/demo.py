@@ -16,6 +16,8 @@ from cli.home import Home
 from cli.progress import choose_progress
 from cli.run_file import Running
 from cli.save_place import make_folder
+from cli.secret_files import with_secrets
+from cli.services import SECRETS_OF_UP
 from cli.settings import Settings, read_settings
 from cli.system import ready_line, run_system
 from cli.terminal import say
@@ -31,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    settings = read_settings(os.environ, Path.cwd())
+    environ = with_secrets(os.environ, SECRETS_OF_UP)
+    settings = read_settings(environ, Path.cwd())
     if settings.api_key and not options.yes and not sys.stdin.isatty():
         raise ComplaintError(
             "SEGMIND_API_KEY is set, so the demo spends money, and there is no terminal to ask on: "
@@ -51,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
             print(ready_line(running, home, stays=not options.exit), flush=True)
             demo.start(running)
 
-        run_system(settings, os.environ, wakeups, say, before_start, when_ready)
+        run_system(settings, environ, wakeups, say, before_start, when_ready)
     if demo.unfinished:
         say(
             f"{demo.unfinished} of the jobs were not finished when the stop began: "

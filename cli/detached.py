@@ -9,6 +9,7 @@ from pathlib import Path
 from cli.child import LOG_LIMIT
 from cli.complaint import ComplaintError
 from cli.home import Home
+from cli.terminal import say
 
 
 def start_detached(home: Home) -> str:
@@ -41,6 +42,7 @@ def start_detached(home: Home) -> str:
         supervisor.wait()
         raise
     if line:
+        _repeat_warnings(log, began_at)
         # It outlives this process, which is why nobody waits for it.
         supervisor.returncode = 0
         return line
@@ -52,6 +54,15 @@ def report_and_close(descriptor: int, line: str) -> None:
     """Called by the detached supervisor, once."""
     with os.fdopen(descriptor, "w") as report:
         report.write(line)
+
+
+def _repeat_warnings(log: Path, began_at: int) -> None:
+    """What the supervisor had to say on its way to readiness: it has no terminal to say it on."""
+    with log.open("rb") as file:
+        file.seek(began_at)
+        for line in file.read().decode(errors="replace").splitlines():
+            if line.startswith("segq: WARNING"):
+                say(line.removeprefix("segq: "))
 
 
 def _last_words(log: Path, began_at: int) -> str:

@@ -6,6 +6,7 @@ from cli.addresses import Addresses
 from cli.credentials import Credentials
 from cli.home import Home
 from cli.settings import Settings
+from cli.stores import Stores
 from jobs.wire import SANDBOX_POOL
 
 # What any program needs to find its files and to speak its user's language. PYTHONPATH is for
@@ -24,13 +25,9 @@ _PASSED_ON = frozenset(
     }
 )
 _OURS = ("SEGQ_", "SEGMIND_")
+_OF_S3 = ("AWS_",)
 # Only the step that stores the key's hash is told it.
 _NEVER_PASSED = "SEGQ_API_KEY"
-
-
-def database_url(settings: Settings, home: Home) -> str:
-    """The user's database, or the SQLite file of this home."""
-    return settings.database_url or f"sqlite:///{home.path / 'segq.db'}"
 
 
 def build_environment(
@@ -39,17 +36,22 @@ def build_environment(
     home: Home,
     addresses: Addresses,
     credentials: Credentials,
+    stores: Stores,
 ) -> dict[str, str]:
-    """What all children share. SEGQ_*/SEGMIND_* of the user pass; what was checked is set anew."""
+    """What all children may be told; each is told what its `Service` needs of it.
+
+    SEGQ_*, SEGMIND_* of the user pass, and AWS_* where images go to S3; what was checked is set anew.
+    """
+    ours = _OURS + _OF_S3 if stores.artifacts.startswith("s3://") else _OURS
     passed = {
         name: value
         for name, value in environ.items()
-        if value and name != _NEVER_PASSED and (name in _PASSED_ON or name.startswith(_OURS))
+        if value and name != _NEVER_PASSED and (name in _PASSED_ON or name.startswith(ours))
     }
     made = {
-        "DATABASE_URL": database_url(settings, home),
-        "REDIS_URL": addresses.redis_url(credentials.redis_password),
-        "SEGQ_ARTIFACTS": str(home.artifacts),
+        "DATABASE_URL": stores.database,
+        "REDIS_URL": stores.redis,
+        "SEGQ_ARTIFACTS": stores.artifacts,
         "SEGQ_HOME": str(home.path),
         "SEGQ_HOST": "127.0.0.1",
         "SEGQ_PORT": str(addresses.gateway),

@@ -20,11 +20,18 @@ COMMANDS = {
     "status": ("cli.status", "a line for each process"),
     "account": ("cli.account", "balance, pauses and jobs; `account resume` ends a pause"),
     "logs": ("cli.logs", "what the processes wrote"),
+    "migrate": ("cli.migrate", "bring the database's schema up to date, make the first API key"),
+    "gateway": ("cli.service", "the API alone, as a container starts it"),
+    "worker": ("cli.service", "one worker alone: SEGQ_SLOTS calls at a time"),
+    "upkeep": ("cli.service", "what keeps the system going: pauses, late jobs, lost tickets"),
+    "beat": ("cli.service", "the clock of upkeep; one in a system is enough"),
+    "flower": ("cli.flower", "the dashboard alone, behind FLOWER_BASIC_AUTH"),
     "test": ("cli.checks", "all checks and tests of this repository"),
+    "bench": ("cli.bench", "speeds on this machine, each beside a baseline of the same run"),
     "lock": ("cli.lock", "compile locks/*.in into locks/*.txt again"),
 }
 # What follows these belongs to another program, word for word.
-_PASS_ALL_ON = frozenset({"test", "lock"})
+_PASS_ALL_ON = frozenset({"test", "lock", "bench"})
 _INTERRUPTED = 130
 
 

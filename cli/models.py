@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from cli.complaint import ComplaintError
-from cli.home import Home
 from cli.model_form import command_of, fields_of, option_of, price_of, seconds_of
-from cli.run_file import must_run
-from cli.settings import home_of
+from cli.server import must_be_reached
 from segq_client import Client, SegqError
 
 _INDENT = " " * 6
@@ -25,9 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    running = must_run(Home(home_of(os.environ, Path.cwd())))
+    server = must_be_reached(os.environ, Path.cwd())
     try:
-        with Client(running.gateway, running.api_key) as client:
+        with Client(server.gateway, server.api_key) as client:
             if options.model is None:
                 print("\n".join(list_lines(client.models())))
             else:

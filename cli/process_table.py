@@ -9,6 +9,7 @@ from cli.credentials import Credentials
 from cli.home import Home
 from cli.process import Process
 from cli.readiness import FileAppeared, HttpOk, PortAccepts, RedisAnswers
+from cli.services import SERVICES, Service, flower
 from cli.settings import Settings
 
 FLOWER_USER = "segq"
@@ -29,43 +30,36 @@ def build_table(
     environment: Mapping[str, str],
     redis_argv: tuple[str, ...],
 ) -> list[Process]:
-    """Every process of the system; `environment` is what all of them share."""
-    ready = frozenset({"redis", "prepare"})
+    """Every process of the system; `environment` is what they may be told."""
+    redis = _redis(addresses, credentials, environment, redis_argv)
+    broker = frozenset(one.name for one in redis)
+    ready = broker | {"prepare"}
 
-    def python(*words: str) -> tuple[str, ...]:
-        # -P: a folder named `db` or `worker` where the user stands must not be taken for ours.
-        return (sys.executable, "-P", "-m", *words)
-
-    def celery(name: str, *words: str, stage: int, patience: float) -> Process:
+    def celery(name: str, service: Service, *, stage: int, patience: float) -> Process:
         mark = home.ready / name
         return Process(
             name=name,
-            argv=python("worker", *words),
-            environment={**environment, "SEGQ_READY_FILE": str(mark)},
+            argv=service.argv,
+            environment={**service.environment(environment), "SEGQ_READY_FILE": str(mark)},
             ready=FileAppeared(mark),
             after=ready,
             stop_stage=stage,
             patience=patience,
         )
 
+    gateway, migrate = SERVICES["gateway"], SERVICES["migrate"]
     table = [
-        Process(
-            name="redis",
-            argv=redis_argv,
-            environment=_bare(environment),
-            ready=RedisAnswers(addresses.redis, credentials.redis_password),
-            stop_stage=_REDIS,
-        ),
+        *redis,
         Process(
             name="prepare",
-            argv=python("db", "prepare"),
-            environment={**environment, "SEGQ_API_KEY": credentials.api_key},
+            argv=migrate.argv,
+            environment=migrate.environment({**environment, "SEGQ_API_KEY": credentials.api_key}),
             once=True,
         ),
         Process(
             name="gateway",
-            argv=python("api_gateway"),
-            environment=environment,
+            argv=gateway.argv,
+            environment=gateway.environment(environment),
             ready=HttpOk(addresses.gateway, "/readyz"),
             after=ready,
             stop_stage=_DOORS,
@@ -75,40 +69,59 @@ def build_table(
     table += [
         celery(
             f"worker-{number}",
-            "generate",
+            SERVICES["worker"],
             stage=_WORKERS,
             patience=settings.timeout + _AFTER_THE_CALL,
         )
         for number in range(1, settings.workers + 1)
     ]
     table += [
-        celery("upkeep", "upkeep", stage=_DOORS, patience=_DOOR_PATIENCE),
-        celery("beat", "beat", stage=_DOORS, patience=_DOOR_PATIENCE),
-        Process(
-            name="flower",
-            argv=python(
-                "celery",
-                *("-A", "worker.app"),
-                "flower",
-                "--address=127.0.0.1",
-                f"--port={addresses.flower}",
-                "--max-tasks=10000",
-                # The result says which job a ticket led to; by default Flower's list leaves it out.
-                "--tasks-columns=name,uuid,state,result,received,runtime,worker",
-            ),
-            environment={
-                **environment,
-                "FLOWER_BASIC_AUTH": f"{FLOWER_USER}:{credentials.flower_password}",
-            },
-            ready=PortAccepts(addresses.flower),
-            after=frozenset({"redis"}),
-            stop_stage=_DOORS,
-            patience=_DOOR_PATIENCE,
-        ),
+        celery("upkeep", SERVICES["upkeep"], stage=_DOORS, patience=_DOOR_PATIENCE),
+        celery("beat", SERVICES["beat"], stage=_DOORS, patience=_DOOR_PATIENCE),
+        _flower(addresses, credentials, environment, after=broker),
     ]
     if addresses.sandbox is not None:
         table.append(_sandbox(settings, addresses.sandbox, credentials, environment))
     return table
+
+
+def _redis(
+    addresses: Addresses,
+    credentials: Credentials,
+    environment: Mapping[str, str],
+    argv: tuple[str, ...],
+) -> list[Process]:
+    """The server of this system; none where the user has named one."""
+    if addresses.redis is None:
+        return []
+    return [
+        Process(
+            name="redis",
+            argv=argv,
+            environment=_bare(environment),
+            ready=RedisAnswers(addresses.redis, credentials.redis_password),
+            stop_stage=_REDIS,
+        )
+    ]
+
+
+def _flower(
+    addresses: Addresses,
+    credentials: Credentials,
+    environment: Mapping[str, str],
+    after: frozenset[str],
+) -> Process:
+    service = flower("127.0.0.1", addresses.flower)
+    auth = f"{FLOWER_USER}:{credentials.flower_password}"
+    return Process(
+        name="flower",
+        argv=service.argv,
+        environment=service.environment({**environment, "FLOWER_BASIC_AUTH": auth}),
+        ready=PortAccepts(addresses.flower),
+        after=after,
+        stop_stage=_DOORS,
+        patience=_DOOR_PATIENCE,
+    )
 
 
 def _sandbox(
@@ -135,5 +148,5 @@ def _bare(environment: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in environment.items()
-        if name != "DATABASE_URL" and not name.startswith(("SEGQ_", "SEGMIND_", "REDIS_"))
+        if name != "DATABASE_URL" and not name.startswith(("AWS_", "SEGQ_", "SEGMIND_", "REDIS_"))
     }

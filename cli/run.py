@@ -10,8 +10,11 @@ from cli.complaint import ComplaintError
 from cli.detached import start_detached
 from cli.home import Home
 from cli.model_input import place_images, read_exact, read_parameters
-from cli.run_file import Running, read_running
+from cli.run_file import read_running
 from cli.save_place import check_file
+from cli.secret_files import with_secrets
+from cli.server import Server, server_elsewhere, server_here
+from cli.services import SECRETS_OF_UP
 from cli.settings import home_of, read_settings
 from cli.terminal import say
 from cli.watching import cancel_command, watch
@@ -43,10 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     # First of all: an image that cannot be saved would be paid for all the same.
     check_file(options.out or Path("image"))
-    running = _running_or_started()
+    server = _server_or_started()
     try:
-        with Client(running.gateway, running.api_key) as client:
-            return _make(client, running, options)
+        with Client(server.gateway, server.api_key) as client:
+            return _make(client, server, options)
     except SegqError as error:
         raise ComplaintError(str(error)) from error
 
@@ -61,21 +64,25 @@ def _seconds(text: str) -> float:
     return number
 
 
-def _running_or_started() -> Running:
+def _server_or_started() -> Server:
+    elsewhere = server_elsewhere(os.environ)
+    if elsewhere is not None:
+        return elsewhere
     home = Home(home_of(os.environ, Path.cwd()))
     running = read_running(home)
     if running is not None:
-        return running
-    read_settings(os.environ, Path.cwd())  # a wrong variable is named here, without a start
+        return server_here(home, running)
+    # A wrong variable is named here, without a start.
+    read_settings(with_secrets(os.environ, SECRETS_OF_UP), Path.cwd())
     say(f"nothing runs in {home.path}: starting it (`segq down` ends it)")
     say(start_detached(home))
     running = read_running(home)
     if running is None:
         raise ComplaintError(f"the system that was started has ended; see {home.logs}")
-    return running
+    return server_here(home, running)
 
 
-def _make(client: Client, running: Running, options: argparse.Namespace) -> int:
+def _make(client: Client, server: Server, options: argparse.Namespace) -> int:
     schema = client.model(options.model)["input_schema"]
     exact = read_exact(options.param)
     words = read_parameters(options.rest, schema)
@@ -84,9 +91,7 @@ def _make(client: Client, running: Running, options: argparse.Namespace) -> int:
     values = {**place_images(client, words, schema), **exact}
     began = time.monotonic()
     submitted = client.submit(options.model, values)
-    run_file = Home(home_of(os.environ, Path.cwd())).run_file
-    cancel = cancel_command(running.gateway, run_file, submitted)
-    job = watch(client, submitted, options.wait, cancel)
+    job = watch(client, submitted, options.wait, cancel_command(server, submitted))
     seconds = time.monotonic() - began
     if job.state != "succeeded":
         raise ComplaintError(f"job {job.id} {ending_of(job)}")
@@ -94,7 +99,7 @@ def _make(client: Client, running: Running, options: argparse.Namespace) -> int:
         print(path)
     cost = "unknown" if job.cost is None else f"${job.cost}"
     print(f"cost {cost} | {seconds:.1f} s | seed {job.seed} | job {job.id}")
-    if running.sandbox is not None:
+    if server.sandbox:
         say("this is a sandbox image, not a generation: SEGMIND_API_KEY was not set at the start")
     return 0
 

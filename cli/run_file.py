@@ -9,6 +9,7 @@ from cli.complaint import ComplaintError
 from cli.credentials import Credentials
 from cli.home import Home, owner_of, read_json, write_private
 from cli.process_table import FLOWER_USER
+from cli.stores import Stores, own_database
 
 
 @dataclass(frozen=True)
@@ -24,14 +25,20 @@ class Running:
     sandbox_key: str | None = field(repr=False)
     redis: str = field(repr=False)
     database: str = field(repr=False)
+    artifacts: str
     processes: dict[str, int]
+
+    def has_stores_elsewhere(self, home: Home) -> bool:
+        """Whether somebody else runs its database or Redis, or keeps its images."""
+        own = own_database(home), str(home.artifacts)
+        return "redis" not in self.processes or own != (self.database, self.artifacts)
 
 
 def write_run_file(
     home: Home,
     addresses: Addresses,
     credentials: Credentials,
-    database: str,
+    stores: Stores,
     pids: Mapping[str, int],
 ) -> None:
     sandboxed = addresses.sandbox is not None
@@ -43,8 +50,9 @@ def write_run_file(
         "flower_password": credentials.flower_password,
         "sandbox": addresses.sandbox_url,
         "sandbox_key": credentials.sandbox_key if sandboxed else None,
-        "redis": addresses.redis_url(credentials.redis_password),
-        "database": database,
+        "redis": stores.redis,
+        "database": stores.database,
+        "artifacts": stores.artifacts,
         "processes": dict(pids),
     }
     write_private(home.run_file, content)

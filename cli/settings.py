@@ -11,6 +11,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cli.complaint import ComplaintError
+from db.artifact_place import artifact_place
+from jobs.errors import InvalidSetting
 
 # The published gateway gives up near 100 s; a call that is still open after this is in doubt.
 DEFAULT_TIMEOUT = 120.0
@@ -21,7 +23,8 @@ class Settings:
     """Everything `segq up` takes from the environment.
 
     `home` is absolute. `port` 0 means a free one. `rpm` is in calls per minute, `timeout` in
-    seconds for one whole upstream call. `api_key` None means: run the sandbox.
+    seconds for one whole upstream call. `api_key` None means: run the sandbox; no `database_url`,
+    `redis_url` or `artifacts`: the home's own. `artifacts` is an absolute folder or `s3://…`.
     """
 
     home: Path
@@ -33,6 +36,8 @@ class Settings:
     api_key: str | None = field(default=None, repr=False)
     base_url: str | None = None
     database_url: str | None = field(default=None, repr=False)
+    redis_url: str | None = field(default=None, repr=False)
+    artifacts: str | None = None
 
 
 def home_of(environ: Mapping[str, str], cwd: Path) -> Path:
@@ -71,6 +76,8 @@ def read_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
         api_key=api_key,
         base_url=base_url,
         database_url=_absolute_database(environ.get("DATABASE_URL"), cwd),
+        redis_url=_redis_url(environ.get("REDIS_URL")),
+        artifacts=_absolute_artifacts(environ, cwd),
     )
 
 
@@ -126,3 +133,29 @@ def _absolute_database(url: str | None, cwd: Path) -> str | None:
     if head.startswith("sqlite") and mark and path and not path.startswith(("/", ":memory:")):
         return f"{head}:///{cwd / path}"
     return url
+
+
+def _redis_url(url: str | None) -> str | None:
+    if not url:
+        return None
+    if not url.startswith(("redis://", "rediss://")):
+        raise ComplaintError("REDIS_URL is of no kind that is known; allowed is redis(s)://…")
+    # Other options are known to one of the two libraries that read this URL, and break the other.
+    options = [one.partition("=")[0] for one in url.partition("?")[2].split("&") if one]
+    wrong = [name for name in options if not name.startswith("ssl_")]
+    if wrong:
+        raise ComplaintError(f"REDIS_URL has the option {wrong[0]}; allowed are those named ssl_…")
+    return url
+
+
+def _absolute_artifacts(environ: Mapping[str, str], cwd: Path) -> str | None:
+    place = environ.get("SEGQ_ARTIFACTS")
+    if not place:
+        return None
+    if "://" in place:
+        try:
+            artifact_place(environ)
+        except InvalidSetting as error:
+            raise ComplaintError(str(error)) from error
+        return place
+    return str((cwd / Path(place).expanduser()).resolve())

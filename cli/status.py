@@ -1,4 +1,4 @@
-"""`segq status`: a line a process, and one more when an account or a model pauses."""
+"""`segq status`: a line a process, one a store that somebody else runs, and one of pauses."""
 
 import argparse
 import os
@@ -7,6 +7,8 @@ from pathlib import Path
 from cli.account_lines import pauses_line
 from cli.home import Home, owner_of
 from cli.run_file import Running, read_running
+from cli.secret_files import with_secrets
+from cli.services import SECRETS_OF_S3
 from cli.settings import home_of
 from segq_client import Client, SegqError, Unreachable
 
@@ -33,6 +35,11 @@ def run(_: argparse.Namespace) -> int:
         state = "runs" if alive[name] else "DOWN"
         note = silent if name == "gateway" else ""
         print(f"{name:<12} {state}  pid {pid:<8} {where.get(name) or ''}{note}".rstrip())
+    if running.has_stores_elsewhere(home):
+        # Imported here: what asks them takes longer to load than all else here to run.
+        from cli.stores_seen import store_lines  # noqa: PLC0415
+
+        print("\n".join(store_lines(running, home, with_secrets(os.environ, SECRETS_OF_S3))))
     if more is not None:
         print(more)
     return 0

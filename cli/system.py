@@ -3,14 +3,15 @@
 import os
 from collections.abc import Callable, Mapping
 
-from cli.addresses import choose_addresses
+from cli.addresses import Addresses, choose_addresses
 from cli.complaint import ComplaintError
-from cli.credentials import load_credentials
-from cli.environment_of_children import build_environment, database_url
+from cli.credentials import Credentials, load_credentials
+from cli.environment_of_children import build_environment
 from cli.home import Home, HomeLock
 from cli.process_table import FLOWER_USER, build_table
 from cli.run_file import Running, read_running, write_run_file
 from cli.settings import Settings
+from cli.stores import choose_stores
 from cli.supervisor import Supervisor
 from cli.valkey import server_program, write_config
 from cli.wakeups import Wakeups
@@ -54,13 +55,14 @@ def _supervise(
 ) -> None:
     credentials = load_credentials(home)
     addresses = choose_addresses(settings)
-    config = write_config(home.redis, addresses.redis, credentials.redis_password)
-    environment = build_environment(environ, settings, home, addresses, credentials)
-    database = database_url(settings, home)
+    stores = choose_stores(settings, home, addresses, credentials)
+    environment = build_environment(environ, settings, home, addresses, credentials, stores)
+    if stores.artifacts.startswith("s3://"):
+        _check_bucket(environment)
 
     def write(pids: Mapping[str, int]) -> None:
         everyone = {"supervisor": os.getpid(), **pids}
-        write_run_file(home, addresses, credentials, database, everyone)
+        write_run_file(home, addresses, credentials, stores, everyone)
 
     supervisor = Supervisor(
         build_table(
@@ -69,7 +71,7 @@ def _supervise(
             addresses,
             credentials,
             environment,
-            (str(server_program()), str(config)),
+            _redis_argv(settings, home, addresses, credentials, say),
         ),
         home=home.path,
         logs=home.logs,
@@ -86,6 +88,34 @@ def _supervise(
             supervisor.keep_alive()
     finally:
         supervisor.stop()
+
+
+def _redis_argv(
+    settings: Settings,
+    home: Home,
+    addresses: Addresses,
+    credentials: Credentials,
+    say: Callable[[str], None],
+) -> tuple[str, ...]:
+    """How the system's own Redis is started. The user's own is looked at instead; then nothing."""
+    if addresses.redis is not None:
+        config = write_config(home.redis, addresses.redis, credentials.redis_password)
+        return (str(server_program()), str(config))
+    if settings.redis_url:
+        # Imported here: with a server of our own nobody pays for a client.
+        from cli.redis_check import check_redis  # noqa: PLC0415
+
+        check_redis(settings.redis_url, say)
+    return ()
+
+
+def _check_bucket(environment: Mapping[str, str]) -> None:
+    # Imported here, as above. Workers would wait for a server that is away, and never be ready.
+    from cli.bucket_check import bucket_trouble  # noqa: PLC0415
+
+    trouble = bucket_trouble(environment)
+    if trouble is not None:
+        raise ComplaintError(f"SEGQ_ARTIFACTS {environment['SEGQ_ARTIFACTS']}: {trouble}")
 
 
 def ready_line(running: Running, home: Home, *, stays: bool = True) -> str:

@@ -8,6 +8,8 @@ from pathlib import Path
 from cli.detached import report_and_close, start_detached
 from cli.home import Home
 from cli.run_file import Running
+from cli.secret_files import with_secrets
+from cli.services import SECRETS_OF_UP
 from cli.settings import read_settings
 from cli.system import ready_line, run_system
 from cli.terminal import say
@@ -21,7 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    settings = read_settings(os.environ, Path.cwd())
+    environ = with_secrets(os.environ, SECRETS_OF_UP)
+    settings = read_settings(environ, Path.cwd())
     home = Home(settings.home)
     if options.detach:
         print(start_detached(home), flush=True)
@@ -38,5 +41,5 @@ def run(options: argparse.Namespace) -> int:
             say(f"starting everything in {home.path} ...")
 
     with Wakeups() as wakeups:
-        run_system(settings, os.environ, wakeups, say, before_start, when_ready)
+        run_system(settings, environ, wakeups, say, before_start, when_ready)
     return 0

@@ -1,10 +1,9 @@
 """Waiting for one job, with a line for each thing that changes meanwhile."""
 
-import shlex
 import time
-from pathlib import Path
 
 from cli.complaint import ComplaintError
+from cli.server import Server
 from cli.terminal import say
 from cli.wording import note_of, state_of
 from segq_client import Client, Job, SegqError
@@ -33,10 +32,11 @@ def watch(client: Client, job: Job, seconds: float, cancel: str) -> Job:
         raise
 
 
-def cancel_command(gateway: str, run_file: Path, job: Job) -> str:
-    """A shell line that cancels the job. It reads the key from run.json and does not show it."""
-    key = f"""$(sed -n 's/.*"api_key": "\\(.*\\)".*/\\1/p' {shlex.quote(str(run_file))})"""
-    return f'curl -X POST -H "Authorization: Bearer {key}" {gateway}/api/v1/jobs/{job.id}/cancel'
+def cancel_command(server: Server, job: Job) -> str:
+    """A shell line that cancels the job. It reads the key where it is and does not show it."""
+    key = f"$({server.key_command})"
+    url = f"{server.gateway}/api/v1/jobs/{job.id}/cancel"
+    return f'curl -X POST -H "Authorization: Bearer {key}" {url}'
 
 
 def _watch(client: Client, job: Job, ends_at: float) -> Job:

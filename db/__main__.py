@@ -7,30 +7,45 @@ import os
 import sys
 
 from db.engine import Database
-from db.migrate import upgrade
+from db.migrate import is_of_a_later_version, revision_of, upgrade
 from db.tenants import DEFAULT_TENANT, TenantStore
 from jobs.errors import SegqError
+from logs.refusal import refuse
+from logs.stream import UnusableFormatError, configure
 
 
 def main() -> int:
     """Exit status 0 when done, 1 with the reason in a line, 2 for words that it does not know."""
     if sys.argv[1:] != ["prepare"]:
-        print(__doc__, file=sys.stderr)  # noqa: T201  # a command's usage
-        return 2
+        return refuse(__doc__)
     try:
-        _prepare(os.environ["DATABASE_URL"], os.environ.get("SEGQ_API_KEY"))
+        configure("migrate")
+        done = _prepare(os.environ["DATABASE_URL"], os.environ.get("SEGQ_API_KEY"))
+    except UnusableFormatError as error:
+        return refuse(error)
     except SegqError as error:
-        print(error, file=sys.stderr)  # noqa: T201  # one line for who started this
-        return 1
+        return refuse(error, status=1)
+    print(done)  # noqa: T201  # a command's result
     return 0
 
 
-def _prepare(url: str, key: str | None) -> None:
+def _prepare(url: str, key: str | None) -> str:
+    """Returns what was done, in a line."""
     database = Database(url)
-    upgrade(database)
-    if key:
-        TenantStore(database).ensure_key(DEFAULT_TENANT, key, "made by segq up")
-    database.close()
+    try:
+        before = revision_of(database)
+        upgrade(database)
+        after = revision_of(database)
+        moved = "as it was" if before == after else f"it was {before or 'empty'}"
+        if is_of_a_later_version(database):
+            moved = "of a later version than this one, and left as it is"
+        made = "no SEGQ_API_KEY was given"
+        if key:
+            new = TenantStore(database).ensure_key(DEFAULT_TENANT, key, "SEGQ_API_KEY")
+            made = "the API key was made" if new else "the API key was known"
+        return f"the schema is at revision {after} ({moved}); {made}"
+    finally:
+        database.close()
 
 
 sys.exit(main())

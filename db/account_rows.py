@@ -1,12 +1,26 @@
 """Rows of `accounts` as values, and what their calls still under way may cost."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import (
+    Connection,
+    Row,
+    String,
+    Uuid,
+    bindparam,
+    cast,
+    func,
+    literal,
+    null,
+    select,
+    union_all,
+)
 
+from db.engine import Database
 from db.rows import Account
-from db.tables import accounts, attempts
+from db.tables import accounts, attempts, model_pauses
 from jobs.account_pauses import PauseReason
 from jobs.credits import Reading
 from jobs.money import Money
@@ -19,6 +33,20 @@ def locked(connection: Connection, account_id: UUID) -> Account:
         select(accounts).where(accounts.c.id == account_id).with_for_update(key_share=True)
     ).one()
     return account_of(row)
+
+
+def locked_at(
+    connection: Connection, account_id: UUID, database: Database
+) -> tuple[Account, datetime]:
+    """`locked`, and the database's time, in one trip; the time is from before a wait for the lock."""
+    if database.is_sqlite:
+        return locked(connection, account_id), database.time(connection)
+    row = connection.execute(
+        select(accounts, database.now.label("at"))
+        .where(accounts.c.id == account_id)
+        .with_for_update(key_share=True)
+    ).one()
+    return account_of(row), row.at
 
 
 def account_of(row: Row[Any]) -> Account:
@@ -43,9 +71,27 @@ def account_of(row: Row[Any]) -> Account:
 
 def committed(connection: Connection, account_id: UUID) -> Money:
     """What running and in-doubt calls of the account may still cost."""
-    found = connection.scalar(
-        select(func.coalesce(func.sum(attempts.c.estimate), 0)).where(
-            attempts.c.account_id == account_id, attempts.c.finished_at.is_(None)
-        )
+    return Money(int(connection.scalar(_OPEN_CALLS, {"account": account_id}) or 0))
+
+
+def open_calls_and_paused_models(
+    connection: Connection, account_id: UUID
+) -> tuple[Money, frozenset[str]]:
+    """What `committed` says, and the models that the account may not call: both in one trip."""
+    rows = connection.execute(_OPEN_AND_PAUSED, {"account": account_id}).all()
+    return (
+        Money(sum(int(row.price) for row in rows if row.model is None)),
+        frozenset(row.model for row in rows if row.model is not None),
     )
-    return Money(int(found or 0))
+
+
+_OPEN_CALLS = select(func.coalesce(func.sum(attempts.c.estimate), 0).label("price")).where(
+    attempts.c.account_id == bindparam("account", type_=Uuid), attempts.c.finished_at.is_(None)
+)
+_PAUSED_MODELS = select(literal(0), model_pauses.c.model).where(
+    model_pauses.c.account_id == bindparam("account", type_=Uuid),
+    model_pauses.c.resumed_at.is_(None),
+)
+_OPEN_AND_PAUSED = union_all(
+    _OPEN_CALLS.add_columns(cast(null(), String).label("model")), _PAUSED_MODELS
+)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
 from db.account_rows import account_of, committed, locked
 from db.engine import Database
@@ -11,7 +11,6 @@ from db.ids import new_id
 from db.pauses import pause_account
 from db.rows import Account, ModelPause, RecentCall
 from db.tables import accounts, attempts, model_pauses
-from jobs import credits as balances
 from jobs.account_pauses import Pause, PauseReason, with_probe_trouble
 from jobs.credits import Reading
 from jobs.money import Money
@@ -165,19 +164,34 @@ class AccountStore:
 
 
 def believe(connection: Connection, account_id: UUID, reading: Reading) -> None:
-    """Let the newer of the known reading and this one stand (`jobs.credits.newer`)."""
-    known = locked(connection, account_id).credits
-    believed = balances.newer(known, reading)
-    if believed != known:
-        connection.execute(
-            update(accounts)
-            .where(accounts.c.id == account_id)
-            .values(
-                credits=believed.credits,
-                credits_sent_at=believed.sent_at,
-                credits_arrived_at=believed.arrived_at,
-            )
-        )
+    """Let the newer of the known reading and this one stand: `jobs.credits.newer` in one trip."""
+    connection.execute(
+        _BELIEVE,
+        {
+            "account": account_id,
+            "read": reading.credits,
+            "sent": reading.sent_at,
+            "arrived": reading.arrived_at,
+        },
+    )
+
+
+_BELIEVE = (
+    update(accounts)
+    .where(
+        accounts.c.id == bindparam("account"),
+        or_(
+            accounts.c.credits.is_(None),
+            accounts.c.credits_arrived_at < bindparam("sent"),
+            accounts.c.credits > bindparam("read"),
+        ),
+    )
+    .values(
+        credits=bindparam("read"),
+        credits_sent_at=bindparam("sent"),
+        credits_arrived_at=bindparam("arrived"),
+    )
+)
 
 
 def _lock_name(connection: Connection, name: str, *, sqlite: bool) -> None:

@@ -1,78 +1,76 @@
-"""The artifact store on a local folder: images in and out, and receipts.
+"""The artifact store: images in and out, and receipts, on a folder or on an S3 server.
 
-A key is a relative path such as `outputs/<tenant>/<job>/1-0`. What `put` returned from survives a
-crash: the bytes are flushed before the name appears, and the name before `put` returns.
+A key is a relative path such as `outputs/<tenant>/b3/<job>-1-0`. Both stores keep the promises of
+`ArtifactStore`, and one suite of tests holds them to it.
 """
 
-import os
-import secrets
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
+from typing import Protocol
+from uuid import UUID
+
+PIECE = 256 * 1024
+"""Bytes that `read` gives at a time, about: what a download holds in memory."""
 
 
-class ArtifactStore:
-    """Files below one folder."""
+class ArtifactsAway(OSError):  # noqa: N818  # says what it is
+    """The store cannot do it now: no answer, no room, no right. Trying again later may help."""
 
-    def __init__(self, folder: Path) -> None:
-        """The folder is made when it is missing."""
-        self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+
+class ArtifactsRefused(ArtifactsAway):
+    """There is no such place, or no right to use it: that helps only once somebody has changed it."""
+
+
+class Pieces(Iterator[bytes], Protocol):
+    """Bytes as they come; to be closed by whoever does not want them all."""
+
+    def close(self) -> None: ...
+
+
+class ArtifactStore(Protocol):
+    """Bytes under keys. Every verb raises `ArtifactsAway`, and `ValueError` for what is no key."""
+
+    @property
+    def place(self) -> str:
+        """Where this is, for whoever runs it; holds no secret."""
 
     def put(self, key: str, data: bytes) -> None:
-        """Keep `data` under `key`, whole or not at all; what stood there is replaced."""
-        path = self.path(key)
-        self._make_folder(path.parent)
-        unfinished = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-        try:
-            with unfinished.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(path)
-        except BaseException:
-            unfinished.unlink(missing_ok=True)
-            raise
-        _flush_folder(path.parent)
+        """Keep `data` under `key`, whole or not at all; what stood there is replaced.
+
+        Once it has returned, the bytes survive a crash.
+        """
 
     def get(self, key: str) -> bytes:
         """The bytes; raises `FileNotFoundError`."""
-        return self.path(key).read_bytes()
 
-    def has(self, key: str) -> bool:
-        return self.path(key).is_file()
+    def read(self, key: str, first: int, length: int) -> Pieces:
+        """`length` (≥ 1) bytes from `first` on, or up to the end, in pieces of about `PIECE` bytes.
+
+        `first` must lie within what is kept. Raises `FileNotFoundError` when called, not when the first piece is asked for. `ArtifactsAway`
+        may come from any piece.
+        """
+
+    def has(self, key: str) -> bool: ...
 
     def list(self, prefix: str) -> Iterator[str]:
         """The keys directly below a folder such as `pending`, in no order."""
-        folder = self.path(prefix)
-        if folder.is_dir():
-            for entry in folder.iterdir():
-                if not entry.name.startswith("."):
-                    yield f"{prefix}/{entry.name}"
 
     def remove(self, key: str) -> None:
         """Remove it; nothing happens when it is not there."""
-        self.path(key).unlink(missing_ok=True)
-
-    def path(self, key: str) -> Path:
-        """Where `key` is kept. Raises `ValueError` for a key that leads out of the folder."""
-        parts = PurePosixPath(key).parts
-        if not parts or any(part in {"..", "/"} or part.startswith(".") for part in parts):
-            raise ValueError(f"{key!r} is no artifact key")
-        return self._folder.joinpath(*parts)
-
-    def _make_folder(self, folder: Path) -> None:
-        missing = []
-        while not folder.is_dir():
-            missing.append(folder)
-            folder = folder.parent
-        for new in reversed(missing):
-            new.mkdir(exist_ok=True)
-            _flush_folder(new.parent)
 
 
-def _flush_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def output_key(tenant: UUID, job: UUID, number: int, n: int) -> str:
+    """Where the n-th image of a job's attempt is kept.
+
+    It follows from the attempt alone, so that an image is found without SQL. Two digits of the job's
+    id spread a tenant's images over 256 folders: they are made once, and none grows without bound.
+    """
+    return f"outputs/{tenant}/{job.hex[-2:]}/{job}-{number}-{n}"
+
+
+def parts_of_key(key: str) -> tuple[str, ...]:
+    """The key's steps. Raises `ValueError` for a key that leads elsewhere, or to a hidden name."""
+    parts = PurePosixPath(key).parts
+    if not parts or any(part == "/" or part.startswith(".") for part in parts):
+        raise ValueError(f"{key!r} is no artifact key")
+    return parts

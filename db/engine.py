@@ -1,11 +1,14 @@
 """The connection to SQL: SQLite on one machine, PostgreSQL (psycopg 3) on many."""
 
+import math
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -18,12 +21,20 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DisconnectionError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from db.column_types import Instant
 from jobs.errors import InvalidSetting, Unavailable
 
+ASKED_AFTER = 2.0
+"""Seconds of rest after which a connection is asked whether it still lives."""
 SQLITE_BUSY_MS = 30_000
 """How long a writer waits for another process's write before SQLite gives up."""
 
@@ -62,15 +73,16 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, savepoint: bool = True) -> Iterator[Connection]:
         """One transaction: committed at the end, rolled back by an exception.
 
         Inside another `write` of the same thread it is a part of that one: rolled back alone, but
-        committed with the whole. So verbs of several stores can be one commit.
+        committed with the whole. So verbs of several stores can be one commit. Without `savepoint`,
+        which costs two trips, it cannot be rolled back alone: an exception must end the whole.
         """
         outer = self._outer()
         if outer is not None:
-            with _answers(), outer.begin_nested():
+            with _answers(), outer.begin_nested() if savepoint else nullcontext():
                 yield outer
             return
         with _answers(), self._one_writer, self._writer.begin() as connection:
@@ -158,19 +170,44 @@ def _engine(url: str, pool_size: int, overflow: int) -> Engine:
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
         case "postgresql":
-            # A server that was restarted leaves dead connections in the pool: ask before use.
             engine = create_engine(
                 parsed,
-                pool_pre_ping=True,
                 connect_args={
                     "connect_timeout": 5,
+                    # A server whose host has gone says nothing: half a minute, not two hours.
+                    "keepalives_idle": 15,
+                    "keepalives_interval": 5,
+                    "keepalives_count": 3,
+                    "tcp_user_timeout": 30_000,
                     "options": "-c idle_in_transaction_session_timeout=60000",
                 },
                 **options,
             )
+            event.listen(engine, "checkin", _note_rest)
+            event.listen(engine, "checkout", _ask_after_rest)
         case name:
             raise InvalidSetting("DATABASE_URL", name, "sqlite:///a/file or postgresql://…")
     return engine
+
+
+def _note_rest(_connection: Any, record: Any) -> None:
+    record.info["rests_since"] = time.monotonic()
+
+
+def _ask_after_rest(connection: Any, record: Any, _proxy: Any) -> None:
+    """A server that was restarted, or a firewall, leaves dead connections in the pool.
+
+    Asking before each use would be one more trip for every transaction, so only those that have
+    rested are asked. One that died a moment ago fails its user, who knows `Unavailable`, and the
+    pool then replaces all of them.
+    """
+    if time.monotonic() - record.info.get("rests_since", math.inf) <= ASKED_AFTER:
+        return
+    try:
+        connection.execute("SELECT 1")
+        connection.rollback()
+    except psycopg.Error as error:
+        raise DisconnectionError("the server closed it while it rested") from error
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -1,6 +1,7 @@
 """The client's verbs on a job that is there: change, cancel, retry."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypedDict
 from uuid import UUID
@@ -51,7 +52,7 @@ class JobChanges:
             if "tags" in change:
                 values["tags"] = list(change["tags"])
                 untag(connection, job_id)
-                tag(connection, tenant_id, job_id, change["tags"])
+                tag(connection, [replace(job, tags=change["tags"])])
             return self._update(connection, job, values) if values else job
 
     def cancel(self, tenant_id: UUID, job_id: UUID) -> Job:
@@ -105,7 +106,9 @@ class JobChanges:
         ).one_or_none()
         if row is None:
             raise NotFound(f"there is no job {job_id}")
-        return job_of(row, outputs_of(connection, job_id) if row.state in FINAL else ())
+        ended = [job_id] if row.state in FINAL else []
+        made = outputs_of(self._database, connection, ended)
+        return job_of(row, made.get(job_id, ()))
 
     def _update(self, connection: Connection, job: Job, values: Mapping[str, Any]) -> Job:
         row = connection.execute(

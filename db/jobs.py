@@ -1,5 +1,6 @@
 """The client's verbs on a job: add, get; and upkeep's: release, expire. Changes: job_changes.py."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,7 @@ from sqlalchemy import (
     update,
 )
 
+from db.among import among
 from db.engine import Database
 from db.ids import new_id
 from db.job_tags import tag
@@ -37,46 +39,39 @@ class JobStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._of_ids = select(jobs).where(among(database, jobs.c.id, "ids"))
 
     def add(self, new: NewJob) -> Job:
         """Keep a job durably: `scheduled` when its `run_at` is still to come, else `queued`."""
-        with self._database.write() as connection:
+        return self.add_many([new])[0]
+
+    def add_many(self, new: Sequence[NewJob]) -> list[Job]:
+        """Keep jobs durably in one commit, all or none; gives them in the same order."""
+        if not new:
+            return []
+        with self._database.write(savepoint=False) as connection:
             now = self._database.time(connection)
-            due = new.run_at is None or new.run_at <= now
-            row = connection.execute(
-                insert(jobs)
-                .values(
-                    id=new_id(),
-                    tenant_id=new.tenant_id,
-                    pool=new.pool,
-                    model=new.model,
-                    input=new.input,
-                    state=State.QUEUED if due else State.SCHEDULED,
-                    priority=new.priority.rank,
-                    group_name=new.group,
-                    tags=list(new.tags),
-                    metadata=new.metadata or {},
-                    run_at=new.run_at,
-                    start_by=new.start_by,
-                    finish_by=new.finish_by,
-                    max_attempts=new.max_attempts,
-                    estimate=new.estimate,
-                    created_at=now,
-                )
-                .returning(jobs)
-            ).one()
-            tag(connection, row.tenant_id, row.id, new.tags)
-            return job_of(row)
+            added = [_added(one, now) for one in new]
+            connection.execute(insert(jobs), [_row_of(job) for job in added])
+            tag(connection, added)
+        return added
 
     def get(self, tenant_id: UUID, job_id: UUID) -> Job:
         """The job with its outputs; raises `NotFound`, also for another tenant's."""
+        job = self.get_many([(tenant_id, job_id)])[0]
+        if job is None:
+            raise no_job(job_id)
+        return job
+
+    def get_many(self, wanted: Sequence[tuple[UUID, UUID]]) -> list[Job | None]:
+        """The jobs of these tenants and ids, in the same order; None where `get` raises."""
         with self._database.read() as connection:
-            row = connection.execute(
-                select(jobs).where(jobs.c.id == job_id, jobs.c.tenant_id == tenant_id)
-            ).one_or_none()
-            if row is None:
-                raise NotFound(f"there is no job {job_id}")
-            return job_of(row, outputs_of(connection, job_id) if row.state in FINAL else ())
+            rows = connection.execute(self._of_ids, {"ids": [job_id for _, job_id in wanted]}).all()
+            final = [row.id for row in rows if row.state in FINAL]
+            of_jobs = outputs_of(self._database, connection, final)
+        # By tenant too: whose job it is decides who may see it.
+        found = {(row.tenant_id, row.id): job_of(row, of_jobs.get(row.id, ())) for row in rows}
+        return [found.get(one) for one in wanted]
 
     def release_due(self, limit: int) -> list[UUID]:
         """Move up to `limit` scheduled jobs whose time has come into the queue."""
@@ -158,6 +153,63 @@ def _unfinished_in_time(now: ColumnElement[datetime] | datetime) -> ColumnElemen
     return jobs.c.finish_by <= now
 
 
+def no_job(job_id: UUID) -> NotFound:
+    return NotFound(f"there is no job {job_id}")
+
+
+def _added(new: NewJob, now: datetime) -> Job:
+    """The job as its row will say, without a second look at it."""
+    due = new.run_at is None or new.run_at <= now
+    return Job(
+        id=new_id(),
+        tenant_id=new.tenant_id,
+        pool=new.pool,
+        model=new.model,
+        input=new.input,
+        state=State.QUEUED if due else State.SCHEDULED,
+        priority=new.priority,
+        group=new.group,
+        tags=tuple(new.tags),
+        metadata=new.metadata or {},
+        run_at=new.run_at,
+        start_by=new.start_by,
+        finish_by=new.finish_by,
+        max_attempts=new.max_attempts,
+        attempts=0,
+        number=0,
+        estimate=new.estimate,
+        cost=Money(0),
+        seed=None,
+        error=None,
+        cancel_requested_at=None,
+        created_at=now,
+        started_at=None,
+        finished_at=None,
+    )
+
+
+def _row_of(job: Job) -> dict[str, Any]:
+    """What an insert gives; the rest are the table's defaults."""
+    return {
+        "id": job.id,
+        "tenant_id": job.tenant_id,
+        "pool": job.pool,
+        "model": job.model,
+        "input": job.input,
+        "state": job.state,
+        "priority": job.priority.rank,
+        "group_name": job.group,
+        "tags": list(job.tags),
+        "metadata": job.metadata,
+        "run_at": job.run_at,
+        "start_by": job.start_by,
+        "finish_by": job.finish_by,
+        "max_attempts": job.max_attempts,
+        "estimate": job.estimate,
+        "created_at": job.created_at,
+    }
+
+
 def job_of(row: Row[Any], found: tuple[Output, ...] = ()) -> Job:
     """A `jobs` row as a value."""
     return Job(
@@ -189,11 +241,19 @@ def job_of(row: Row[Any], found: tuple[Output, ...] = ()) -> Job:
     )
 
 
-def outputs_of(connection: Connection, job_id: UUID) -> tuple[Output, ...]:
-    rows = connection.execute(
-        select(outputs).where(outputs.c.job_id == job_id).order_by(outputs.c.n)
-    )
-    return tuple(output_of(row) for row in rows)
+def outputs_of(
+    database: Database, connection: Connection, job_ids: Sequence[UUID]
+) -> dict[UUID, tuple[Output, ...]]:
+    """The outputs of each job that has any, in order."""
+    if not job_ids:
+        return {}
+    of_jobs = select(outputs).where(among(database, outputs.c.job_id, "ids"))
+    found: dict[UUID, tuple[Output, ...]] = {}
+    for row in connection.execute(
+        of_jobs.order_by(outputs.c.job_id, outputs.c.n), {"ids": list(job_ids)}
+    ):
+        found[row.job_id] = (*found.get(row.job_id, ()), output_of(row))
+    return found
 
 
 def output_of(row: Row[Any]) -> Output:

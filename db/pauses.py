@@ -1,55 +1,63 @@
 """What keeps an account's calls from leaving, as the commits of claims and settles see it."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, insert, or_, select, update
 
-from db.account_rows import committed, locked
+from db.account_rows import locked, locked_at, open_calls_and_paused_models
 from db.engine import Database
 from db.rows import Held
 from db.tables import accounts, attempts, model_pauses
-from jobs import credits as balances
 from jobs import money
 from jobs.account_pauses import Pause, PauseReason, is_over
-from jobs.money import Money
+from jobs.money import ZERO, Money
 
 
-def held_by(
-    connection: Connection, account_id: UUID, price: Money, database: Database
-) -> Held | None:
-    """What keeps a call of this price from leaving now: a pause, or a balance too small.
+@dataclass(frozen=True)
+class Standing:
+    """An account as a claim finds it, its row locked: `at` is the database's time."""
 
-    The row stays locked until the claim commits: two claims that both see a balance for one call
-    would both go. What is committed is read after the lock, and so sees the other's claim. A
-    balance that is too small pauses the account here, before anyone can bring a better one.
+    at: datetime
+    pause: Pause | None
+    credits: Money | None
+    committed: Money
+    """What calls under way or in doubt may still cost."""
+    paused_models: frozenset[str]
+
+
+def standing(connection: Connection, account_id: UUID, database: Database) -> Standing:
+    """What may keep calls of the account from leaving.
+
+    The row stays locked until the commit. The rest is read after the lock, and so sees what other
+    claims, settles and operators have committed meanwhile.
     """
-    account = locked(connection, account_id)
-    pause = account.pause(database.time(connection))
-    if pause is not None:
-        return Held(pause)
-    if account.credits is None:
-        return None
-    open_calls = committed(connection, account_id)
-    if balances.covers(account.credits.credits, open_calls, price):
-        return None
+    account, at = locked_at(connection, account_id, database)
+    committed, paused = open_calls_and_paused_models(connection, account_id)
+    return Standing(
+        at=at,
+        pause=account.pause(at),
+        credits=account.credits.credits if account.credits else None,
+        committed=committed,
+        paused_models=paused,
+    )
+
+
+def credits_pause(
+    connection: Connection, account_id: UUID, now: Standing, price: Money, database: Database
+) -> Held:
+    """Pause the account since its balance does not cover `price`.
+
+    In the claim's own commit, before anyone can bring a better balance.
+    """
     said = (
-        f"a balance of {money.text(account.credits.credits)} USD, of which calls under way or in "
-        f"doubt may cost {money.text(open_calls)}, does not pay for the next call's "
+        f"a balance of {money.text(now.credits or ZERO)} USD, of which calls under way or in "
+        f"doubt may cost {money.text(now.committed)}, does not pay for the next call's "
         f"{money.text(price)}"
     )
     pause = Pause(PauseReason.CREDITS, None, said=said)
     return Held(pause, new=pause_account(connection, account_id, pause, database))
-
-
-def may_call(connection: Connection, account_id: UUID, model: str) -> bool:
-    """Whether the model does not pause on the account; asked while its row is locked."""
-    paused = select(model_pauses.c.model).where(
-        model_pauses.c.account_id == account_id,
-        model_pauses.c.model == model,
-        model_pauses.c.resumed_at.is_(None),
-    )
-    return connection.scalar(paused) is None
 
 
 def pause_account(

@@ -1,63 +1,73 @@
-"""Receipts: what a paid call came to, kept as a file from before the settle until after it.
+"""Receipts: what a paid call came to, kept in the artifact store from before the settle until after it.
 
-A worker that dies between the answer and the commit leaves one; the sweeper settles from it.
+A worker that dies between the answer and the commit leaves one; the sweeper settles from it. Receipts
+that are written at the same moment share a file: flushing it costs more than writing it.
 """
 
 import json
-from contextlib import suppress
+import re
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
 
-from db.artifacts import ArtifactStore
+import structlog
+
+from db.artifacts import ArtifactsAway, ArtifactStore
 from db.rows import Output, Settlement
 from jobs.credits import Reading
 from jobs.money import Money
 from jobs.retry import Decision
 from jobs.states import State
 
+log = structlog.get_logger()
+
 FOLDER = "pending"
+_NAME = re.compile(rf"{FOLDER}/[0-9a-f-]{{36}}\.json")
 
 
-def write(store: ArtifactStore, settlement: Settlement) -> None:
-    """Keep the receipt of a call that brought images, after the images themselves."""
-    if settlement.failure is not None:
+def write(store: ArtifactStore, settlements: Sequence[Settlement]) -> str:
+    """Keep the receipts of calls that brought images, after the images themselves; gives the key.
+
+    Raises `OSError` when that cannot be just now.
+    """
+    if any(one.failure is not None for one in settlements):
         raise ValueError("a receipt is for a call that brought images")
-    store.put(_key(settlement.attempt_id), json.dumps(_document(settlement)).encode())
+    key = f"{FOLDER}/{settlements[0].attempt_id}.json"
+    document = {"version": 2, "receipts": [_document(one) for one in settlements]}
+    store.put(key, json.dumps(document).encode())
+    return key
 
 
-def remove(store: ArtifactStore, attempt_id: UUID) -> None:
-    """Forget a receipt that is settled."""
-    store.remove(_key(attempt_id))
-
-
-def pending(store: ArtifactStore) -> list[UUID]:
-    """The attempts that have a receipt which nobody has settled yet."""
-    found = []
-    for key in store.list(FOLDER):
-        with suppress(ValueError):  # not ours
-            found.append(UUID(key.removeprefix(f"{FOLDER}/").removesuffix(".json")))
-    return found
-
-
-def read(store: ArtifactStore, attempt_id: UUID) -> Settlement | None:
-    """The receipt of one attempt; None when there is none. Raises `ValueError` for a broken one."""
+def remove(store: ArtifactStore, key: str) -> None:
+    """Forget receipts that are settled. Those that stay for now are found again by the sweeper."""
     try:
-        return _settlement(json.loads(store.get(_key(attempt_id))))
+        store.remove(key)
+    except ArtifactsAway as error:
+        log.warning("receipts_left", key=key, reason=str(error))
+
+
+def pending(store: ArtifactStore) -> list[str]:
+    """The keys of receipts that nobody has settled yet."""
+    return [key for key in store.list(FOLDER) if _NAME.fullmatch(key)]
+
+
+def read(store: ArtifactStore, key: str) -> list[Settlement]:
+    """The receipts kept there; none when they are gone. Raises `ValueError` for broken ones."""
+    try:
+        document = json.loads(store.get(key))
+        # An earlier version wrote each into a file of its own.
+        found = [document] if document["version"] == 1 else document["receipts"]
+        return [_settlement(one) for one in found]
     except FileNotFoundError:
-        return None
+        return []
     except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError(f"{_key(attempt_id)} is no receipt: {error!r}") from error
-
-
-def _key(attempt_id: UUID) -> str:
-    return f"{FOLDER}/{attempt_id}.json"
+        raise ValueError(f"{key} holds no receipts: {error!r}") from error
 
 
 def _document(settlement: Settlement) -> dict[str, object]:
     reading = settlement.credits
     return {
-        "version": 1,
         "attempt_id": str(settlement.attempt_id),
         "account_id": str(settlement.account_id),
         "job_id": str(settlement.job_id),
@@ -84,7 +94,7 @@ def _document(settlement: Settlement) -> dict[str, object]:
 
 def _settlement(document: dict[str, object]) -> Settlement:
     found: dict[str, object] = {**document}
-    found.pop("version")
+    found.pop("version", None)
     for name in ("attempt_id", "account_id", "job_id", "tenant_id"):
         found[name] = UUID(str(found[name]))
     reading = found["credits"]

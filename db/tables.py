@@ -279,3 +279,18 @@ order_passes = Table(
     Column("member", String(200), primary_key=True),
     Column("pass", BigInteger, nullable=False),
 )
+
+# The one artifact store that belongs to this database: all processes must share it.
+artifact_store = Table(
+    "artifact_store",
+    metadata,
+    Column("one", SmallInteger, primary_key=True, autoincrement=False),
+    # What its marker says too (db/artifact_identity.py).
+    Column("id", Uuid, nullable=False),
+    # Where it was when it was first used, for whoever has to find it.
+    Column("place", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    # Since when the marker is there. Null: whoever wrote this row has not come so far, or died.
+    Column("marked_at", Instant),
+    CheckConstraint("one = 1", name="one"),
+)

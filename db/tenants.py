@@ -24,8 +24,8 @@ class TenantStore:
         with self._database.write() as connection:
             return self._ensure(connection, name)
 
-    def ensure_key(self, tenant: str, key: str, label: str) -> None:
-        """Let `key` open `tenant`; nothing changes when it does already."""
+    def ensure_key(self, tenant: str, key: str, label: str) -> bool:
+        """Let `key` open `tenant`; False, and nothing changes, when it is known already."""
         with self._database.write() as connection:
             owner = self._ensure(connection, tenant)
             known = connection.scalar(select(api_keys.c.id).where(api_keys.c.digest == digest(key)))
@@ -39,6 +39,7 @@ class TenantStore:
                         created_at=self._database.now,
                     )
                 )
+            return known is None
 
     def of_key(self, key: str) -> UUID | None:
         """The tenant whom a key opens; None for an unknown or revoked key."""

@@ -4,9 +4,10 @@ Both levels (the pool's tenants, then a tenant's groups) follow `jobs/order.py`.
 members with queued work are found by hopping from one to the next in the index.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Self
 from uuid import UUID
 
 from sqlalchemy import (
@@ -14,6 +15,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Executable,
+    Row,
     String,
     Uuid,
     bindparam,
@@ -94,87 +96,114 @@ IN_ORDER = (jobs.c.tenant_id, jobs.c.priority, jobs.c.group_name, jobs.c.id)
 """The order of a pool's index, for every statement that is to use it and no other."""
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where the next job stands: its tenant, priority and group, and the turns that led there."""
-
-    pool: str
-    tenant_id: UUID
-    weight: int
-    priority: int
-    group: str
-    tenant_turn: Turn
-    group_turn: Turn
-
-    @property
-    def levels(self) -> tuple[tuple[str, Turn, int], ...]:
-        """Each level with its turn and the weight by which a turn's cost is divided."""
-        return (
-            (_pool_level(self.pool), self.tenant_turn, self.weight),
-            (_tenant_level(self.tenant_id, self.priority), self.group_turn, 1),
-        )
-
-
 def in_order() -> tuple[ColumnElement[bool], ...]:
     """Whether a job is queued and not held: the predicate of the order's partial index."""
     # Written out and not bound, or the planner cannot see that the partial index serves.
     return jobs.c.state == literal_column(f"'{State.QUEUED}'"), jobs.c.held_for.is_(None)
 
 
-def next_place(connection: Connection, pool: str, passed_over: frozenset[Place]) -> Place | None:
-    """The place whose oldest job goes next, leaving out those that turned out to be empty.
+@dataclass(frozen=True)
+class Charge:
+    """What a turn adds to its member's pass: `price`, from `at` on."""
 
-    (A place looks full and is empty when other workers are claiming its last jobs right now, or
-    when all its jobs are too late.)
+    level: str
+    member: str
+    at: int
+    price: int
+
+
+class _Level:
+    """A level's clock and the passes of those with queued work, as far as turns were given out.
+
+    What is paid here is only thought: `charge` writes it down.
     """
-    rows = connection.execute(_TENANTS, {"pool": pool, "level": _pool_level(pool)}).all()
-    found = {row.id.hex: row for row in rows}
-    passes = {member: row.passed for member, row in found.items()}
-    clock = rows[0].clock if rows else 0
-    while (turn := next_turn(clock, passes)) is not None:
-        row = found[turn.member]
-        place = _within(connection, pool, (row.id, row.weight), turn, passed_over)
-        if place is not None:
-            return place
-        del passes[turn.member]
-    return None
+
+    def __init__(self, level: str, clock: int, passes: dict[str, int]) -> None:
+        self._level = level
+        self._clock = clock
+        self._passes = passes
+
+    def __len__(self) -> int:
+        return len(self._passes)
+
+    def next(self) -> Turn | None:
+        return next_turn(self._clock, self._passes)
+
+    def leave_out(self, turn: Turn) -> None:
+        """The member turned out to have nothing."""
+        del self._passes[turn.member]
+
+    def _pay(self, turn: Turn, price: int) -> Charge:
+        self._clock = turn.clock
+        self._passes[turn.member] = turn.at + price
+        return Charge(self._level, turn.member, turn.at, price)
 
 
-def _within(
-    connection: Connection,
-    pool: str,
-    tenant: tuple[UUID, int],
-    tenant_turn: Turn,
-    passed_over: frozenset[Place],
-) -> Place | None:
-    owner, weight = tenant
-    empty = {(p.priority, p.group) for p in passed_over if p.tenant_id == owner}
-    above = -1
-    while True:
-        at = {"pool": pool, "tenant": owner, "prefix": _tenant_level(owner, ""), "above": above}
+class Tenants(_Level):
+    """The tenants of a pool with queued work."""
+
+    def __init__(self, connection: Connection, pool: str) -> None:
+        level = _pool_level(pool)
+        rows = connection.execute(_TENANTS, {"pool": pool, "level": level}).all()
+        self._rows = {row.id.hex: row for row in rows}
+        passes = {member: row.passed for member, row in self._rows.items()}
+        super().__init__(level, rows[0].clock if rows else 0, passes)
+
+    def of(self, turn: Turn) -> Row[Any]:
+        """The tenant's row: `id`, `weight`."""
+        return self._rows[turn.member]
+
+    def pay(self, turn: Turn, cost: int) -> Charge:
+        """Let the tenant pay for its turn; the next turn is given out after that."""
+        return self._pay(turn, price_of_turn(cost, self._rows[turn.member].weight))
+
+
+class Groups(_Level):
+    """The groups of one priority of a tenant with queued work."""
+
+    def __init__(self, level: str, priority: int, clock: int, passes: dict[str, int]) -> None:
+        super().__init__(level, clock, passes)
+        self.priority = priority
+
+    @classmethod
+    def of(cls, connection: Connection, pool: str, tenant: UUID, above: int) -> Self | None:
+        """Those of the tenant's highest priority after `above` (a rank); None when none is left."""
+        at = {"pool": pool, "tenant": tenant, "prefix": _tenant_level(tenant, ""), "above": above}
         rows = connection.execute(_GROUPS_OF[connection.dialect.name], at).all()
         if not rows:
             return None
-        priority, clock = rows[0].priority, rows[0].clock
-        passes = {r.member: r.passed for r in rows if (priority, r.member) not in empty}
-        turn = next_turn(clock, passes)
-        if turn is not None:
-            return Place(pool, owner, weight, priority, turn.member, tenant_turn, turn)
-        above = priority
+        priority = rows[0].priority
+        passes = {row.member: row.passed for row in rows}
+        return cls(_tenant_level(tenant, priority), priority, rows[0].clock, passes)
+
+    def pay(self, turn: Turn, cost: int) -> Charge:
+        """Let the group pay for its turn."""
+        return self._pay(turn, price_of_turn(cost, 1))
 
 
-def charge(connection: Connection, place: Place, cost: int, *, postgres: bool) -> None:
-    """Let the tenant and the group pay for their turn, and move both clocks on.
+def charge(connection: Connection, charges: Iterable[Charge], *, postgres: bool) -> None:
+    """Write down what turns cost, and move the levels' clocks on. `charges` in the turns' order.
 
-    Written as additions to what stands there now, so that two claims at once lose neither.
+    Written as additions to what stands there now, so that two claims at once lose neither. A member
+    that had several turns pays for them together, and rows are always written in one order: two
+    transactions that each wait for the other's row would be a deadlock.
     """
     pay, move_on = _PAY[postgres], _MOVE_ON[postgres]
-    turns = [
-        {"at_level": level, "by": turn.member, "at": turn.at, "price": price_of_turn(cost, weight)}
-        for level, turn, weight in place.levels
-    ]
-    connection.execute(pay, turns)
-    connection.execute(move_on, [{"at_level": t["at_level"], "at": t["at"]} for t in turns])
+    members: dict[tuple[str, str], Charge] = {}
+    clocks: dict[str, int] = {}
+    for one in charges:
+        earlier = members.get((one.level, one.member))
+        if earlier is not None:
+            one = replace(earlier, price=earlier.price + one.price)  # noqa: PLW2901
+        members[one.level, one.member] = one
+        clocks[one.level] = max(one.at, clocks.get(one.level, 0))
+    turns = [members[key] for key in sorted(members)]
+    connection.execute(
+        pay, [{"at_level": t.level, "by": t.member, "at": t.at, "price": t.price} for t in turns]
+    )
+    connection.execute(
+        move_on, [{"at_level": level, "at": clocks[level]} for level in sorted(clocks)]
+    )
 
 
 def _upserts(insert: Callable[..., Any]) -> tuple[Executable, Executable]:
@@ -199,20 +228,30 @@ def _upserts(insert: Callable[..., Any]) -> tuple[Executable, Executable]:
 _PAY, _MOVE_ON = zip(_upserts(sqlite.insert), _upserts(postgresql.insert), strict=True)
 
 
-def refund(
-    connection: Connection, *, pool: str, tenant: UUID, priority: int, group: str, cost: int
-) -> None:
-    """Give a turn's price back: the call never left."""
-    weight = connection.scalar(select(tenants.c.weight).where(tenants.c.id == tenant)) or 1
-    for level, member, share in (
-        (_pool_level(pool), tenant.hex, weight),
-        (_tenant_level(tenant, priority), group, 1),
-    ):
-        passed = order_passes.c["pass"]
+@dataclass(frozen=True)
+class Refund:
+    """A turn of a job whose call never left."""
+
+    pool: str
+    tenant: UUID
+    priority: int
+    group: str
+    cost: int
+
+
+def refund(connection: Connection, refunds: Iterable[Refund]) -> None:
+    """Give the turns' prices back; in the order in which `charge` writes, too."""
+    back: Counter[tuple[str, str]] = Counter()
+    for one in refunds:
+        weight = connection.scalar(select(tenants.c.weight).where(tenants.c.id == one.tenant)) or 1
+        back[_pool_level(one.pool), one.tenant.hex] += price_of_turn(one.cost, weight)
+        back[_tenant_level(one.tenant, one.priority), one.group] += price_of_turn(one.cost, 1)
+    passed = order_passes.c["pass"]
+    for level, member in sorted(back):
         connection.execute(
             order_passes.update()
             .where(order_passes.c.level == level, order_passes.c.member == member)
-            .values({"pass": passed - price_of_turn(cost, share)})
+            .values({"pass": passed - back[level, member]})
         )
 
 

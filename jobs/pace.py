@@ -4,7 +4,7 @@ Two rules hold at once. The *window*: never more than `limit` calls in any `wind
 provider's own window begins, so fixed and sliding ones are both served. The *pace* (GCRA): after a
 short burst, calls leave evenly, so that the last tenth of a window is not silence.
 
-Times are integers in microseconds of one clock (Redis's). Cases in `tests/unit/pace_cases.py` are
+Times are integers in microseconds of one clock (Redis's). Cases in `tests/worker/pace_cases.py` are
 run against this model and against the script.
 """
 

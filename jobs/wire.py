@@ -2,6 +2,7 @@
 
 import re
 from types import MappingProxyType
+from urllib.parse import parse_qsl, urlsplit
 
 from jobs.errors import InvalidSetting
 
@@ -32,6 +33,23 @@ BROKER_OPTIONS = MappingProxyType(
     }
 )
 """Kombu's Redis transport options, the same in every process that speaks to the broker."""
+
+
+def broker_tls(redis_url: str) -> dict[str, str | bool] | None:
+    """Celery's `broker_use_ssl` for this URL: its `ssl_…` options; None without `rediss://`.
+
+    Said for every `rediss://`: left to itself kombu takes any certificate where the URL has no option
+    (`kombu.connection`, "defaulting to insecure SSL behaviour"), and Flower does not start.
+    """
+    parts = urlsplit(redis_url)
+    if parts.scheme != "rediss":
+        return None
+    found: dict[str, str | bool] = {
+        name: value for name, value in parse_qsl(parts.query) if name.startswith("ssl_")
+    }
+    if "ssl_check_hostname" in found:
+        found["ssl_check_hostname"] = str(found["ssl_check_hostname"]).lower() != "false"
+    return {"ssl_cert_reqs": "required", **found}
 
 
 def pool_name(text: str | None) -> str:

@@ -1,5 +1,7 @@
 """Run by Alembic. The database comes from `db.migrate`, never from an ini file."""
 
+import time
+
 from alembic import context
 from sqlalchemy import Connection, text
 
@@ -23,14 +25,33 @@ def run() -> None:
             _migrate(connection, in_steps=False)
         return
     with database.without_transaction() as connection:
-        connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
-        connection.commit()
+        _wait_for_lock(connection)
         try:
+            milliseconds = int(context.config.attributes["lock_wait"] * 1000)
+            connection.execute(text(f"SET lock_timeout = {milliseconds}"))
+            connection.commit()
             _migrate(connection, in_steps=True)
         finally:
             connection.rollback()
             connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
+            connection.execute(text("RESET lock_timeout"))
             connection.commit()
+
+
+def _wait_for_lock(connection: Connection) -> None:
+    """Asks again and again, each time in a transaction of its own.
+
+    `pg_advisory_lock` would wait inside one, and an index that is made concurrently by the one who
+    has the lock waits for all transactions that are open: a deadlock.
+    """
+    taken = False
+    while not taken:
+        taken = connection.execute(
+            text("SELECT pg_try_advisory_lock(:lock)"), {"lock": _LOCK}
+        ).scalar_one()
+        connection.commit()
+        if not taken:
+            time.sleep(0.2)
 
 
 def _migrate(connection: Connection, *, in_steps: bool) -> None:

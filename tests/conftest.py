@@ -6,6 +6,7 @@ import pytest
 from db.engine import Database
 from db.migrate import upgrade
 from tests.servers.postgres import running_postgres
+from tests.servers.s3 import S3Server, running_s3
 from tests.servers.valkey import running_valkey
 
 
@@ -14,6 +15,13 @@ def postgres() -> Iterator[str]:
     """One server for each test process; its tests make databases of their own in it."""
     with running_postgres() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """One server for each test process; its tests use prefixes of their own in its bucket."""
+    with running_s3(tmp_path_factory.mktemp("s3") / "buckets") as found:
+        yield found
 
 
 @pytest.fixture

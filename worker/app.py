@@ -11,4 +11,4 @@ app = Celery("segq")
 app.conf.update(
     celery_settings(os.environ.get("REDIS_URL", ""), pool_name(os.environ.get("SEGQ_POOL")))
 )
-app.conf.include = ["worker.tasks"]
+app.steps["consumer"].add("worker.consumer:Less")

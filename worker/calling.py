@@ -1,10 +1,11 @@
 """The call itself: a claim's inputs as Segmind wants them, one POST, a reply."""
 
 import base64
-import logging
 import time
 from datetime import UTC, datetime
 from typing import Any
+
+import structlog
 
 from db.artifacts import ArtifactStore
 from db.inputs import InputStore
@@ -18,7 +19,7 @@ from jobs.timing import SEND_GUARD_SECONDS
 from upstream import Facts, Reply, Segmind
 from worker.stopping import stopping
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 
 class InputGone(Exception):  # noqa: N818  # says what it is
@@ -53,7 +54,7 @@ def call(
     except Exception:
         # `generate` itself never raises once a byte has left. What is seen by the living worker
         # is provably unsent, so it must not become a doubt when the lease runs out.
-        log.exception("not_sent job=%s", claim.job.id)
+        log.exception("not_sent", job=claim.job.id)
         return _unsent(FailureKind.NOT_SENT, "the call could not be prepared; it was not sent")
 
 

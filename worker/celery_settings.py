@@ -18,6 +18,7 @@ def celery_settings(redis_url: str, pool: str) -> dict[str, Any]:
     queues = [wire.ticket_queue(pool), wire.UPKEEP_QUEUE]
     return {
         "broker_url": redis_url,
+        "broker_use_ssl": wire.broker_tls(redis_url),
         "broker_transport_options": dict(wire.BROKER_OPTIONS),
         # Redis may be away for any time; the worker comes back by itself.
         "broker_connection_retry_on_startup": True,
@@ -28,7 +29,8 @@ def celery_settings(redis_url: str, pool: str) -> dict[str, Any]:
         "task_serializer": "json",
         "accept_content": ["json"],
         "event_serializer": "json",
-        "task_queues": [Queue(name, _DIRECT, name) for name in queues],
+        "task_queues": [Queue(name, _DIRECT, name, no_ack=True) for name in queues],
+        "worker_consumer": "worker.consumer:TicketConsumer",
         "task_routes": {
             wire.GENERATE: {"queue": wire.ticket_queue(pool)},
             **{name: {"queue": wire.UPKEEP_QUEUE} for name in UPKEEP_TASKS},
@@ -37,9 +39,9 @@ def celery_settings(redis_url: str, pool: str) -> dict[str, Any]:
         "task_default_exchange": "",
         "task_default_routing_key": wire.UPKEEP_QUEUE,
         "task_create_missing_queues": False,
-        # A ticket is acknowledged when a slot takes it and none is fetched before one is free: a
-        # busy worker hoards nothing, a dead one leaves nothing to be delivered again an hour later.
-        # A ticket that is lost with its worker is topped up from SQL.
+        # Nobody notes who has a ticket (worker/consumer.py), and none is fetched before a slot is
+        # free: a busy worker hoards nothing, a dead one leaves nothing to be delivered again. A
+        # ticket that is lost with its worker is topped up from SQL.
         "task_acks_late": False,
         "worker_disable_prefetch": True,
         "worker_prefetch_multiplier": 1,

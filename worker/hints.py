@@ -15,9 +15,14 @@ class Hints:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    def moved(self, job_id: UUID, state: State) -> None:
-        """Say that the job is in this state now; readers ask SQL, not the hint."""
+    def moved(self, *jobs: tuple[UUID, State]) -> None:
+        """Say what state each job is in now; readers ask SQL, not the hint."""
+        if not jobs:
+            return
         try:
-            self._redis.publish(job_channel(str(job_id)), state)
+            with self._redis.pipeline(transaction=False) as trip:
+                for job_id, state in jobs:
+                    trip.publish(job_channel(str(job_id)), state)
+                trip.execute()
         except RedisError:
             return

@@ -3,7 +3,7 @@
 import hashlib
 from uuid import UUID
 
-from db.artifacts import ArtifactStore
+from db.artifacts import ArtifactStore, output_key
 from db.rows import Lost, Output
 from upstream import Image
 from upstream.images import look_at
@@ -15,7 +15,7 @@ def keep_images(
     """Flush each image under its attempt's own name, so that it can be found without SQL."""
     outputs = []
     for n, image in enumerate(images):
-        key = f"{_folder(tenant, job, number)}/{n}"
+        key = output_key(tenant, job, number, n)
         store.put(key, image.data)
         outputs.append(_output(n, key, image))
     return tuple(outputs)
@@ -26,20 +26,17 @@ def recovered(store: ArtifactStore, lost: Lost) -> tuple[Output, ...] | None:
 
     A file appears whole or not at all, so one that is there counts as paid.
     """
-    keys = sorted(store.list(_folder(lost.tenant_id, lost.job_id, lost.number)))
-    if not keys or len(keys) != lost.samples:
-        return None
     outputs = []
-    for n, key in enumerate(keys):
-        image = look_at(store.get(key))
+    for n in range(lost.samples):
+        key = output_key(lost.tenant_id, lost.job_id, lost.number, n)
+        try:
+            image = look_at(store.get(key))
+        except FileNotFoundError:
+            return None
         if not isinstance(image, Image):
             return None
         outputs.append(_output(n, key, image))
     return tuple(outputs)
-
-
-def _folder(tenant: UUID, job: UUID, number: int) -> str:
-    return f"outputs/{tenant}/{job}/{number}"
 
 
 def _output(n: int, key: str, image: Image) -> Output:

@@ -83,20 +83,23 @@ function verbs.ask()
   return { granted, wait }
 end
 
--- sent PERMIT AFTER: the call left so long after its grant
+-- sent (PERMIT AFTER)...: each call left so long after its grant
 function verbs.sent()
-  local until_ = redis.call('ZSCORE', calls, ARGV[2])
-  if until_ then
-    local early = math.max(0, SLACK - JITTER - tonumber(ARGV[3]))
-    redis.call('ZADD', calls, string.format('%d', tonumber(until_) - early), ARGV[2])
+  for index = 2, #ARGV, 2 do
+    local until_ = redis.call('ZSCORE', calls, ARGV[index])
+    if until_ then
+      local early = math.max(0, SLACK - JITTER - tonumber(ARGV[index + 1]))
+      redis.call('ZADD', calls, string.format('%d', tonumber(until_) - early), ARGV[index])
+    end
   end
   return 0
 end
 
--- give_back PERMIT LIMIT WINDOW: its call never left
+-- give_back LIMIT WINDOW PERMIT...: their calls never left
 function verbs.give_back()
-  if redis.call('ZREM', calls, ARGV[2]) == 1 then
-    set('due', field('due') - math.ceil(tonumber(ARGV[4]) / tonumber(ARGV[3])))
+  local interval = math.ceil(tonumber(ARGV[3]) / tonumber(ARGV[2]))
+  for index = 4, #ARGV do
+    set('due', field('due') - interval * redis.call('ZREM', calls, ARGV[index]))
   end
   return 0
 end

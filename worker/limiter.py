@@ -6,7 +6,7 @@ memory gone says so (`Answer.rebuild`); `rebuild` gives it what SQL remembers.
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,9 +26,11 @@ _SCRIPT = (files("worker") / "limiter.lua").read_text("utf-8")
 
 @dataclass(frozen=True)
 class Answer:
-    """`granted`: a call may leave. Otherwise `wait` seconds; `rebuild`: then with what SQL knows."""
+    """So many permits are granted, the first ones. The next may be asked for in `wait` seconds;
+    `rebuild`: then with what SQL knows.
+    """
 
-    granted: bool
+    granted: int
     wait: float = 0.0
     rebuild: bool = False
 
@@ -51,9 +53,9 @@ class Limiter:
         self.memory = timedelta(microseconds=allowance.window + SLACK)
         """How far back a rebuild must look."""
 
-    def ask(self, permit: str, *, holds: int) -> Answer:
-        """Ask for one permit; `holds` is how many tickets this process's slots hold unserved."""
-        return self._ask(holds, permit)
+    def ask(self, permits: Sequence[str], *, holds: int) -> Answer:
+        """Ask for permits; `holds` is how many tickets this process's slots hold unserved."""
+        return self._ask(holds, *permits)
 
     def look(self) -> Answer:
         """Ask for nothing: only whether the limiter has lost its memory."""
@@ -62,15 +64,18 @@ class Limiter:
     def _ask(self, holds: int, *permits: str) -> Answer:
         words: list[str | int] = [*self._limits, self._burst, self._process, holds, *permits]
         granted, wait = cast("list[int]", self._call("ask", *words))
-        return Answer(granted == 1, wait / SECOND, rebuild=granted < 0)
+        return Answer(max(0, granted), wait / SECOND, rebuild=granted < 0)
 
-    def sent(self, permit: str, after: float) -> None:
-        """The permit's call left `after` seconds from its grant."""
-        self._call("sent", permit, int(after * SECOND))
+    def sent(self, *calls: tuple[str, float]) -> None:
+        """Each of these permits' calls left so many seconds from its grant. To be told once."""
+        words: list[str | int] = []
+        for permit, after in calls:
+            words += [permit, int(after * SECOND)]
+        self._call("sent", *words)
 
-    def give_back(self, permit: str) -> None:
-        """The permit's call never left."""
-        self._call("give_back", permit, *self._limits)
+    def give_back(self, *permits: str) -> None:
+        """The permits' calls never left."""
+        self._call("give_back", *self._limits, *permits)
 
     def pause(self, seconds: float) -> None:
         """Grant nothing for so long; a pause under way is only made longer."""

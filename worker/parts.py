@@ -1,13 +1,17 @@
 """The composition root of a worker process: settings in, parts out."""
 
 import random
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 
+import structlog
 from redis import Redis
 
 from db.accounts import AccountStore
+from db.artifact_identity import confirm_store
+from db.artifact_place import open_artifacts
 from db.artifacts import ArtifactStore
 from db.engine import Database
 from db.held_jobs import HeldJobs
@@ -16,17 +20,27 @@ from db.inputs import InputStore
 from db.jobs import JobStore
 from db.rows import Account
 from db.runs import RunStore
-from jobs.account_pauses import ResetBounds
+from jobs.account_pauses import Pause, ResetBounds
 from jobs.errors import Unavailable
 from jobs.timing import CallTiming
 from upstream import Endpoints, Segmind
 from worker import settings as worker_settings
 from worker.hints import Hints
 from worker.limiter import Limiter
+from worker.receipts import Receipts
+from worker.settler import Settler
 from worker.stopping import stopping
 from worker.turnstile import Turnstile
 
+log = structlog.get_logger()
+
 uniform = random.SystemRandom().uniform
+
+PAUSE_STEP = 2.0
+"""Seconds that the limiter pauses for a pause without an end; the claim renews it. Short, because a
+slot that saw the pause may tell the limiter of it after the pause has ended."""
+
+START_AGAIN_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -48,8 +62,24 @@ class Parts:
     segmind: Segmind
     limiter: Limiter
     turnstile: Turnstile
+    settler: Settler
+    receipts: Receipts
     hints: Hints
+    ticket_seconds: float
     redis: Redis
+
+
+def parts_when_possible() -> Parts:
+    """`parts`, once SQL and the store of images answer: without them there is nothing to do here.
+
+    Raises `InvalidSetting` for a store that is not the database's.
+    """
+    while True:
+        try:
+            return parts()
+        except Unavailable as error:
+            log.warning("waits_to_start", reason=str(error))
+            time.sleep(START_AGAIN_SECONDS)
 
 
 @cache
@@ -62,6 +92,8 @@ def build(settings: worker_settings.Settings) -> Parts:
     """Connect everything. Raises what the first part that does not answer raises."""
     # Slots wait upstream, not in SQL: a few connections serve hundreds of slots.
     database = Database(settings.database_url, pool_size=10, overflow=20)
+    artifacts = open_artifacts(settings.artifacts)
+    confirm_store(database, artifacts)
     accounts = AccountStore(database)
     account = accounts.ensure(
         settings.pool, "default", call_limit=settings.calls_per_minute, window_seconds=60
@@ -70,7 +102,7 @@ def build(settings: worker_settings.Settings) -> Parts:
         settings.redis_url, socket_timeout=5, socket_connect_timeout=5, health_check_interval=30
     )
     limiter = Limiter(redis, account)
-    runs = RunStore(database)
+    runs, hints = RunStore(database), Hints(redis)
     segmind = Segmind(
         settings.segmind_key,
         Endpoints.from_base_url(settings.segmind_base_url),
@@ -90,16 +122,22 @@ def build(settings: worker_settings.Settings) -> Parts:
         held=HeldJobs(database),
         idempotency=IdempotencyStore(database),
         inputs=InputStore(database),
-        artifacts=ArtifactStore(settings.artifacts),
+        artifacts=artifacts,
         segmind=segmind,
         limiter=limiter,
         turnstile=Turnstile(
             limiter,
-            next_price=lambda: runs.next_price(settings.pool, account.id),
+            claim=lambda count: runs.claim(
+                settings.pool, account.id, lease=settings.timing.lease, count=count
+            ),
+            held=lambda held: pause_limiter(limiter, held.pause),
             remember=lambda: remember(limiter, accounts, account),
             stopping=stopping,
         ),
-        hints=Hints(redis),
+        settler=Settler(runs, hints, limiter),
+        receipts=Receipts(artifacts),
+        hints=hints,
+        ticket_seconds=settings.ticket_seconds,
         redis=redis,
     )
 
@@ -121,3 +159,15 @@ def warm_up(found: Parts) -> None:
             remember(found.limiter, found.accounts, found.account)
     except Unavailable:
         return  # the first permit will see to it
+
+
+def pause_limiter(limiter: Limiter, pause: Pause) -> None:
+    """Let the limiter grant nothing for as long as the pause is known to hold."""
+    seconds = PAUSE_STEP
+    if pause.until is not None:
+        # At least a second: where SQL's clock is behind ours it may hold for a little longer.
+        seconds = max(1.0, (pause.until - datetime.now(UTC)).total_seconds())
+    try:
+        limiter.pause(seconds)
+    except Unavailable:
+        log.warning("limiter_unavailable", pause=str(pause.reason))  # the claim looks at SQL too

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from db.artifact_place import ArtifactPlace, artifact_place
 from jobs.account_pauses import USUAL_RESETS, ResetBounds
 from jobs.errors import InvalidSetting
 from jobs.timing import CallTiming
@@ -19,7 +20,7 @@ class Settings:
 
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
-    artifacts: Path
+    artifacts: ArtifactPlace
     pool: str
     segmind_key: str = field(repr=False)
     segmind_base_url: str | None
@@ -31,6 +32,8 @@ class Settings:
     resets: ResetBounds = USUAL_RESETS
     probe_seconds: float = 30.0
     """How often the free credits endpoint is asked whether a pause without an end is over."""
+    ticket_seconds: float = 0.0
+    """How long a slot goes on with one ticket; 0: one job."""
 
 
 def read(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -40,7 +43,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         database_url=_required(environment, "DATABASE_URL"),
         redis_url=_required(environment, "REDIS_URL"),
-        artifacts=Path(_required(environment, "SEGQ_ARTIFACTS")),
+        artifacts=artifact_place(environment),
         pool=pool_name(environment.get("SEGQ_POOL")),
         segmind_key=_key(environment),
         segmind_base_url=environment.get("SEGMIND_BASE_URL") or None,
@@ -57,6 +60,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
             longest=timedelta(seconds=number("SEGQ_RESET_LONGEST_SECONDS", 120, 1, 3_600)),
         ),
         probe_seconds=number("SEGQ_PROBE_SECONDS", 30, 0.2, 3_600),
+        ticket_seconds=number("SEGQ_TICKET_SECONDS", 0, 0, 3_600),
     )
 
 

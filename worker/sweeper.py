@@ -4,12 +4,13 @@ A receipt settles its attempt. An attempt whose lease ran out without one is in 
 lease never proves that nothing was sent.
 """
 
-import logging
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from uuid import UUID
+
+import structlog
 
 from db import receipts
 from db.rows import Lost, Settlement
@@ -20,9 +21,8 @@ from jobs.retry import Decision
 from jobs.states import State
 from worker.keeping import recovered
 from worker.parts import Parts
-from worker.run import settle_once
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 BATCH = 200
 """Lost attempts a turn, so that a turn stays short after a whole fleet died."""
@@ -34,40 +34,51 @@ def sweep(parts: Parts) -> dict[str, int]:
     One that cannot be handled is told and left: it must not keep the others waiting.
     """
     ended = Counter[str]()
-    for attempt in receipts.pending(parts.artifacts):
-        with _told_and_left(attempt):
-            receipt = receipts.read(parts.artifacts, attempt)
-            if receipt is not None and settle_once(parts, receipt):
-                log.info("settled_from_receipt job=%s", receipt.job_id)
-                ended["settled"] += 1
-    for lost in parts.runs.lost(BATCH):
-        with _told_and_left(lost.attempt_id):
-            settlement = _conclude(parts, lost)
-            if settle_once(parts, settlement):
+    for key, kept in _receipts(parts).items():
+        with _told_and_left(receipts=key):
+            for receipt in kept:
+                if parts.settler.settle(receipt):
+                    log.info("settled_from_receipt", job=receipt.job_id)
+                    ended["settled"] += 1
+            receipts.remove(parts.artifacts, key)
+    lost = parts.runs.lost(BATCH)
+    # A worker may have kept something between the look at all receipts and now.
+    latest = (
+        {one.attempt_id: one for kept in _receipts(parts).values() for one in kept} if lost else {}
+    )
+    for one in lost:
+        with _told_and_left(attempt=one.attempt_id):
+            settlement = latest.get(one.attempt_id) or _conclude(parts, one)
+            if parts.settler.settle(settlement):
                 ended["in_doubt" if settlement.failure else "settled"] += 1
     parts.runs.forget_settled_turns()
     return dict(ended)
 
 
+def _receipts(parts: Parts) -> dict[str, list[Settlement]]:
+    """All that are kept, by the key of their file."""
+    found: dict[str, list[Settlement]] = {}
+    for key in receipts.pending(parts.artifacts):
+        with _told_and_left(receipts=key):
+            found[key] = receipts.read(parts.artifacts, key)
+    return found
+
+
 @contextmanager
-def _told_and_left(attempt: UUID) -> Iterator[None]:
+def _told_and_left(**what: str | UUID) -> Iterator[None]:
     try:
         yield
     except Unavailable:
         raise  # nothing can be done just now
     except Exception:
-        log.exception("cannot_settle attempt=%s", attempt)
+        log.exception("cannot_settle", **what)
 
 
 def _conclude(parts: Parts, lost: Lost) -> Settlement:
-    # A worker may have kept something between the look at all receipts and now.
-    receipt = receipts.read(parts.artifacts, lost.attempt_id)
-    if receipt is not None:
-        return receipt
     outputs = recovered(parts.artifacts, lost)
     if outputs:
         # An image without a receipt counts as paid, at what it costs at the most.
-        log.info("recovered_without_receipt job=%s", lost.job_id)
+        log.info("recovered_without_receipt", job=lost.job_id)
         return replace(
             _doubt(lost),
             decision=Decision(State.SUCCEEDED, spends_attempt=True),
@@ -75,7 +86,7 @@ def _conclude(parts: Parts, lost: Lost) -> Settlement:
             outputs=outputs,
             failure=None,
         )
-    log.warning("in_doubt job=%s attempt=%d", lost.job_id, lost.number)
+    log.warning("in_doubt", job=lost.job_id, number=lost.number)
     return _doubt(lost)
 
 

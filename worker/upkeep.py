@@ -3,10 +3,10 @@
 Each turn is short, bounded and harmless when two of them run at once.
 """
 
-import logging
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import structlog
 from celery import Celery
 
 from jobs import credits as balances
@@ -19,7 +19,7 @@ from upstream import Balance
 from worker import tickets
 from worker.parts import Parts
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 BATCH = 1_000
 """Jobs moved in one statement."""
@@ -38,8 +38,7 @@ def top_up(parts: Parts, app: Celery) -> dict[str, int]:
         late += expired
         if len(late) >= MOST_MOVED:
             break
-    for job in late:
-        parts.hints.moved(job, State.EXPIRED)
+    parts.hints.moved(*((job, State.EXPIRED) for job in late))
     held = parts.held.hold(parts.pool, MOST_MOVED)
     back = parts.held.bring_back(parts.pool, MOST_MOVED)
     parts.idempotency.forget_old(BATCH)
@@ -74,7 +73,7 @@ def probe_credits(parts: Parts) -> str:
         parts.accounts.tell_probe_trouble(account.id, None)
         return "read"
     if parts.accounts.resume(account.id, reason):
-        log.info("account_resumed account=%s reason=%s", account.name, reason)
+        log.info("account_resumed", account=account.name, reason=reason)
     parts.limiter.resume(account.limited_for(datetime.now(UTC)))
     return "resumed"
 
@@ -85,7 +84,7 @@ def _tell(parts: Parts, reason: PauseReason | None, failure: Failure) -> None:
         return  # this is what the pause says
     trouble = f"{failure.message} ({failure.status or failure.kind})"
     if reason is not None and parts.accounts.tell_probe_trouble(parts.account.id, trouble):
-        log.warning("probe_fails account=%s reason=%s said=%s", parts.account.name, reason, trouble)
+        log.warning("probe_fails", account=parts.account.name, reason=reason, said=trouble)
 
 
 def _over(parts: Parts, reason: PauseReason, found: Balance) -> bool:

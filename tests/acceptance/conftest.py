@@ -8,10 +8,23 @@ import pytest
 
 from tests.acceptance.processes import project_environment
 from tests.acceptance.running_system import System, start_system, stop_system
+from tests.acceptance.targets import TARGETS, External, Stores, embedded
+
+
+@pytest.fixture(params=TARGETS)
+def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
+    """`stores(home)`: where a system of this SEGQ_HOME keeps its state. Each test runs on both."""
+    if request.param == "embedded":
+        yield embedded
+        return
+    with contextlib.ExitStack() as stack:
+        # Asked for here: a test on the embedded parts alone starts no servers.
+        postgres, s3 = (request.getfixturevalue(name) for name in ("postgres", "s3"))
+        yield External(stack, tmp_path, postgres, s3)
 
 
 @pytest.fixture
-def system(tmp_path: Path) -> Iterator[Callable[..., System]]:
+def system(tmp_path: Path, stores: Stores) -> Iterator[Callable[..., System]]:
     """`system(SEGQ_WORKERS="2", ...)` starts one more system and returns it once it is ready.
 
     Each has a home and free ports of its own. At the end each is stopped by `segq down`, and every
@@ -27,7 +40,12 @@ def system(tmp_path: Path) -> Iterator[Callable[..., System]]:
             folder.mkdir()
             # Given by a test that starts again what it has stopped.
             home = Path(environment.get("SEGQ_HOME") or folder / ".segq")
-            settings = {"SEGQ_HOME": str(home), "SEGQ_PORT": "0", **environment}
+            settings = {
+                "SEGQ_HOME": str(home),
+                "SEGQ_PORT": "0",
+                **stores(home),
+                **environment,
+            }
             started = start_system(folder, home, project_environment(**settings))
             stack.callback(stop_system, started)
             return started

@@ -3,14 +3,18 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy
 
+from db.artifact_place import artifact_place, open_artifacts
+from db.artifacts import ArtifactStore
 from segq_client import Client
 from tests.acceptance.processes import is_gone, wait_until
 from tests.acceptance.sandbox_control import SandboxControl
@@ -27,6 +31,8 @@ class System:
     home: Path
     environment: dict[str, str] = field(repr=False)
     client: Client
+    database: str = field(repr=False)
+    artifacts: ArtifactStore
     # Every pid that was ever seen in run.json: what is to be gone at the end.
     seen: set[int] = field(default_factory=set)
 
@@ -67,17 +73,42 @@ class System:
 
     def sql(self, query: str, **values: Any) -> list[dict[str, Any]]:
         """Run one statement on the system's database (`:name` binds); rows as dicts."""
-        engine = sqlalchemy.create_engine(self.run["database"], poolclass=sqlalchemy.NullPool)
+        ids = [
+            sqlalchemy.bindparam(name, type_=sqlalchemy.Uuid())
+            for name, value in values.items()
+            if isinstance(value, UUID)
+        ]
+        with self._engine() as engine, engine.begin() as connection:
+            result = connection.execute(sqlalchemy.text(query).bindparams(*ids), values)
+            return [dict(row) for row in result.mappings()] if result.returns_rows else []
+
+    @contextmanager
+    def attempts_held(self) -> Iterator[None]:
+        """While it is entered nobody can write down how an attempt ended."""
+        with self._engine() as engine, engine.connect() as connection:
+            if engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                connection.exec_driver_sql("LOCK TABLE attempts IN ACCESS EXCLUSIVE MODE")
+            yield
+            connection.exec_driver_sql("ROLLBACK")
+
+    @contextmanager
+    def _engine(self) -> Iterator[sqlalchemy.Engine]:
+        engine = sqlalchemy.create_engine(self.database, poolclass=sqlalchemy.NullPool)
         try:
-            with engine.begin() as connection:
-                result = connection.execute(sqlalchemy.text(query), values)
-                return [dict(row) for row in result.mappings()] if result.returns_rows else []
+            yield engine
         finally:
             engine.dispose()
 
     def log(self, name: str) -> str:
         """What a process has written."""
         return (self.home / "logs" / f"{name}.log").read_text(errors="replace")
+
+    def events(self, process: str, event: str) -> list[dict[str, Any]]:
+        """What it has logged of one event."""
+        lines = [line for line in self.log(process).splitlines() if line.startswith("{")]
+        return [found for line in lines if (found := json.loads(line))["event"] == event]
 
     def segq(self, *words: str, timeout: float = _LIMIT) -> subprocess.CompletedProcess[str]:
         """Run a command of `segq` against this system."""
@@ -106,7 +137,15 @@ def start_system(folder: Path, home: Path, environment: dict[str, str]) -> Syste
     assert done.returncode == 0, f"segq up --detach: {done.stderr}{_log_ends(home)}"
     found = json.loads((home / "run.json").read_text())
     client = Client(found["gateway"], found["api_key"])
-    return System(folder, home, environment, client, set(found["processes"].values()))
+    return System(
+        folder,
+        home,
+        environment,
+        client,
+        found["database"],
+        open_artifacts(artifact_place({**environment, "SEGQ_ARTIFACTS": found["artifacts"]})),
+        set(found["processes"].values()),
+    )
 
 
 def stop_system(system: System) -> None:

@@ -7,9 +7,16 @@ import pytest
 from PIL import Image
 
 from segq_client import ProblemError
-from tests.acceptance.jobs_at_work import all_ended, assert_paid_once, submit, wait_for_states
-from tests.acceptance.processes import ROOT, wait_until
+from tests.acceptance.jobs_at_work import (
+    all_ended,
+    assert_paid_once,
+    states,
+    submit,
+    wait_for_states,
+)
+from tests.acceptance.processes import ROOT, project_environment, wait_until
 from tests.acceptance.running_system import System, run_segq
+from tests.acceptance.targets import Stores
 
 Start = Callable[..., System]
 FAST = {"median": 0.2, "sigma": 0.1}
@@ -66,8 +73,10 @@ def test_run_makes_one_image_and_starts_what_is_not_running(system: Start, tmp_p
     assert not (one.folder / "never.jpg").exists()
 
 
-def test_the_demo_leaves_an_image_for_each_job(system: Start, tmp_path: Path) -> None:
-    environment = {**system().environment, "SEGQ_HOME": str(tmp_path / "demo")}
+def test_the_demo_leaves_an_image_for_each_job(stores: Stores, tmp_path: Path) -> None:
+    home = tmp_path / "demo"
+    settings = {"SEGQ_HOME": str(home), "SEGQ_PORT": "0", **stores(home)}
+    environment = project_environment(**settings)
     done = run_segq(["demo", "--exit"], tmp_path, environment, timeout=100)
     assert done.returncode == 0, done.stdout + done.stderr
     made = sorted((tmp_path / "out").iterdir())
@@ -132,19 +141,10 @@ def test_a_stop_lets_calls_in_flight_end(system: Start) -> None:
     one.settings(latency={"median": 5.0, "sigma": 0.01})
     submit(one, 60)  # more than there are slots: none of the waiting ones may start after the stop
     wait_for_states(one, running=30)
-    database = one.run["database"]
     calls_before = len(one.ledger())
     done = one.segq("down")
     assert done.returncode == 0, done.stderr
-    import sqlalchemy
-
-    engine = sqlalchemy.create_engine(database, poolclass=sqlalchemy.NullPool)
-    with engine.connect() as connection:
-        rows = connection.execute(
-            sqlalchemy.text("SELECT state, count(*) FROM jobs GROUP BY state")
-        ).all()
-    engine.dispose()
-    found: dict[str, int] = {row[0]: row[1] for row in rows}
+    found = states(one)
     # What was claimed but not yet sent when the stop came is scheduled again, unspent.
     assert set(found) <= {"succeeded", "queued", "scheduled"}
     assert found["queued"] >= 20

@@ -3,9 +3,11 @@
 import os
 import signal
 from collections.abc import Callable
+from uuid import UUID
 
 from redis import Redis
 
+from db import receipts
 from tests.acceptance.jobs_at_work import (
     all_ended,
     assert_paid_once,
@@ -37,7 +39,8 @@ def test_a_killed_worker_leaves_doubts_and_never_a_second_call(system: Start) ->
     one = system(SEGMIND_RPM="6000", SEGQ_SLOTS="50", SEGMIND_TIMEOUT="6", SEGQ_LEASE_GRACE="2")
     one.settings(latency={"median": 2.0, "sigma": 0.2})
     ids = submit(one, 80)
-    wait_for_states(one, running=50, succeeded=3)
+    # Not all 50 slots: what ends is not replaced in the same moment, and the queue is short.
+    wait_for_states(one, running=25, succeeded=3)
     killed = one.pid("worker-1")
     os.kill(killed, signal.SIGKILL)
     one.wait_restarted("worker-1", killed)
@@ -57,21 +60,16 @@ def test_what_has_a_receipt_is_settled_though_its_worker_died(system: Start) -> 
     one.settings(latency={"median": 1.0, "sigma": 0.1})
     ids = submit(one, 10)
     wait_for_states(one, running=10)
-    import sqlalchemy
 
-    engine = sqlalchemy.create_engine(one.run["database"], poolclass=sqlalchemy.NullPool)
-    pending = one.home / "artifacts" / "pending"
-    with engine.connect() as connection:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        wait_until(
-            lambda: pending.is_dir() and len(list(pending.glob("*.json"))) == 10,
-            "ten receipts wait for the database",
-        )
+    def kept() -> int:
+        store = one.artifacts
+        return sum(len(receipts.read(store, key)) for key in receipts.pending(store))
+
+    with one.attempts_held():
+        wait_until(lambda: kept() == 10, "ten receipts wait for the database")
         os.kill(one.pid("worker-1"), signal.SIGKILL)
-        connection.exec_driver_sql("ROLLBACK")
-    engine.dispose()
     assert {job.state for job in all_ended(one, ids)} == {"succeeded"}
-    wait_until(lambda: not list(pending.glob("*.json")), "receipts removed")
+    wait_until(lambda: kept() == 0, "receipts removed")
     assert_paid_once(one)
 
 
@@ -95,7 +93,7 @@ def test_upkeep_goes_on_while_every_slot_waits_for_a_permit(system: Start) -> No
     one.sql(
         "INSERT INTO attempts (id, job_id, number, account_id, seed, estimate, claimed_at, "
         "lease_until) SELECT :new, :id, 1, id, 5, 60000000, created_at, created_at FROM accounts",
-        new="0" * 32,
+        new=UUID(int=0),
         id=victim["id"],
     )
     wait_until(lambda: states(one)["in_doubt"] == 1, "swept", timeout=10)

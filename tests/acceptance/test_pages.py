@@ -8,6 +8,7 @@ import pytest
 from tests.acceptance.jobs_at_work import all_ended, submit
 from tests.acceptance.processes import wait_until
 from tests.acceptance.running_system import System
+from tests.acceptance.targets import ON_ITS_OWN_PARTS
 
 Start = Callable[..., System]
 
@@ -46,6 +47,7 @@ def test_its_api_shows_finished_tickets_with_job_outcome_seconds_and_cost(
     assert {task["name"] for task in _tickets(system)} == {"segq.generate"}
 
 
+@ON_ITS_OWN_PARTS
 def test_without_its_password_it_shows_nothing(done: tuple[System, set[str]]) -> None:
     system, _ = done
     for path in ("/", "/api/tasks", "/tasks", "/api/workers"):
@@ -53,6 +55,7 @@ def test_without_its_password_it_shows_nothing(done: tuple[System, set[str]]) ->
         assert answer.status_code == 401, path
 
 
+@ON_ITS_OWN_PARTS
 def test_a_browser_shows_the_tickets(done: tuple[System, set[str]]) -> None:
     from tests.acceptance.browser import open_browser
 
@@ -70,6 +73,7 @@ def test_a_browser_shows_the_tickets(done: tuple[System, set[str]]) -> None:
         assert shown.count("'cost': '0.006'") >= len(ids)
 
 
+@ON_ITS_OWN_PARTS
 def test_the_api_docs_need_nothing_from_elsewhere(done: tuple[System, set[str]]) -> None:
     from tests.acceptance.browser import open_browser
 

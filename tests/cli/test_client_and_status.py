@@ -1,12 +1,15 @@
 """The client and `segq status` against a running system: lost answers, pauses, a gateway that hangs."""
 
 import http.client
+import json
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,7 +20,7 @@ from jobs.account_pauses import Pause, PauseReason
 from jobs.wire import SANDBOX_POOL
 from segq_client import Client
 from tests.acceptance.processes import project_environment, wait_until
-from tests.acceptance.running_system import System, start_system, stop_system
+from tests.acceptance.running_system import System, run_segq, start_system, stop_system
 
 LATER = "2035-01-01T00:00:00Z"
 
@@ -104,6 +107,60 @@ def test_status_tells_of_pauses_in_one_line(system: System) -> None:
     assert done.stdout == plain.stdout + (
         "account: PAUSED (key_refused), ssd-1b PAUSED (forbidden), see `segq account`\n"
     )
+
+
+def test_commands_talk_to_a_server_elsewhere(system: System, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text(f"{system.run['api_key']}\n")
+    there = project_environment(SEGQ_URL=f"{system.gateway}/", SEGQ_API_KEY_FILE=str(key))
+    made = run_segq(["run", "ssd-1b", "--prompt", "tea", "--out", "tea.jpg"], tmp_path, there)
+    assert made.returncode == 0, made.stderr
+    assert (tmp_path / "tea.jpg").stat().st_size > 1000
+    assert "ssd-canny" in run_segq(["models"], tmp_path, there).stdout
+    assert "calls a minute" in run_segq(["account"], tmp_path, there).stdout
+    refused = run_segq(["account", "resume"], tmp_path, there)
+    assert refused.returncode == 1
+    assert "set DATABASE_URL" in refused.stderr
+    known = {**there, "DATABASE_URL": system.database}
+    resumed = run_segq(["account", "resume"], tmp_path, known)
+    assert (resumed.returncode, resumed.stdout) == (0, "nothing was paused\n")
+    assert not (tmp_path / ".segq").exists()
+
+
+def test_what_is_not_waited_for_can_be_canceled_from_elsewhere(
+    system: System, tmp_path: Path
+) -> None:
+    there = project_environment(SEGQ_URL=system.gateway, SEGQ_API_KEY=system.run["api_key"])
+    system.settings(latency={"median": 30, "sigma": 0})
+    try:
+        done = run_segq(["run", "ssd-1b", "--prompt", "x", "--wait", "1"], tmp_path, there)
+    finally:
+        system.settings(latency={"median": 0.1, "sigma": 0})
+    command = done.stderr.rpartition("to cancel it: ")[2].strip()
+    assert system.run["api_key"] not in done.stderr
+    cancel = subprocess.run(
+        ["sh", "-c", command], env=there, capture_output=True, text=True, timeout=30, check=True
+    )
+    assert json.loads(cancel.stdout)["id"] in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"SEGQ_URL": "segq.example.org", "SEGQ_API_KEY": "segq_x"}, "SEGQ_URL must be"),
+        ({"SEGQ_URL": "https://me:canary@h", "SEGQ_API_KEY": "segq_x"}, "SEGQ_URL must be"),
+        ({"SEGQ_URL": "https://segq.example.org"}, "SEGQ_API_KEY is not"),
+    ],
+)
+@pytest.mark.parametrize("words", [["run", "ssd-1b"], ["models"], ["account"]])
+def test_a_server_that_is_named_by_halves_is_refused(
+    words: list[str], environment: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    done = run_segq(words, tmp_path, project_environment(**environment))
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "canary" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_status_does_not_wait_for_a_gateway_that_hangs(system: System) -> None:

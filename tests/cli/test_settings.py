@@ -7,9 +7,10 @@ import pytest
 from cli.addresses import Addresses
 from cli.complaint import ComplaintError
 from cli.credentials import Credentials
-from cli.environment_of_children import build_environment, database_url
+from cli.environment_of_children import build_environment
 from cli.home import Home
 from cli.settings import Settings, read_settings
+from cli.stores import choose_stores
 
 CWD = Path("/somewhere/with space")
 PORTS = Addresses(gateway=8100, redis=1, flower=2, sandbox=3)
@@ -106,7 +107,8 @@ def test_children_get_what_is_listed_and_nothing_else() -> None:
     }
     settings = read_settings(caller, CWD)
     home = Home(settings.home)
-    assert build_environment(caller, settings, home, PORTS, SECRETS) == {
+    stores = choose_stores(settings, home, PORTS, SECRETS)
+    assert build_environment(caller, settings, home, PORTS, SECRETS, stores) == {
         "PATH": "/bin",
         "TZ": "UTC",
         "SEGQ_SOMETHING": "kept",
@@ -131,12 +133,12 @@ def test_with_a_key_the_upstream_is_the_users() -> None:
     caller = {"SEGMIND_API_KEY": "SG_mine", "DATABASE_URL": "postgresql://h/db"}
     settings = read_settings(caller, CWD)
     ports = Addresses(gateway=8100, redis=1, flower=2, sandbox=None)
-    made = build_environment(caller, settings, Home(settings.home), ports, SECRETS)
+    home = Home(settings.home)
+    stores = choose_stores(settings, home, ports, SECRETS)
+    made = build_environment(caller, settings, home, ports, SECRETS, stores)
     assert made["SEGMIND_API_KEY"] == "SG_mine"
     assert "SEGMIND_BASE_URL" not in made
-    assert (
-        made["DATABASE_URL"] == database_url(settings, Home(settings.home)) == "postgresql://h/db"
-    )
+    assert made["DATABASE_URL"] == stores.database == "postgresql://h/db"
 
 
 @pytest.mark.parametrize("key", ["bad key", "SG_\u00e9", "SG_a\nb"])
@@ -144,3 +146,41 @@ def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(key: str) -> No
     with pytest.raises(ComplaintError, match="SEGMIND_API_KEY") as caught:
         read_settings({"SEGMIND_API_KEY": key}, CWD)
     assert key not in str(caught.value)
+
+
+def test_stores_that_the_user_names_replace_the_homes_own() -> None:
+    caller = {
+        "REDIS_URL": "rediss://:pw@h:1/2?ssl_ca_certs=/ca.pem",
+        "SEGQ_ARTIFACTS": "s3://bucket/prefix",
+        "AWS_ACCESS_KEY_ID": "id",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_REGION": "eu-west-1",
+    }
+    settings = read_settings(caller, CWD)
+    ports = Addresses(gateway=8100, redis=None, flower=2, sandbox=3)
+    home = Home(settings.home)
+    stores = choose_stores(settings, home, ports, SECRETS)
+    made = build_environment(caller, settings, home, ports, SECRETS, stores)
+    assert {name: made[name] for name in caller} == caller
+    assert "pw" not in repr(stores) + repr(settings)
+
+
+def test_a_relative_artifact_folder_is_the_callers() -> None:
+    assert read_settings({"SEGQ_ARTIFACTS": "x"}, CWD).artifacts == f"{CWD}/x"
+    assert read_settings({"SEGQ_ARTIFACTS": "/abs"}, CWD).artifacts == "/abs"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("REDIS_URL", "http://secret@h"),
+        ("REDIS_URL", "redis://h?db=3"),
+        ("REDIS_URL", "redis://:secret@h/0?ssl_cert_reqs=none&socket_timeout=1"),
+        ("SEGQ_ARTIFACTS", "gs://bucket"),
+        ("SEGQ_ARTIFACTS", "s3://"),
+    ],
+)
+def test_stores_of_no_known_kind_are_refused(name: str, text: str) -> None:
+    with pytest.raises(ComplaintError, match=name) as caught:
+        read_settings({name: text}, CWD)
+    assert "secret" not in str(caught.value)

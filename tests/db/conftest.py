@@ -8,7 +8,7 @@ import pytest
 from db.accounts import AccountStore
 from db.engine import Database
 from db.jobs import JobStore
-from db.rows import Account, Claim, Job, NewJob, Output, Settlement
+from db.rows import Account, Claim, Held, Job, NewJob, Output, Settlement
 from db.runs import RunStore
 from db.tenants import TenantStore
 from jobs.failures import Failure
@@ -63,13 +63,23 @@ def submit(job_store: JobStore, tenant: UUID) -> Submit:
     return one
 
 
+def claim_one(
+    runs: RunStore, account_id: UUID, lease: timedelta = LEASE, pool: str = "segmind"
+) -> Claim | Held | None:
+    """The next job, or why there is none."""
+    found = runs.claim(pool, account_id, lease=lease)
+    if isinstance(found, Held):
+        return found
+    return found[0] if found else None
+
+
 Claimer = Callable[[], Claim]
 
 
 @pytest.fixture
 def claim(runs: RunStore, account: Account) -> Claimer:
     def one() -> Claim:
-        found = runs.claim("segmind", account.id, lease=LEASE, dearest=PRICE)
+        found = claim_one(runs, account.id)
         assert isinstance(found, Claim)
         return found
 

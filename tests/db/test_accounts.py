@@ -4,7 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-import pytest
+from structlog.testing import capture_logs
 
 from db.account_rows import locked
 from db.accounts import AccountStore
@@ -17,7 +17,7 @@ from jobs.account_pauses import Pause, PauseReason, after
 from jobs.failures import Failure, FailureKind
 from jobs.retry import Decision
 from jobs.states import State
-from tests.db.conftest import LEASE, PRICE, Claimer, Submit, failed
+from tests.db.conftest import PRICE, Claimer, Submit, claim_one, failed
 
 BACK = Decision(State.QUEUED, spends_attempt=False)
 NO_CREDITS = Failure(FailureKind.INSUFFICIENT_CREDITS, "Insufficient credits", 406)
@@ -35,21 +35,21 @@ def test_a_pause_says_since_when_and_what_was_said_however_many_refusals_follow(
     runs: RunStore,
     account: Account,
     account_store: AccountStore,
-    caplog: pytest.LogCaptureFixture,
 ) -> None:
     for _ in range(3):
         submit()
     first, second, third = claim(), claim(), claim()
-    _refuse(runs, first, NO_CREDITS)
-    paused = account_store.get(account.id)
-    assert paused.paused_for is PauseReason.CREDITS
-    assert paused.pause_message == "Insufficient credits"
-    assert paused.paused_at is not None
-    assert abs(datetime.now(UTC) - paused.paused_at) < timedelta(seconds=5)
-    for late in (second, third):
-        _refuse(runs, late, NO_CREDITS)
+    with capture_logs() as told:
+        _refuse(runs, first, NO_CREDITS)
+        paused = account_store.get(account.id)
+        assert paused.paused_for is PauseReason.CREDITS
+        assert paused.pause_message == "Insufficient credits"
+        assert paused.paused_at is not None
+        assert abs(datetime.now(UTC) - paused.paused_at) < timedelta(seconds=5)
+        for late in (second, third):
+            _refuse(runs, late, NO_CREDITS)
     assert account_store.get(account.id) == paused
-    assert caplog.text.count("account_paused reason=credits") == 1
+    assert [(one["event"], one["reason"]) for one in told] == [("account_paused", "credits")]
 
 
 def test_a_refusal_from_before_the_resume_pauses_nothing_any_more(
@@ -91,7 +91,7 @@ def test_a_forbidden_model_pauses_alone_until_it_is_resumed(
     assert runs.next_price("segmind", account.id) is None
     other_account = account_store.ensure("segmind", "other", call_limit=60, window_seconds=60)
     assert runs.next_price("segmind", other_account.id) == PRICE
-    assert runs.claim("segmind", account.id, lease=LEASE, dearest=PRICE) is None
+    assert claim_one(runs, account.id) is None
 
     assert not account_store.resume_model(account.id, "ssd-1b")
     assert account_store.resume_model(account.id, "ssd-canny")
@@ -128,10 +128,7 @@ def test_a_claim_that_waited_for_the_account_sees_what_was_paused_meanwhile(
     with ThreadPoolExecutor(4) as pool:
         with database.write() as connection:
             locked(connection, account.id)
-            waiting = [
-                pool.submit(runs.claim, "segmind", account.id, lease=LEASE, dearest=PRICE)
-                for _ in range(4)
-            ]
+            waiting = [pool.submit(claim_one, runs, account.id) for _ in range(4)]
             time.sleep(0.3)  # they wait for the account's row, or for SQLite's one writer
             pause_account(connection, account.id, pause, database)
         assert [one.result() for one in waiting] == [None] * 4
@@ -143,7 +140,7 @@ def test_a_model_that_pauses_on_one_account_runs_on_another(
     other = account_store.ensure("segmind", "other", call_limit=60, window_seconds=60)
     submit()
     _refuse(runs, claim(), FORBIDDEN)
-    assert isinstance(runs.claim("segmind", other.id, lease=LEASE, dearest=PRICE), Claim)
+    assert isinstance(claim_one(runs, other.id), Claim)
 
 
 def test_the_words_of_a_pause_say_when_its_probe_fails(

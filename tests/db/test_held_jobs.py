@@ -22,7 +22,7 @@ from db.tables import jobs
 from db.tenants import TenantStore
 from jobs.account_pauses import Pause, PauseReason
 from jobs.states import Priority, State
-from tests.db.conftest import LEASE, PRICE, Claimer, Submit
+from tests.db.conftest import PRICE, Claimer, Submit, claim_one
 
 FORBIDDEN, OTHER = "ssd-canny", "ssd-1b"
 PAUSE = Pause(PauseReason.FORBIDDEN, None, FORBIDDEN, "not in your plan")
@@ -100,7 +100,7 @@ def test_held_jobs_can_be_canceled_changed_and_expire(
     assert held_jobs.bring_back("segmind", 10) == 2
     assert _held(database) == set()
     runs = RunStore(database)
-    found = [runs.claim("segmind", account.id, lease=LEASE, dearest=PRICE) for _ in range(3)]
+    found = [claim_one(runs, account.id) for _ in range(3)]
     assert [one and getattr(one, "job").id for one in found] == [urgent.id, plain.id, None]  # noqa: B009
 
 
@@ -143,7 +143,7 @@ def test_claims_race_with_holding_and_every_job_is_claimed_once_or_held(
     def claim_all(_: int) -> list[str]:
         got = []
         for _ in range(60):
-            found = runs.claim("segmind", account.id, lease=LEASE, dearest=PRICE)
+            found = claim_one(runs, account.id)
             if found is not None:
                 got.append(getattr(found, "job").model)  # noqa: B009
         return got

@@ -1,3 +1,4 @@
+from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
@@ -80,6 +81,25 @@ def test_after_24_hours_the_key_is_free(
     again = Kept("cd" * 32, Answer(200, {}, "{}"))
     assert keys.keep(tenant, "k", again)
     assert keys.get(tenant, "k") == again
+
+
+def test_many_are_kept_unless_one_has_an_answer(
+    database: Database, keys: IdempotencyStore, tenant: UUID
+) -> None:
+    stranger = TenantStore(database).ensure("stranger")
+    keys.keep(tenant, "old", KEPT)
+    age(database, timedelta(hours=25), "old")
+    other = Kept("cd" * 32, Answer(200, {}, "{}"))
+    assert keys.keep_many({(tenant, "old"): other, (tenant, "new"): KEPT, (stranger, "k"): KEPT})
+    asked = [(tenant, "old"), (tenant, "k"), (stranger, "k"), (stranger, "new")]
+    assert keys.get_many(asked) == {(tenant, "old"): other, (stranger, "k"): KEPT}
+    with suppress(RuntimeError), database.write():
+        assert not keys.keep_many({(tenant, "newer"): KEPT, (tenant, "new"): other})
+        raise RuntimeError  # as whoever keeps them must
+    assert keys.get(tenant, "new") == KEPT
+    assert keys.get(tenant, "newer") is None
+    assert keys.keep_many({})
+    assert keys.get_many([]) == {}
 
 
 def test_what_is_old_is_forgotten_in_chunks(

@@ -17,7 +17,7 @@ from jobs.errors import IllegalMove, NotFound
 from jobs.failures import Failure, FailureKind
 from jobs.retry import Decision
 from jobs.states import Priority, State
-from tests.db.conftest import LEASE, PRICE, Claimer, Submit, failed, succeeded
+from tests.db.conftest import Claimer, Submit, claim_one, failed, succeeded
 
 BROKEN = Failure(FailureKind.UPSTREAM_ERROR, "internal", 500)
 ENDED = Decision(State.FAILED, spends_attempt=True)
@@ -116,12 +116,12 @@ def test_a_change_that_races_a_claim_holds_for_it_or_is_refused(
     with ThreadPoolExecutor(2) as pool:
         for _ in range(30):
             job = submit()
-            claiming = pool.submit(runs.claim, "segmind", account.id, lease=LEASE, dearest=PRICE)
+            claiming = pool.submit(claim_one, runs, account.id)
             changing = pool.submit(changes.change, tenant, job.id, to({"group": "new"}))
             error = changing.exception()
             claimed = claiming.result()
             if claimed is None:  # the changed row was locked at that moment
-                claimed = runs.claim("segmind", account.id, lease=LEASE, dearest=PRICE)
+                claimed = claim_one(runs, account.id)
             assert isinstance(claimed, Claim)
             assert claimed.job.id == job.id
             assert isinstance(error, IllegalMove) == (claimed.job.group == "")

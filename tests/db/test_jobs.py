@@ -1,14 +1,19 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 
 from db.engine import Database
 from db.jobs import JobStore
-from db.rows import Account
+from db.rows import Account, NewJob
 from db.runs import RunStore
+from db.tables import jobs
 from db.tenants import TenantStore
 from jobs.errors import NotFound
+from jobs.money import Money
 from jobs.states import Priority, State
 from tests.db.conftest import Claimer, Submit
 
@@ -34,6 +39,33 @@ def test_another_tenant_sees_nothing(database: Database, submit: Submit) -> None
     store = JobStore(database)
     with pytest.raises(NotFound):
         store.get(stranger, job.id)
+
+
+def test_many_come_in_the_order_asked_and_to_their_tenant_alone(
+    database: Database, submit: Submit, job_store: JobStore, tenant: UUID
+) -> None:
+    stranger = TenantStore(database).ensure("stranger")
+    first, second = submit(tags=("x", "x")), submit()
+    theirs = submit(tenant_id=stranger)
+    wanted = [
+        *((tenant, second.id), (tenant, theirs.id), (tenant, first.id)),
+        *((tenant, UUID(int=7)), (stranger, theirs.id), (tenant, second.id)),
+    ]
+    assert job_store.get_many(wanted) == [second, None, first, None, theirs, second]
+    assert job_store.get_many([]) == []
+
+
+def test_many_are_kept_all_or_none(job_store: JobStore, tenant: UUID, database: Database) -> None:
+    new = NewJob(tenant, "segmind", "ssd-canny", {"prompt": "a"}, Money(60), tags=("x",))
+    later = datetime.now(UTC) + timedelta(hours=1)
+    added = job_store.add_many([new, replace(new, run_at=later, metadata={"k": 1}), new])
+    assert [job.state for job in added] == [State.QUEUED, State.SCHEDULED, State.QUEUED]
+    assert job_store.get_many([(tenant, job.id) for job in added]) == added
+    with pytest.raises(IntegrityError):
+        job_store.add_many([new, replace(new, tenant_id=UUID(int=7))])
+    with database.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(jobs)) == 3
+    assert job_store.add_many([]) == []
 
 
 def test_a_future_run_at_waits_until_it_is_due(

@@ -1,4 +1,8 @@
+import os
+import subprocess
+import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from alembic.autogenerate import compare_metadata
@@ -6,8 +10,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from db.engine import Database
-from db.migrate import downgrade, upgrade
+from db.migrate import downgrade, is_of_a_later_version, revision_of, upgrade
 from db.tables import metadata
+from tests.sandbox.sandbox_process import ROOT
 from tests.servers.databases import new_database
 
 
@@ -57,5 +62,80 @@ def test_they_go_up_beside_workers_that_lock_tables_in_orders_of_their_own(postg
         finally:
             done.set()
         assert all(one.result() for one in workers)
+    assert _differences(database) == []
+    database.close()
+
+
+def test_an_earlier_version_leaves_a_later_ones_schema_as_it_is(database_url: str) -> None:
+    database = Database(database_url)
+    upgrade(database)
+    with database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    assert is_of_a_later_version(database)
+    upgrade(database)
+    assert revision_of(database) == "9999"
+    done = subprocess.run(
+        [sys.executable, "-m", "db", "prepare"],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "DATABASE_URL": database_url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "9999 (of a later version" in done.stdout
+    database.close()
+
+
+def test_behind_a_long_reader_they_wait_and_nobody_waits_behind_them(postgres: str) -> None:
+    database = Database(new_database(postgres))
+    upgrade(database, "0001")
+    reading, read = threading.Event(), threading.Event()
+
+    def read_long() -> None:
+        with database.without_transaction() as connection:
+            connection.execute(text("SELECT count(*) FROM jobs"))  # and the transaction stays open
+            reading.set()
+            assert read.wait(60)
+            connection.rollback()
+
+    with ThreadPoolExecutor(2) as pool:
+        backup = pool.submit(read_long)
+        assert reading.wait(20)
+        migration = pool.submit(upgrade, database, lock_wait=0.2)
+        longest = 0.0
+        ends_at = time.monotonic() + 3
+        while time.monotonic() < ends_at:
+            began = time.monotonic()
+            with database.write() as connection:
+                connection.execute(text("UPDATE jobs SET id = id WHERE false"))
+            longest = max(longest, time.monotonic() - began)
+        assert not migration.done()
+        read.set()
+        backup.result(20)
+        migration.result(60)
+    assert longest < 2
+    assert _differences(database) == []
+    database.close()
+
+
+def test_two_at_once_do_not_wait_for_each_other_in_a_circle(postgres: str) -> None:
+    """Who waits for the other's migration holds no transaction open meanwhile."""
+    database = Database(new_database(postgres))
+    with database.without_transaction() as busy:
+        busy.execute(text("SELECT pg_advisory_lock(24208)"))
+        busy.commit()
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(upgrade, database)
+            time.sleep(1)
+            open_ = busy.execute(
+                text(
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+                    "AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"
+                )
+            ).scalar_one()
+            busy.execute(text("SELECT pg_advisory_unlock(24208)"))
+            busy.commit()
+            waiting.result(60)
+    assert open_ == 0
     assert _differences(database) == []
     database.close()

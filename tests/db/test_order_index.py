@@ -15,7 +15,7 @@ from db.rows import Account
 from db.runs import RunStore
 from db.tables import jobs
 from jobs.account_pauses import Pause, PauseReason
-from tests.db.conftest import LEASE, PRICE
+from tests.db.conftest import PRICE, claim_one
 
 LOOK = re.compile(r"\b(?:Scan|SEARCH|SCAN)\b.*\bjobs\b.*")
 
@@ -61,7 +61,7 @@ def test_no_other_index_is_taken_though_nearly_all_jobs_are_queued(
     event.listen(database.engine, "before_cursor_execute", see)
     try:
         assert runs.next_price("segmind", account.id) == PRICE
-        assert runs.claim("segmind", account.id, lease=LEASE, dearest=PRICE)
+        assert claim_one(runs, account.id)
         assert job_store.waiting("segmind", 100) == 100
     finally:
         event.remove(database.engine, "before_cursor_execute", see)

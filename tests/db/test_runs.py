@@ -18,7 +18,7 @@ from jobs.failures import Failure, FailureKind
 from jobs.money import Money
 from jobs.retry import Decision
 from jobs.states import Priority, State
-from tests.db.conftest import LEASE, PRICE, Claimer, Submit, failed, succeeded
+from tests.db.conftest import LEASE, PRICE, Claimer, Submit, claim_one, failed, succeeded
 
 DOUBT = Decision(State.IN_DOUBT, spends_attempt=True)
 LOST = Failure(FailureKind.WORKER_LOST, "its worker was lost")
@@ -47,15 +47,6 @@ def test_the_callers_own_seed_is_kept(submit: Submit, claim: Claimer) -> None:
     assert claim().seed == 760941192
 
 
-def test_nothing_dearer_than_the_permit_is_claimed(
-    submit: Submit, runs: RunStore, account: Account
-) -> None:
-    submit()
-    assert runs.next_price("segmind", account.id) == PRICE
-    cheap = Money(PRICE - 1)
-    assert runs.claim("segmind", account.id, lease=LEASE, dearest=cheap) is None
-
-
 def test_many_claimers_never_get_the_same_job(
     submit: Submit, runs: RunStore, account: Account
 ) -> None:
@@ -63,15 +54,13 @@ def test_many_claimers_never_get_the_same_job(
 
     def claim_all(_: int) -> list[UUID]:
         got = []
-        while isinstance(
-            found := runs.claim("segmind", account.id, lease=LEASE, dearest=PRICE), Claim
-        ):
+        while isinstance(found := claim_one(runs, account.id), Claim):
             got.append(found.job.id)
         return got
 
     with ThreadPoolExecutor(8) as pool:
         got = [job for part in pool.map(claim_all, range(8)) for job in part]
-    while (found := runs.claim("segmind", account.id, lease=LEASE, dearest=PRICE)) is not None:
+    while (found := claim_one(runs, account.id)) is not None:
         assert isinstance(found, Claim)
         got.append(found.job.id)
     assert len(got) == len(expected)
@@ -83,7 +72,7 @@ def test_a_pause_and_a_small_balance_hold_the_claim(
 ) -> None:
     submit()
     account_store.pause(account.id, Pause(PauseReason.SPEND_LIMIT, None))
-    held = runs.claim("segmind", account.id, lease=LEASE, dearest=PRICE)
+    held = claim_one(runs, account.id)
     assert held == Held(Pause(PauseReason.SPEND_LIMIT, None))
     assert account_store.resume(account.id, PauseReason.SPEND_LIMIT)
 
@@ -95,12 +84,12 @@ def test_a_pause_and_a_small_balance_hold_the_claim(
         "a balance of 0.0119999999 USD, of which calls under way or in doubt may cost 0.006, does "
         "not pay for the next call's 0.006"
     )
-    held = runs.claim("segmind", account.id, lease=LEASE, dearest=PRICE)
+    held = claim_one(runs, account.id)
     pause = Pause(PauseReason.CREDITS, None, said=said)
     assert held == Held(pause, new=True)
     # It stands in the commit that found it: nobody can bring a better balance in between.
     assert account_store.get(account.id).pause(at) == pause
-    assert runs.claim("segmind", account.id, lease=LEASE, dearest=PRICE) == Held(pause)
+    assert claim_one(runs, account.id) == Held(pause)
     assert account_store.committed(account.id) == PRICE
 
 
@@ -134,7 +123,7 @@ def test_a_pause_is_in_the_commit_that_frees_its_job(
     limited = Failure(FailureKind.RATE_LIMITED, "slow down")
     back = Decision(State.QUEUED, spends_attempt=False)
     runs.settle(failed(claim(), limited, back, pause=pause))
-    assert runs.claim("segmind", account.id, lease=LEASE, dearest=PRICE) == Held(pause)
+    assert claim_one(runs, account.id) == Held(pause)
 
 
 def test_a_balance_for_one_call_lets_one_go_however_many_ask(
@@ -145,11 +134,10 @@ def test_a_balance_for_one_call_lets_one_go_however_many_ask(
     at = datetime.now(UTC)
     account_store.read_credits(account.id, Reading(PRICE, at, at))
 
-    def claim_one(_: int) -> object:
-        return runs.claim("segmind", account.id, lease=LEASE, dearest=PRICE)
-
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(claim_one, range(8)))
+        found = [
+            one.result() for one in [pool.submit(claim_one, runs, account.id) for _ in range(8)]
+        ]
     assert sum(isinstance(one, Claim) for one in found) == 1
 
 
@@ -219,7 +207,7 @@ def test_a_lost_attempt_is_found_only_after_its_lease(
     claim()
     assert runs.lost(10) == []
     submit()
-    brief = runs.claim("segmind", account.id, lease=timedelta(), dearest=PRICE)
+    brief = claim_one(runs, account.id, timedelta())
     assert isinstance(brief, Claim)
     assert [lost.attempt_id for lost in runs.lost(10)] == [brief.attempt_id]
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import httpx
 
+from db.artifact_place import artifact_place, open_artifacts
+from db.artifacts import ArtifactStore
 from db.engine import Database
 from db.tenants import KEY_PREFIX, TenantStore
 from tests.servers.ports import free_port
@@ -22,11 +24,15 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Gateway:
-    """A running gateway, the database and the folder that it works with."""
+    """A running gateway, the database and the store that it works with.
+
+    `artifacts` is the store's folder, unless the test has named another place.
+    """
 
     url: str
     redis: str
     artifacts: Path
+    store: ArtifactStore
     database: Database
     process: subprocess.Popen[bytes]
     log: Path
@@ -80,7 +86,8 @@ def running_gateway(
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_until_alive(url, process, log)
-        yield Gateway(url, redis, artifacts, database, process, log)
+        store = open_artifacts(artifact_place(environment))
+        yield Gateway(url, redis, artifacts, store, database, process, log)
     finally:
         process.terminate()
         process.wait(15)

@@ -1,5 +1,6 @@
 import base64
-from datetime import timedelta
+import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from tests.gateway.conftest import SMALL_INPUT, is_problem
 from tests.gateway.gateway_process import Gateway
 from tests.gateway.pictures import picture
 
+JSON = {"Content-Type": "application/json"}
 BODY: dict[str, Any] = {"model": "ssd-canny", "input": SMALL_INPUT, "tags": ["größer 🎨"]}
 
 
@@ -69,6 +71,26 @@ def test_another_request_under_the_key_is_refused(
         assert "'k'" in problem["detail"]
     assert count_jobs(gateway, tenant) == 1
     assert client.get(first.headers["location"]).json()["state"] == "queued"
+
+
+def test_a_used_key_decides_before_the_body_does(client: httpx.Client) -> None:
+    """A repeat long after may break a rule that it kept the first time."""
+    soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+    body = {**BODY, "start_by": soon}
+    first = post(client, "k", json=body)
+    assert first.status_code == 202
+    while datetime.now(UTC) <= datetime.fromisoformat(soon):
+        time.sleep(0.05)
+    assert client.post("/api/v1/jobs", json=body).status_code == 422
+    is_replay(post(client, "k", json=body), first)
+    others: list[dict[str, Any]] = [
+        {"json": {"model": "none"}},
+        {"content": b"{", "headers": JSON},
+    ]
+    for other in others:
+        headers = {"Idempotency-Key": "k", **other.pop("headers", {})}
+        response = client.post("/api/v1/jobs", headers=headers, **other)
+        is_problem(response, 422, "idempotency-key-reused")
 
 
 def test_a_key_is_each_tenants_own(

@@ -33,7 +33,9 @@ def two_gateways(database: Database, valkey: str, tmp_path: Path) -> Iterator[li
         for name in ("a", "b"):
             folder = tmp_path / name
             folder.mkdir()
-            found.append(stack.enter_context(running_gateway(folder, database, valkey)))
+            # Both with the one store that belongs to the database.
+            store = {"SEGQ_ARTIFACTS": str(tmp_path / "artifacts")}
+            found.append(stack.enter_context(running_gateway(folder, database, valkey, **store)))
         yield found
 
 
@@ -160,7 +162,8 @@ def test_a_gateway_that_dies_before_its_answer_has_made_the_one_job(
     for name in ("first", "second", "third"):
         folder = tmp_path / name
         folder.mkdir()
-        with running_gateway(folder, database, redis) as gateway:
+        store = {"SEGQ_ARTIFACTS": str(tmp_path / "artifacts")}
+        with running_gateway(folder, database, redis, **store) as gateway:
             with gateway.client(gateway.key("default")) as client:
                 for key in keys[-3:]:
                     response = ask(client, key)

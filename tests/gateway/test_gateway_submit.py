@@ -102,3 +102,14 @@ def test_null_means_not_given(submit: Submit) -> None:
 def test_a_run_at_that_has_passed_queues_at_once(submit: Submit) -> None:
     past = (datetime.now(UTC) - timedelta(days=1)).isoformat()
     assert submit(run_at=past)["state"] == "queued"
+
+
+def test_a_refusal_is_no_fault_of_the_server(gateway: Gateway, client: httpx.Client) -> None:
+    before = len(gateway.log.read_bytes())
+    unknown = f"/api/v1/jobs/{uuid.uuid4()}"
+    assert client.post("/api/v1/jobs", json={}).status_code == 422
+    assert client.post("/api/v1/jobs", content=b"").status_code == 415
+    assert client.get(unknown).status_code == 404
+    assert httpx.get(gateway.url + unknown).status_code == 401
+    assert b"Traceback" not in gateway.log.read_bytes()[before:]
+    assert b"ASGI" not in gateway.log.read_bytes()[before:]

@@ -9,7 +9,7 @@ from uuid import UUID
 import redis
 
 from db.accounts import AccountStore
-from db.artifacts import ArtifactStore
+from db.artifacts import output_key
 from db.rows import Account, Claim, Output, Settlement
 from db.runs import RunStore
 from jobs.failures import Failure, FailureKind
@@ -17,6 +17,7 @@ from jobs.money import Money, parse
 from jobs.retry import Decision
 from jobs.states import State
 from jobs.wire import DEFAULT_POOL, job_channel
+from tests.db.conftest import claim_one
 from tests.gateway.gateway_process import Gateway
 
 
@@ -31,9 +32,7 @@ def claim(gateway: Gateway, job_id: str) -> Claim:
     account = account_of(gateway)
     runs = RunStore(gateway.database)
     while True:
-        found = runs.claim(
-            DEFAULT_POOL, account.id, lease=timedelta(hours=1), dearest=parse("1000")
-        )
+        found = claim_one(runs, account.id, timedelta(hours=1), DEFAULT_POOL)
         assert isinstance(found, Claim), "the job is not in the queue"
         if found.job.id == UUID(job_id):
             return found
@@ -46,11 +45,10 @@ def succeed(
     content_type: str = "image/jpeg",
 ) -> None:
     """Keep the images and settle the job as succeeded, at 0.0059 USD."""
-    store = ArtifactStore(gateway.artifacts)
     outputs = []
     for n, image in enumerate(images):
-        key = f"outputs/{claimed.job.tenant_id}/{claimed.job.id}/{claimed.number}-{n}"
-        store.put(key, image)
+        key = output_key(claimed.job.tenant_id, claimed.job.id, claimed.number, n)
+        gateway.store.put(key, image)
         sha256 = hashlib.sha256(image).hexdigest()
         outputs.append(Output(n, key, content_type, 16, 12, len(image), sha256))
     _settle(

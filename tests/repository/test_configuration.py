@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 
 import api_gateway.settings
+import cli.flower
 import cli.settings
 import worker.settings
 from cli.complaint import ComplaintError
+from cli.services import SECRETS
 from jobs.errors import InvalidSetting
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("api_gateway", "cli", "db", "jobs", "sandbox", "upstream", "worker")
-NAMES = re.compile(r"(SEGQ|SEGMIND|FLOWER)_[A-Z_]*[A-Z]|DATABASE_URL|REDIS_URL")
+PACKAGES = ("api_gateway", "cli", "db", "jobs", "logs", "sandbox", "upstream", "worker")
+NAMES = re.compile(r"(AWS|SEGQ|SEGMIND|FLOWER)_[A-Z_]*[A-Z]|DATABASE_URL|REDIS_URL")
 NEEDED = {
     "DATABASE_URL": "sqlite:///x.db",
     "REDIS_URL": "redis://localhost",
@@ -27,6 +29,7 @@ READERS: dict[str, Callable[[Mapping[str, str]], object]] = {
     "up": lambda environ: cli.settings.read_settings(environ, Path("/")),
     "gateway": api_gateway.settings.Settings.from_environment,
     "worker": worker.settings.read,
+    "flower": cli.flower.port_of,
 }
 
 
@@ -73,7 +76,7 @@ def test_every_variable_that_the_code_names_stands_there_and_no_other() -> None:
         and isinstance(node.value, str)
         and NAMES.fullmatch(node.value)
     }
-    assert {row.name for row in ROWS} == named
+    assert {row.name for row in ROWS} == named | {f"{name}_FILE" for name in SECRETS}
     assert len(ROWS) == len({row.name for row in ROWS})
 
 

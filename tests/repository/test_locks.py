@@ -49,7 +49,17 @@ def test_the_versions_that_carry_needed_fixes(package: str, least: tuple[int, in
 
 def test_every_package_is_listed_and_every_listed_one_is_there() -> None:
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
-    houses = ("api_gateway", "cli", "db", "jobs", "migrations", "sandbox", "upstream", "worker")
+    houses = (
+        "api_gateway",
+        "cli",
+        "db",
+        "jobs",
+        "logs",
+        "migrations",
+        "sandbox",
+        "upstream",
+        "worker",
+    )
     found = {
         ".".join(init.parent.relative_to(ROOT).parts)
         for house in houses

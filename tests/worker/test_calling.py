@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from db.artifact_folder import FolderArtifacts
 from db.artifacts import ArtifactStore
 from db.engine import Database
 from db.inputs import InputStore
@@ -37,7 +38,7 @@ def inputs(database: Database) -> InputStore:
 
 @pytest.fixture
 def artifacts(tmp_path: Path) -> ArtifactStore:
-    return ArtifactStore(tmp_path / "artifacts")
+    return FolderArtifacts(tmp_path / "artifacts")
 
 
 @pytest.fixture

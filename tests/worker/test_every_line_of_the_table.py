@@ -13,7 +13,7 @@ from tests.servers.ports import free_port
 from tests.worker.lines_of_the_table import LINES, NOWHERE, Line
 from tests.worker.table_of_answers import Table
 from worker.run import run_ticket
-from worker.turnstile import NoPermit
+from worker.turnstile import NoJob
 
 RESET = "x-rate-limit-reset-at-utc"
 
@@ -102,7 +102,7 @@ def _limited(table: Table, headers: dict[str, str]) -> datetime:
     account = table.parts.accounts.get(table.parts.account.id)
     assert account.paused_for is None
     assert account.limited_until is not None
-    assert not table.parts.limiter.ask("anyone", holds=0).granted
+    assert not table.parts.limiter.ask(["anyone"], holds=0).granted
     return account.limited_until
 
 
@@ -144,7 +144,7 @@ def test_a_forbidden_model_leaves_the_others_alone(table: Table) -> None:
     kept = [table.submit() for _ in range(3)]
     other = table.submit("ssd-1b")
     outcomes = [run_ticket(table.parts).outcome for _ in range(3)]
-    assert outcomes == [FailureKind.FORBIDDEN, State.SUCCEEDED, NoPermit.NO_JOB]
+    assert outcomes == [FailureKind.FORBIDDEN, State.SUCCEEDED, NoJob.NO_JOB]
     assert table.job(other).state is State.SUCCEEDED
     assert {table.job(job).attempts for job in kept} == {0}
     assert len(table.sandbox.ledger()) == 2

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from celery import Celery
+from structlog.testing import capture_logs
 
 from db.rows import Job, NewJob
 from db.tenants import TenantStore
@@ -20,7 +21,7 @@ from upstream import Endpoints, Segmind
 from worker.celery_settings import celery_settings
 from worker.parts import Parts
 from worker.run import run_ticket
-from worker.turnstile import NoPermit
+from worker.turnstile import NoJob
 from worker.upkeep import probe_credits, top_up
 
 INPUTS = {
@@ -68,29 +69,30 @@ def test_a_probe_ends_a_pause_when_the_money_is_there_and_not_before(
 
 
 def test_a_pause_that_its_probe_cannot_end_says_so_once(
-    parts: Parts, caplog: pytest.LogCaptureFixture
+    parts: Parts,
 ) -> None:
     parts.accounts.pause(parts.account.id, Pause(PauseReason.CREDITS, None, said="no credits"))
     nowhere = Endpoints.from_base_url(f"http://127.0.0.1:{free_port()}")
     cut_off = replace(parts, segmind=Segmind(KEY, nowhere, connections=1, deadline=5))
-    for _ in range(3):
-        assert probe_credits(cut_off) == "failed: not_sent"
+    with capture_logs() as told:
+        for _ in range(3):
+            assert probe_credits(cut_off) == "failed: not_sent"
     said = parts.accounts.get(parts.account.id).pause_message
     assert said is not None
     assert said.startswith("no credits; the balance cannot be read now: ")
     assert "refused" in said
-    assert caplog.text.count("probe_fails") == 1
+    assert [one["event"] for one in told] == ["probe_fails"]
     assert probe_credits(parts) == "resumed"
     cut_off.segmind.close()
 
 
 def test_a_pause_that_a_slot_tells_the_limiter_too_late_ends_by_itself(parts: Parts) -> None:
     """The slot saw the pause, the probe ended it, and only then the slot told the limiter."""
-    from worker.run import PAUSE_STEP
+    from worker.parts import PAUSE_STEP
 
     assert PAUSE_STEP <= 2
     parts.limiter.pause(PAUSE_STEP)
-    wait = parts.limiter.ask("one", holds=0).wait
+    wait = parts.limiter.ask(["one"], holds=0).wait
     assert 0 < wait <= PAUSE_STEP
 
 
@@ -104,7 +106,7 @@ def test_upkeep_holds_a_forbidden_model_and_brings_it_back_with_tickets(
     )
     assert top_up(parts, app)["held"] == 3
     assert run_ticket(parts).job == str(other.id)
-    assert run_ticket(parts).outcome == NoPermit.NO_JOB
+    assert run_ticket(parts).outcome == NoJob.NO_JOB
     assert top_up(parts, app)["held"] == 0
     assert parts.redis.llen(ticket_queue(parts.pool)) == 0
 

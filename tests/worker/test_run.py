@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from db import receipts
 from db.engine import Database
@@ -20,9 +21,8 @@ from db.tenants import TenantStore
 from jobs import catalog
 from jobs.catalog.inputs import check
 from jobs.failures import FailureKind
-from jobs.money import Money
 from jobs.states import State
-from tests.db.conftest import succeeded
+from tests.db.conftest import claim_one, succeeded
 from tests.sandbox.sandbox_process import PHOTOGRAPH, SandboxProcess
 from upstream.images import look_at
 from upstream.replies import Image
@@ -30,7 +30,7 @@ from worker.keeping import keep_images
 from worker.parts import Parts
 from worker.run import run_ticket
 from worker.sweeper import sweep
-from worker.turnstile import NoPermit
+from worker.turnstile import NoJob
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def submit(parts: Parts, tenant: UUID) -> Submit:
 
 def _lost(parts: Parts) -> Claim:
     """A claim whose lease has run out, as a dead worker leaves it."""
-    found = parts.runs.claim(parts.pool, parts.account.id, lease=timedelta(), dearest=Money(10**12))
+    found = claim_one(parts.runs, parts.account.id, timedelta(), parts.pool)
     assert isinstance(found, Claim)
     return found
 
@@ -75,7 +75,7 @@ def test_a_ticket_runs_one_job_and_leaves_no_receipt(
 
 
 def test_a_ticket_without_a_job_costs_nothing(parts: Parts, sandbox: SandboxProcess) -> None:
-    assert run_ticket(parts).outcome == NoPermit.NO_JOB
+    assert run_ticket(parts).outcome == NoJob.NO_JOB
     assert sandbox.ledger() == []
 
 
@@ -89,7 +89,7 @@ def test_an_empty_account_keeps_its_jobs_and_says_so(
     assert (found.state, found.attempts) == (State.QUEUED, 0)
     account = parts.accounts.get(parts.account.id)
     assert account.paused_for == "credits"
-    held = parts.runs.claim(parts.pool, account.id, lease=timedelta(1), dearest=Money(10**12))
+    held = claim_one(parts.runs, account.id, timedelta(1), parts.pool)
     assert isinstance(held, Held)
     assert len(sandbox.ledger()) == 1
 
@@ -123,15 +123,14 @@ def test_a_call_that_cannot_be_prepared_is_not_sent_and_not_in_doubt(
     assert sandbox.ledger() == []
 
 
-def test_a_broken_receipt_keeps_nobody_waiting(
-    parts: Parts, submit: Submit, tenant: UUID, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_broken_receipt_keeps_nobody_waiting(parts: Parts, submit: Submit, tenant: UUID) -> None:
     parts.artifacts.put(f"pending/{uuid4()}.json", b'{"version": 2}')
     job = submit()
     _lost(parts)
-    assert sweep(parts) == {"in_doubt": 1}
+    with capture_logs() as told:
+        assert sweep(parts) == {"in_doubt": 1}
     assert parts.jobs.get(tenant, job.id).state is State.IN_DOUBT
-    assert "cannot_settle" in caplog.text
+    assert "cannot_settle" in {one["event"] for one in told}
 
 
 def test_images_without_a_receipt_count_as_paid_when_all_are_there(
@@ -158,7 +157,7 @@ def test_a_receipt_ends_a_doubt(parts: Parts, submit: Submit, tenant: UUID) -> N
     claim = _lost(parts)
     assert sweep(parts) == {"in_doubt": 1}
     late = replace(succeeded(claim), outputs=done.outputs)
-    receipts.write(parts.artifacts, late)
+    receipts.write(parts.artifacts, [late])
     assert sweep(parts) == {"settled": 1}
     found = parts.jobs.get(tenant, other.id)
     assert (found.state, found.cost) == (State.SUCCEEDED, late.cost)
@@ -173,13 +172,12 @@ def test_a_receipt_keeps_when_and_how_the_answer_came_and_may_lack_it(
     claims = [_lost(parts), _lost(parts)]
     for claim in claims:
         whole = succeeded(claim, answered_at=answered_at, answer_form="json")
-        receipts.write(parts.artifacts, whole)
-        assert receipts.read(parts.artifacts, claim.attempt_id) == whole
-    # As a version wrote it that did not know of them yet.
-    key = f"pending/{claims[1].attempt_id}.json"
-    document = json.loads(parts.artifacts.get(key))
+        key = receipts.write(parts.artifacts, [whole])
+        assert receipts.read(parts.artifacts, key) == [whole]
+    # As a version wrote it that did not know of them yet, and kept each in a file of its own.
+    (document,) = json.loads(parts.artifacts.get(key))["receipts"]
     del document["answered_at"], document["answer_form"]
-    parts.artifacts.put(key, json.dumps(document).encode())
+    parts.artifacts.put(key, json.dumps({"version": 1, **document}).encode())
     assert sweep(parts) == {"settled": 2}
     assert {parts.jobs.get(tenant, job.id).state for job in jobs} == {State.SUCCEEDED}
     with parts.database.read() as connection:

@@ -1,0 +1,1 @@
+"""What the benchmarks start: loopback, free ports, temporary folders, ended by their own id."""

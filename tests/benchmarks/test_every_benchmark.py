@@ -1,0 +1,69 @@
+"""Each benchmark once, tiny: that it measures what it says, and leaves nothing behind."""
+
+import math
+
+import pytest
+
+from benchmarks.names import BENCHMARKS, PAGE
+from benchmarks.page import filled
+from benchmarks.report import Report
+from tests.benchmarks.bench_process import Bench
+
+# The load generator of `gateway` is not on every machine: see test_wrk_load.py and
+# test_orm_gateway.py for what it is made of.
+TINY = {
+    "drain": "--jobs 40 --slots 8",
+    "slots": "--jobs 16 --processes 2 --slots 4 --seconds 0.5",
+    "claims": "--jobs 1500 --claims 4 --churn 50",
+    "sqlite": "--jobs 40 --processes 2 --slots 4",
+    "start-latency": "--jobs 5 --gap 0.02",
+}
+MEASURES = {
+    "drain": {"rate", "CPU of the worker process"},
+    "slots": {"first call to last job", "peak RSS", "peak PSS"},
+    "claims": {
+        "claim of 1, p50", "claim of 1, p95", "claim of 32, p50", "claim of 32, p95", "Redis memory",
+    },
+    "sqlite": {
+        "rate", '"database is locked" in any log', "requests not answered 2xx", "slowest request",
+    },
+    "start-latency": {"p50", "p90", "p99"},
+}  # fmt: skip
+TARGETS = {"drain": 4, "slots": 4, "claims": 7, "sqlite": 2, "start-latency": 2}
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_it_measures_what_it_says_and_leaves_nothing(bench: Bench, name: str) -> None:
+    found = bench.run(name, *TINY[name].split())
+    assert bench.left() == []
+    assert {one.measure for one in found.figures} == MEASURES[name]
+    assert all(len(one.runs) == 1 for one in found.figures)
+    assert all(math.isfinite(value) for one in found.figures for value in one.runs)
+    assert len(found.targets) == TARGETS[name]
+    _check(found)
+    page = filled(PAGE.read_text(), found)
+    assert f"Measured on {found.began[:10]}" in page
+    assert all(f"| {one.measure} |" in page for one in found.figures)
+
+
+def _check(found: Report) -> None:
+    """What must hold however slow the machine is."""
+    values = {(one.subject, one.measure): one.runs[0] for one in found.figures}
+    match found.benchmark:
+        case "drain":
+            assert len(values) == 6
+            assert all(value > 0 for value in values.values())
+        case "slots":
+            # Two rounds of half a second, and a Python process takes more than 10 MB.
+            assert values["segq", "first call to last job"] >= 1
+            assert values["plain Celery task", "first call to last job"] >= 1
+            assert values["segq", "peak RSS"] >= values["segq", "peak PSS"] > 30
+        case "sqlite":
+            assert values["segq, 2 worker processes", "rate"] > 0
+            assert [one.met for one in found.targets] == [True, True]
+        case "claims":
+            assert values["1,500 queued", "Redis memory"] > 0
+
+
+def test_each_is_tested_or_said_why_not() -> None:
+    assert set(TINY) | {"gateway"} == set(BENCHMARKS)

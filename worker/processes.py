@@ -1,0 +1,79 @@
+"""The processes of the fleet, each from its start to its end."""
+
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import structlog
+from celery import signals
+from celery.exceptions import SecurityWarning
+
+from logs.starting import tell_start
+from worker import settings as worker_settings
+from worker.app import app
+from worker.celery_settings import beat_schedule
+from worker.settings import Settings
+
+log = structlog.get_logger()
+
+
+def run(role: str, words: Sequence[str]) -> int:
+    """Until it is told to stop; returns the exit status. Raises `InvalidSetting`.
+
+    `words` are for Flower, which gets no settings of ours: it knows of Redis alone.
+    """
+    _leave_the_log_alone()
+    if role == "flower":
+        tell_start(None)
+        return run_celery("flower", *words)
+    settings = worker_settings.read()
+    _announce(settings)
+    if role == "beat":
+        return _beat(settings)
+    # Beat and Flower need none of what serves tasks, and are a third smaller without it.
+    serving = import_module("worker.serving")
+    return int(getattr(serving, role)(settings))
+
+
+def _beat(settings: Settings) -> int:
+    app.conf.beat_schedule = beat_schedule(settings.probe_seconds)
+    # The schedule is a few seconds long: nothing is worth a file that outlives the process.
+    return run_celery("beat", "-S", "celery.beat:Scheduler", "--pidfile=")
+
+
+def run_celery(*words: str) -> int:
+    """Celery's own command; returns its exit status."""
+    status = _status(words)
+    if status == 0:
+        # Of another end the last line says why; this one would hide it.
+        log.info("stopped")
+    return status
+
+
+def _status(words: Sequence[str]) -> int:
+    celery: Any = app  # whose published types say that it never returns
+    try:
+        return int(celery.start(["--quiet", *words]) or 0)
+    except SystemExit as ended:  # so beat ends when it is told to
+        return int(ended.code or 0)
+
+
+def _announce(settings: Settings) -> None:
+    def ready(**_: Any) -> None:
+        tell_start(settings)
+        if settings.ready_file is not None:
+            settings.ready_file.touch()
+
+    signals.worker_ready.connect(ready, weak=False)
+    signals.beat_init.connect(ready, weak=False)
+
+
+def _leave_the_log_alone() -> None:
+    # With a receiver Celery sets up no logging of its own.
+    signals.setup_logging.connect(lambda **_: None, weak=False)
+    # Where Celery prints "Warm shutdown", which `stopping` says: text amid lines of JSON.
+    sys.__stdout__ = None  # type: ignore[misc]
+    # Celery warns root of pickled messages; here only JSON is read.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
