@@ -97,7 +97,7 @@ ADVICE = MappingProxyType(
         FailureKind.GATEWAY_ERROR: "look for the call in Segmind's history: it may have been paid",
         FailureKind.CONNECTION_LOST: "look for the call in Segmind's history: it may have been paid",
         FailureKind.NOT_SENT: "nothing: the job is sent again by itself",
-        FailureKind.NOT_KEPT: "have the operator look at the artifact folder; the call was paid",
+        FailureKind.NOT_KEPT: "have the operator look at the artifact store; the call was paid",
         FailureKind.WORKER_LOST: "look for the call in Segmind's history: it may have been paid",
     }
 )

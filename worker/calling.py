@@ -71,9 +71,13 @@ def request_body(inputs: InputStore, artifacts: ArtifactStore, claim: Claim) -> 
             and value.startswith(INPUT_SCHEME)
         ):
             found = inputs.get(claim.job.tenant_id, value.removeprefix(INPUT_SCHEME))
-            if found is None or not artifacts.has(found.artifact):
+            if found is None:
                 raise InputGone(f"the uploaded image {value} is no longer kept")
-            body[name] = base64.b64encode(artifacts.get(found.artifact)).decode("ascii")
+            try:
+                data = artifacts.get(found.artifact)
+            except FileNotFoundError:
+                raise InputGone(f"the uploaded image {value} is no longer kept") from None
+            body[name] = base64.b64encode(data).decode("ascii")
     return body
 
 

@@ -8,8 +8,10 @@ and it needs no thread of its own.
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from threading import Event, Lock
+from threading import Lock
 from typing import Generic, TypeVar
+
+from worker.baton import Baton
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -25,7 +27,7 @@ class Failed:
 @dataclass(eq=False)
 class _Caller(Generic[T, R]):
     item: T
-    woken: Event = field(default_factory=Event)
+    woken: Baton = field(default_factory=Baton)
     outcome: "Failed | tuple[R] | None" = None
 
 
@@ -53,14 +55,14 @@ class Together(Generic[T, R]):
         if not leads:
             me.woken.wait()
         if me.outcome is None:  # woken to lead the next group, whose first it is
-            self._lead()
+            self._lead(me)
         if me.outcome is None:
             raise RuntimeError("a group was led without its leader")
         if isinstance(me.outcome, Failed):
             raise me.outcome.error
         return me.outcome[0]
 
-    def _lead(self) -> None:
+    def _lead(self, me: _Caller[T, R]) -> None:
         with self._lock:
             group = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
         outcomes: list[Failed | tuple[R]]
@@ -71,9 +73,10 @@ class Together(Generic[T, R]):
             outcomes = [Failed(error)] * len(group)
         for one, outcome in zip(group, outcomes, strict=True):
             one.outcome = outcome
-            one.woken.set()
+            if one is not me:
+                one.woken.pass_on()
         with self._lock:
             following = self._waiting[0] if self._waiting else None
             self._under_way = following is not None
         if following is not None:
-            following.woken.set()
+            following.woken.pass_on()

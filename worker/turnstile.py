@@ -18,6 +18,7 @@ import structlog
 from db.rows import Claim, Held
 from jobs.errors import Unavailable
 from jobs.pace import PERMIT_LIFE, SECOND
+from worker.baton import Baton
 from worker.limiter import Limiter
 
 log = structlog.get_logger()
@@ -51,7 +52,7 @@ class NoJob(StrEnum):
 @dataclass(eq=False)
 class _Slot:
     until: float
-    woken: Event = field(default_factory=Event)
+    woken: Baton = field(default_factory=Baton)
     found: Taken | NoJob | None = None
 
 
@@ -112,7 +113,7 @@ class Turnstile:
             following = self._waiting[0] if self._waiting else None
             self._headed = following is not None
         if following is not None:
-            following.woken.set()
+            following.woken.pass_on()
 
     def _turn(self, group: list[_Slot]) -> tuple[NoJob, float]:
         """One question and one claim. What a ticket whose time is up then ends with, and how many
@@ -183,4 +184,4 @@ class Turnstile:
                 self._waiting.remove(slot)
         for slot in slots:
             slot.found = found
-            slot.woken.set()
+            slot.woken.pass_on()

@@ -29,6 +29,8 @@ from api_gateway.app import create_app
 from api_gateway.model_documents import document
 from api_gateway.settings import Settings
 from jobs import catalog
+from logs.stream import configure
+configure("describe")  # or its log would stand beside the answer
 folder = Path(sys.argv[1])
 app = create_app(Settings(f"sqlite:///{folder}/segq.db", "redis://127.0.0.1:1/0", folder / "kept"))
 models = [document(model) for model in catalog.MODELS.values()]
