@@ -47,7 +47,7 @@ SERVICES = {
     "gateway": Service(("api_gateway",), _STORES),
     "worker": Service(("worker", "generate"), _STORES | {"SEGMIND_API_KEY"}),
     "upkeep": Service(("worker", "upkeep"), _STORES | {"SEGMIND_API_KEY"}),
-    "beat": Service(("worker", "beat"), _STORES | {"SEGMIND_API_KEY"}),
+    "beat": Service(("worker", "beat"), frozenset({"REDIS_URL"})),
     "migrate": Service(("db", "prepare"), frozenset({"DATABASE_URL", "SEGQ_API_KEY"})),
 }
 

@@ -23,6 +23,8 @@ MARKERS = "store-id"
 """The folder of the marker, whose name is the id."""
 MARKING_SECONDS = 30.0
 """For whoever has written the row to write the marker too, before another takes the row over."""
+LATE_SECONDS = 3.0
+"""For a marker that is known to be written to be seen."""
 _NAME = "SEGQ_ARTIFACTS"
 _LOOK_EVERY = 0.2
 
@@ -65,6 +67,7 @@ class _Identity:
         self._marking = marking
         self._waits_for: UUID | None = None
         self._until = 0.0
+        self._looks_until = 0.0
 
     def confirm(self) -> None:
         while not self._step():
@@ -81,9 +84,13 @@ class _Identity:
         if _marker(row.id) in markers:
             return row.marked_at is not None or self._finish(row.id)
         if row.marked_at is not None:
-            # Looked at again: it may have been written between the two looks.
+            # Looked at again: it may have been written between the two looks, and there are servers
+            # that show what they hold a moment late.
             if self._store.has(_marker(row.id)):
                 return True
+            if self._may_look_again():
+                time.sleep(_LOOK_EVERY)
+                return False
             raise self._refused(
                 f"the store that belongs to this database, first used as {row.place}: share that "
                 "folder between all hosts, or use s3://…, or copy all of its content here, "
@@ -129,6 +136,10 @@ class _Identity:
         if self._waits_for != other:
             self._waits_for, self._until = other, time.monotonic() + self._marking
         return time.monotonic() > self._until
+
+    def _may_look_again(self) -> bool:
+        self._looks_until = self._looks_until or time.monotonic() + LATE_SECONDS
+        return time.monotonic() < self._looks_until
 
     def _row(self) -> Row[Any] | None:
         with self._database.read() as connection:

@@ -7,7 +7,6 @@ from datetime import timedelta
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from db.claims import Claiming
@@ -16,12 +15,11 @@ from db.lost_attempts import lost_attempts
 from db.next_jobs import next_jobs, oldest
 from db.rows import Claim, Held, Lost, Settlement
 from db.settles import Settling
-from db.tables import attempts, jobs
+from db.tables import jobs
 from db.turns import forget_settled
 from jobs.account_pauses import Pause
 from jobs.errors import Unavailable
 from jobs.money import Money
-from jobs.states import State
 
 log = structlog.get_logger()
 
@@ -115,19 +113,6 @@ class RunStore:
         """Up to `limit` attempts whose lease has run out and whose job nobody has moved since."""
         with self._database.read() as connection:
             return lost_attempts(connection, self._database, limit)
-
-    def is_open(self, attempt_id: UUID, job_id: UUID, number: int) -> bool:
-        """Whether a settle of this attempt would still change something."""
-        with self._database.read() as connection:
-            row = connection.execute(
-                select(attempts.c.finished_at, jobs.c.state, jobs.c.number)
-                .join(jobs, jobs.c.id == attempts.c.job_id)
-                .where(attempts.c.id == attempt_id, jobs.c.id == job_id)
-            ).one_or_none()
-        if row is None:
-            return False
-        job_open = row.number == number and row.state in {State.RUNNING, State.IN_DOUBT}
-        return row.finished_at is None or job_open
 
     def forget_settled_turns(self) -> int:
         """Drop what the order needs no more; returns how many rows."""

@@ -14,7 +14,7 @@ from logs.starting import tell_start
 from worker import settings as worker_settings
 from worker.app import app
 from worker.celery_settings import beat_schedule
-from worker.settings import Settings
+from worker.settings import BeatSettings, Settings
 
 log = structlog.get_logger()
 
@@ -28,16 +28,18 @@ def run(role: str, words: Sequence[str]) -> int:
     if role == "flower":
         tell_start(None)
         return run_celery("flower", *words)
+    # Beat and Flower need little of what serves tasks: they are told no secret but Redis', and are
+    # a third smaller without the rest.
+    if role == "beat":
+        return _beat(worker_settings.read_beat())
     settings = worker_settings.read()
     _announce(settings)
-    if role == "beat":
-        return _beat(settings)
-    # Beat and Flower need none of what serves tasks, and are a third smaller without it.
     serving = import_module("worker.serving")
     return int(getattr(serving, role)(settings))
 
 
-def _beat(settings: Settings) -> int:
+def _beat(settings: BeatSettings) -> int:
+    _announce(settings)
     app.conf.beat_schedule = beat_schedule(settings.probe_seconds)
     # The schedule is a few seconds long: nothing is worth a file that outlives the process.
     return run_celery("beat", "-S", "celery.beat:Scheduler", "--pidfile=")
@@ -60,7 +62,7 @@ def _status(words: Sequence[str]) -> int:
         return int(ended.code or 0)
 
 
-def _announce(settings: Settings) -> None:
+def _announce(settings: Settings | BeatSettings) -> None:
     def ready(**_: Any) -> None:
         tell_start(settings)
         if settings.ready_file is not None:

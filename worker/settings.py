@@ -13,6 +13,9 @@ from jobs.errors import InvalidSetting
 from jobs.timing import CallTiming
 from jobs.wire import pool_name
 
+_PROBE = (30, 0.2, 3_600)
+"""Default, least and most of `SEGQ_PROBE_SECONDS`."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -36,10 +39,18 @@ class Settings:
     """How long a slot goes on with one ticket; 0: one job."""
 
 
+@dataclass(frozen=True)
+class BeatSettings:
+    """What beat needs, which knows of Redis alone."""
+
+    redis_url: str = field(repr=False)
+    probe_seconds: float
+    ready_file: Path | None
+
+
 def read(environment: Mapping[str, str] = os.environ) -> Settings:
     """Raises `InvalidSetting` naming the first variable that cannot be used."""
     number = _numbers(environment)
-    ready = environment.get("SEGQ_READY_FILE")
     return Settings(
         database_url=_required(environment, "DATABASE_URL"),
         redis_url=_required(environment, "REDIS_URL"),
@@ -54,14 +65,28 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
             deadline=number("SEGMIND_TIMEOUT", 120, 0.1, 600),
             grace=number("SEGQ_LEASE_GRACE", 60, 1, 3_600),
         ),
-        ready_file=Path(ready) if ready else None,
+        ready_file=_ready_file(environment),
         resets=ResetBounds(
             guessed=timedelta(seconds=number("SEGQ_RESET_GUESS_SECONDS", 30, 0.2, 600)),
             longest=timedelta(seconds=number("SEGQ_RESET_LONGEST_SECONDS", 120, 1, 3_600)),
         ),
-        probe_seconds=number("SEGQ_PROBE_SECONDS", 30, 0.2, 3_600),
+        probe_seconds=number("SEGQ_PROBE_SECONDS", *_PROBE),
         ticket_seconds=number("SEGQ_TICKET_SECONDS", 0, 0, 3_600),
     )
+
+
+def read_beat(environment: Mapping[str, str] = os.environ) -> BeatSettings:
+    """Raises `InvalidSetting`."""
+    return BeatSettings(
+        redis_url=_required(environment, "REDIS_URL"),
+        probe_seconds=_numbers(environment)("SEGQ_PROBE_SECONDS", *_PROBE),
+        ready_file=_ready_file(environment),
+    )
+
+
+def _ready_file(environment: Mapping[str, str]) -> Path | None:
+    path = environment.get("SEGQ_READY_FILE")
+    return Path(path) if path else None
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:

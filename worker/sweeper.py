@@ -65,13 +65,13 @@ def _receipts(parts: Parts) -> dict[str, list[Settlement]]:
 
 
 @contextmanager
-def _told_and_left(**what: str | UUID) -> Iterator[None]:
+def _told_and_left(*, attempt: UUID | None = None, receipts: str | None = None) -> Iterator[None]:
     try:
         yield
     except Unavailable:
         raise  # nothing can be done just now
     except Exception:
-        log.exception("cannot_settle", **what)
+        log.exception("cannot_settle", attempt=attempt, receipts=receipts)
 
 
 def _conclude(parts: Parts, lost: Lost) -> Settlement:

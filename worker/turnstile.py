@@ -131,15 +131,7 @@ class Turnstile:
         permits = names[: answer.granted]
         if not permits:
             return NoJob.WAITED, answer.wait
-        try:
-            self._hand_out(group, permits, asked_at)
-        except Exception as error:
-            # Committed or not, nothing was sent.
-            self._give_back(permits)
-            if not isinstance(error, Unavailable):
-                raise  # in the slot at the head alone; the others try for themselves
-            # The tickets end; upkeep will put others.
-            self._answer(group, NoJob.UNAVAILABLE)
+        self._hand_out(group, permits, asked_at)
         return NoJob.WAITED, 0.0
 
     def _hand_out(self, group: list[_Slot], permits: list[str], asked_at: float) -> None:
@@ -148,16 +140,26 @@ class Turnstile:
         if claimed_at - asked_at > PERMIT_LIFE / SECOND or self._stopping.is_set():
             self._give_back(permits)
             return
-        found = self._claim(len(permits))
+        try:
+            found = self._claim(len(permits))
+        except Exception as error:
+            # Committed or not, nothing was sent.
+            self._give_back(permits)
+            if not isinstance(error, Unavailable):
+                raise  # in the slot at the head alone; the others try for themselves
+            # The tickets end; upkeep will put others.
+            self._answer(group, NoJob.UNAVAILABLE)
+            return
         if isinstance(found, Held):
             self._held(found)
             self._give_back(permits)
             return
-        self._give_back(permits[len(found) :])
+        # First of all: what is claimed must be sent within seconds.
         for slot, permit, claim in zip(group, permits, found, strict=False):
             self._answer([slot], Taken(claim, permit, asked_at, claimed_at))
         if not found:
             self._answer(group, NoJob.NO_JOB)
+        self._give_back(permits[len(found) :])
 
     def _give_back(self, permits: list[str]) -> None:
         try:
