@@ -15,7 +15,7 @@ UNITS = DEPLOY / "systemd"
 COMPOSE = {
     name: one for name, one in services(FILES, {}).items() if name not in {"postgres", "redis"}
 }
-S3_USERS = {"gateway", "worker", "upkeep", "beat"}
+S3_USERS = {"gateway", "worker", "upkeep"}
 WORST_EXPOSURE = 1.5
 """Of 10; 9.6 is a service without any bound."""
 

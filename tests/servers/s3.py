@@ -45,8 +45,8 @@ def running_s3(
     command = [
         str(_RCLONE), "serve", "s3", str(folder), "--addr", f"127.0.0.1:{port}",
         "--auth-key", f"{found.key_id},{found.secret}",
-        # Its cache of a folder may miss what is written while it is read; Amazon's lists never do.
-        "--dir-cache-time", "0s",
+        # Its cache of a folder may miss what is written while it is read: not for minutes here.
+        "--dir-cache-time", "1s",
         # Without a file of settings, whoever runs the tests.
         "--config", "", "--log-file", str(folder.with_suffix(".rclone.log")),
     ]  # fmt: skip
