@@ -66,7 +66,7 @@ def test_a_process_is_told_only_the_secrets_that_it_uses() -> None:
         "gateway": stores,
         "worker": stores | {"SEGMIND_API_KEY"},
         "upkeep": stores | {"SEGMIND_API_KEY"},
-        "beat": stores | {"SEGMIND_API_KEY"},
+        "beat": {"REDIS_URL", "PATH"},
         "migrate": {"DATABASE_URL", "SEGQ_API_KEY", "PATH"},
         "flower": {"REDIS_URL", "FLOWER_BASIC_AUTH", "PATH"},
     }
