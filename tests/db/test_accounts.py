@@ -4,6 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from structlog.testing import capture_logs
 
 from db.account_rows import locked
@@ -14,7 +15,9 @@ from db.pauses import pause_account
 from db.rows import Account, Claim, ModelPause
 from db.runs import RunStore
 from jobs.account_pauses import Pause, PauseReason, after
+from jobs.credits import Reading, newer
 from jobs.failures import Failure, FailureKind
+from jobs.money import Money
 from jobs.retry import Decision
 from jobs.states import State
 from tests.db.conftest import PRICE, Claimer, Submit, claim_one, failed
@@ -170,3 +173,22 @@ def test_a_settle_writes_down_when_and_how_the_answer_came(
     with database.read() as connection:
         row = connection.execute(select(attempts)).one()
     assert (row.answered_at, row.answer_form) == (at, "multipart")
+
+
+@pytest.mark.parametrize("first", [(5, 10, 20), (5, 10, 12)])
+@pytest.mark.parametrize("second", [(3, 15, 25), (9, 15, 25), (9, 21, 25), (5, 20, 25), (3, 1, 2)])
+def test_sql_believes_the_reading_that_the_rule_believes(
+    account: Account,
+    account_store: AccountStore,
+    first: tuple[int, int, int],
+    second: tuple[int, int, int],
+) -> None:
+    """The balance, and the seconds at which its call was sent and its answer came."""
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    readings = [
+        Reading(Money(value), start + timedelta(seconds=sent), start + timedelta(seconds=came))
+        for value, sent, came in (first, second)
+    ]
+    for reading in readings:
+        account_store.read_credits(account.id, reading)
+    assert account_store.get(account.id).credits == newer(*readings)
