@@ -118,17 +118,25 @@ def test_a_time_that_is_over_is_good_for_one_try(gate: Gates) -> None:
 
 
 def test_who_comes_while_another_is_served_has_its_try_too(gate: Gates) -> None:
-    one = gate(6_000, 64)
+    one = gate(6_000, 5)
+    claiming, go = Event(), Event()
+    real = one.turnstile._claim
 
-    def go_on(_: int) -> int:
-        taken = 0
-        while isinstance(one.ask(-1), Taken):
-            taken += 1
-        return taken
+    def claim(count: int) -> object:
+        claiming.set()
+        assert go.wait(20)
+        return real(count)
 
-    with ThreadPoolExecutor(8) as slots:
-        taken = list(slots.map(go_on, range(8)))
-    assert sum(taken) == 64
+    one.turnstile._claim = claim  # type: ignore[assignment]
+    with ThreadPoolExecutor(5) as slots:
+        first = slots.submit(one.ask, 20)
+        assert claiming.wait(20)
+        others = [slots.submit(one.ask, 0) for _ in range(4)]
+        while len(one.turnstile._waiting) < 5:
+            time.sleep(0.001)
+        go.set()
+        got = [slot.result(timeout=20) for slot in (first, *others)]
+    assert all(isinstance(found, Taken) for found in got), got
 
 
 def test_without_redis_no_call_leaves(database: Database) -> None:
