@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from uuid import UUID, uuid4
 
 import structlog
 from redis import Redis
@@ -18,7 +19,7 @@ from db.held_jobs import HeldJobs
 from db.idempotency import IdempotencyStore
 from db.inputs import InputStore
 from db.jobs import JobStore
-from db.rows import Account
+from db.rows import Account, Terms
 from db.runs import RunStore
 from jobs.account_pauses import Pause, ResetBounds
 from jobs.errors import Unavailable
@@ -67,6 +68,8 @@ class Parts:
     hints: Hints
     ticket_seconds: float
     redis: Redis
+    holder: UUID
+    """This process, as the attempts in its hands name it."""
 
 
 def parts_when_possible() -> Parts:
@@ -110,6 +113,8 @@ def build(settings: worker_settings.Settings) -> Parts:
         deadline=settings.timing.deadline,
         proxy=settings.segmind_proxy,
     )
+    holder = uuid4()
+    terms = Terms(settings.timing.lease, settings.timing.bound, holder, settings.transport)
     return Parts(
         pool=settings.pool,
         account=account,
@@ -127,9 +132,7 @@ def build(settings: worker_settings.Settings) -> Parts:
         limiter=limiter,
         turnstile=Turnstile(
             limiter,
-            claim=lambda count: runs.claim(
-                settings.pool, account.id, lease=settings.timing.lease, count=count
-            ),
+            claim=lambda count: runs.claim(settings.pool, account.id, terms=terms, count=count),
             held=lambda held: pause_limiter(limiter, held.pause),
             remember=lambda: remember(limiter, accounts, account),
             stopping=stopping,
@@ -139,6 +142,7 @@ def build(settings: worker_settings.Settings) -> Parts:
         hints=hints,
         ticket_seconds=settings.ticket_seconds,
         redis=redis,
+        holder=holder,
     )
 
 

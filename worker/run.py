@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from db.rows import Claim, Output, Settlement
+from db.rows import Claim, Moved, Output, Settlement
 from jobs import money
 from jobs.errors import Unavailable
 from jobs.failures import Failure, FailureKind
@@ -130,7 +130,7 @@ def _conclude(parts: Parts, claim: Claim, reply: Reply, outputs: tuple[Output, .
     return conclude(claim, reply, outputs, now=now, uniform=uniform, resets=parts.resets)
 
 
-def _settle(parts: Parts, settlement: Settlement, left: Left | None) -> bool:
+def _settle(parts: Parts, settlement: Settlement, left: Left | None) -> Moved:
     """Commit what an attempt came to, then tell who waits; whether the job was moved.
 
     SQL may be away just now: what is known of a call is worth trying again, and when the worker
