@@ -66,11 +66,7 @@ def _success(answer: Answer, key: Key) -> tuple[tuple[Image, ...] | Failure, str
     found, form = results.read(answer.headers.get("content-type", ""), answer.body, key)
     if not isinstance(found, Rejection):
         return found, form
-    kind = FailureKind.RESULT_REJECTED
-    if found.incomplete and not answer.framed:
-        # Nothing but the close said that the body was whole, and it is not.
-        kind = FailureKind.CONNECTION_LOST
-    return Failure(kind, error_text.short(found.reason, key), answer.status), form
+    return unsuccessful.rejected(found, found.reason, answer, key), form
 
 
 def _credits(body: bytes) -> money.Money | None:

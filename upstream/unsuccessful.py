@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from jobs.failures import Failure, FailureKind
 from upstream import error_text, failure_table
+from upstream.images import Rejection
 from upstream.key import Key
 from upstream.replies import Facts
 from upstream.transport import Answer, Exchange
@@ -21,11 +22,19 @@ def unanswered(exchange: Exchange, key: Key) -> Failure:
 
 
 def cut_short(answer: Answer, key: Key) -> Failure:
-    """A body that is not whole. One that is too large came whole as far as it was read: whatever
-    it held is paid, and not to be had.
-    """
+    """A body that is not whole."""
+    # One that is too large came whole as far as it was read: paid, and not to be had.
     kind = FailureKind.RESULT_REJECTED if answer.too_large else FailureKind.CONNECTION_LOST
     return Failure(kind, error_text.short(answer.trouble, key), answer.status)
+
+
+def rejected(found: Rejection, reason: str, answer: Answer, key: Key) -> Failure:
+    """A whole 2xx that holds no image which can be kept."""
+    kind = FailureKind.RESULT_REJECTED
+    if found.incomplete and not answer.framed:
+        # Nothing but the close said that the body was whole, and it is not.
+        kind = FailureKind.CONNECTION_LOST
+    return Failure(kind, error_text.short(reason, key), answer.status)
 
 
 def refused(answer: Answer, told: Facts, exchange: Exchange, key: Key) -> Failure:
