@@ -33,6 +33,10 @@ class FailureKind(StrEnum):
     """502, 503, 504 and other 5xx: the call may have run behind it."""
     CONNECTION_LOST = "connection_lost"
     """Timeout, reset or a truncated body after the first byte was sent: it may have run."""
+    INFERENCE_FAILED = "inference_failed"
+    """v2: Segmind ran the inference and says that it failed, for no reason that passes by itself."""
+    RECORD_EXPIRED = "record_expired"
+    """v2: Segmind keeps a request's record for an hour; what became of it cannot be asked any more."""
     NOT_SENT = "not_sent"
     """Provably unsent: connect, DNS or TLS failed, or the worker stopped before it wrote."""
     NOT_KEPT = "not_kept"
@@ -70,6 +74,8 @@ REACTIONS = MappingProxyType(
         FailureKind.UPSTREAM_ERROR: Reaction.RETRY,
         FailureKind.GATEWAY_ERROR: Reaction.DOUBT,
         FailureKind.CONNECTION_LOST: Reaction.DOUBT,
+        FailureKind.INFERENCE_FAILED: Reaction.FAIL,
+        FailureKind.RECORD_EXPIRED: Reaction.DOUBT,
         FailureKind.NOT_SENT: Reaction.FREE,
         FailureKind.NOT_KEPT: Reaction.DOUBT,
         FailureKind.WORKER_LOST: Reaction.DOUBT,
@@ -96,6 +102,9 @@ ADVICE = MappingProxyType(
         "that the model cannot work with often ends so",
         FailureKind.GATEWAY_ERROR: "look for the call in Segmind's history: it may have been paid",
         FailureKind.CONNECTION_LOST: "look for the call in Segmind's history: it may have been paid",
+        FailureKind.INFERENCE_FAILED: "change what the message names and submit the job anew; where "
+        "it names nothing, retry the job",
+        FailureKind.RECORD_EXPIRED: "look for the call in Segmind's history: it may have been paid",
         FailureKind.NOT_SENT: "nothing: the job is sent again by itself",
         FailureKind.NOT_KEPT: "have the operator look at the artifact store; the call was paid",
         FailureKind.WORKER_LOST: "look for the call in Segmind's history: it may have been paid",

@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 from upstream.key import Key
 
@@ -30,11 +31,22 @@ def short(text: str, key: Key) -> str:
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 
 
+def of_value(value: Any, key: Key) -> str:
+    """The same of a body that was read already, or of an error in it."""
+    try:
+        return short(_words(value)[:_READ], key)
+    except RecursionError:
+        return ""
+
+
 def _from_json(text: str) -> str:
     try:
-        value = json.loads(text)
+        return _words(json.loads(text))
     except (ValueError, RecursionError):
         return ""
+
+
+def _words(value: Any) -> str:
     # An envelope within the envelope ({"error": {"message": …}}) is common enough to look into.
     for _ in range(2):
         if isinstance(value, dict):

@@ -31,6 +31,9 @@ WITHOUT_A_STATUS = frozenset(
 )
 """Kinds that come from the exchange itself or from the body of a 2xx."""
 
+OF_A_RECORD = frozenset({FailureKind.INFERENCE_FAILED, FailureKind.RECORD_EXPIRED})
+"""Kinds that only a question for a v2 request can bring."""
+
 
 def kind_of(status: int, text: str) -> FailureKind:
     """The kind of an answer that is no success; `text` is its error text, in any case."""

@@ -1,20 +1,16 @@
 """Turns an exchange into what it means. No I/O: one exchange in, one value out, never an error."""
 
 import json
-from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 from jobs import money
 from jobs.failures import Failure, FailureKind
-from upstream import error_text, facts, failure_table, results
+from upstream import error_text, facts, results, unsuccessful
 from upstream.images import Rejection
 from upstream.key import Key
 from upstream.replies import Balance, Facts, Image, Reply
 from upstream.transport import Answer, Exchange
 
-_CLOCKS_AGREE = timedelta(seconds=2)
-"""`Date` counts whole seconds, and the answer was on its way."""
 _NO_CREDITS = "no credits found"
 """What the credits endpoint says, under 404, of an account without a record (segmind-api §5)."""
 
@@ -25,13 +21,13 @@ def reply(exchange: Exchange, key: Key) -> Reply:
     told, form = Facts(), ""
     result: tuple[Image, ...] | Failure
     if answer is None:
-        result = _unanswered(exchange, key)
+        result = unsuccessful.unanswered(exchange, key)
     else:
         told = facts.read(answer.headers, key)
         if answer.status // 100 == 2:
             result, form = _success(answer, key)
         else:
-            result = _on_our_clock(_failure(answer, told, key), told, exchange)
+            result = unsuccessful.refused(answer, told, exchange, key)
     return Reply(
         result=result,
         facts=told,
@@ -47,11 +43,11 @@ def balance(exchange: Exchange, key: Key) -> Balance | Failure:
     """What a question for the balance brought."""
     answer = exchange.answer
     if answer is None or exchange.sent_at is None:
-        return _unanswered(exchange, key)
+        return unsuccessful.unanswered(exchange, key)
     credit: money.Money | None = None
     if answer.status // 100 == 2:
         if answer.trouble:
-            return _cut_short(answer, key)
+            return unsuccessful.cut_short(answer, key)
         credit = _credits(answer.body)
         if credit is None:
             text = error_text.of(answer.body, key)
@@ -60,53 +56,17 @@ def balance(exchange: Exchange, key: Key) -> Balance | Failure:
     elif answer.status == 404 and _NO_CREDITS in error_text.of(answer.body, key).lower():
         credit = money.ZERO
     if credit is None:
-        return _failure(answer, facts.read(answer.headers, key), key)
+        return unsuccessful.refused(answer, facts.read(answer.headers, key), exchange, key)
     return Balance(credits=credit, sent_at=exchange.sent_at, arrived_at=exchange.arrived_at)
-
-
-def _unanswered(exchange: Exchange, key: Key) -> Failure:
-    sent = exchange.sent_at is not None
-    kind = FailureKind.CONNECTION_LOST if sent else FailureKind.NOT_SENT
-    return Failure(kind, error_text.short(exchange.trouble, key))
 
 
 def _success(answer: Answer, key: Key) -> tuple[tuple[Image, ...] | Failure, str]:
     if answer.trouble:
-        return _cut_short(answer, key), ""
+        return unsuccessful.cut_short(answer, key), ""
     found, form = results.read(answer.headers.get("content-type", ""), answer.body, key)
     if not isinstance(found, Rejection):
         return found, form
-    kind = FailureKind.RESULT_REJECTED
-    if found.incomplete and not answer.framed:
-        # Nothing but the close said that the body was whole, and it is not.
-        kind = FailureKind.CONNECTION_LOST
-    return Failure(kind, error_text.short(found.reason, key), answer.status), form
-
-
-def _cut_short(answer: Answer, key: Key) -> Failure:
-    # A body that is too large came whole as far as it was read: paid, and not to be had.
-    kind = FailureKind.RESULT_REJECTED if answer.too_large else FailureKind.CONNECTION_LOST
-    return Failure(kind, error_text.short(answer.trouble, key), answer.status)
-
-
-def _failure(answer: Answer, told: Facts, key: Key) -> Failure:
-    if answer.trouble and not answer.too_large and answer.status == failure_table.NOT_ACCEPTABLE:
-        # Its meaning stands in the words, and they did not come. Other statuses speak alone.
-        return _cut_short(answer, key)
-    text = error_text.of(answer.body, key) or failure_table.meaning(answer.status)
-    kind = failure_table.kind_of(answer.status, text)
-    resets_at = told.resets_at if kind is FailureKind.RATE_LIMITED else None
-    return Failure(kind, text, answer.status, resets_at)
-
-
-def _on_our_clock(failure: Failure, told: Facts, exchange: Exchange) -> Failure:
-    """A reset is a moment of the provider's clock; its `Date` tells how far ours is from it."""
-    if failure.resets_at is None or told.date is None:
-        return failure
-    skew = exchange.arrived_at - told.date
-    if abs(skew) < _CLOCKS_AGREE:
-        return failure
-    return replace(failure, resets_at=failure.resets_at + skew)
+    return unsuccessful.rejected(found, found.reason, answer, key), form
 
 
 def _credits(body: bytes) -> money.Money | None:

@@ -1,7 +1,10 @@
 """What a call brings back: frozen values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+from typing import Any
 
 from jobs.failures import Failure
 from jobs.money import Money
@@ -23,12 +26,14 @@ class Image:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the headers tell (segmind-api §1), each None when it is absent or cannot be read."""
+    """What the headers, or the record of a v2 request, tell (segmind-api §1 and §2), each None when it
+    is absent or cannot be read.
+    """
 
     request_id: str | None = None
     cost: Money | None = None
     credits: Money | None = None
-    """The balance after this call."""
+    """The balance after this call; of a v2 request: after it ended, which may be a while ago."""
     seed: int | None = None
     generation_seconds: float | None = None
     resets_at: datetime | None = None
@@ -63,3 +68,69 @@ class Balance:
     credits: Money
     sent_at: datetime
     arrived_at: datetime
+
+
+@dataclass(frozen=True)
+class Submission:
+    """The end of one v2 POST. Times as in `Reply`."""
+
+    result: str | Failure
+    """The request's id, printable and of at most `facts.LONGEST_REQUEST_ID` characters."""
+    facts: Facts
+    status: int | None
+    sent_at: datetime | None
+    sent_monotonic: float | None
+    arrived_at: datetime
+
+
+class RequestState(StrEnum):
+    """How far a v2 request is, as Segmind spells it (segmind-api §2)."""
+
+    QUEUED = "QUEUED"
+    PROCESSING = "PROCESSING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What Segmind says of a v2 request, within an hour of its submission."""
+
+    state: RequestState
+    outputs: tuple[str, ...]
+    """Addresses, in order and without doubles; none unless it is completed and was asked for whole.
+    How many came may differ from how many were asked for."""
+    failure: Failure | None
+    """Of a failed one only."""
+    facts: Facts
+    sent_at: datetime
+    arrived_at: datetime
+
+
+class HistoryStatus(StrEnum):
+    """What became of a request by the history; a status that nobody has heard of is `PENDING`."""
+
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    PENDING = "PENDING"
+
+
+@dataclass(frozen=True)
+class HistoryRow:
+    """One row of the request history (segmind-api §4). A request with several outputs stands there
+    once per output, each time with its full cost.
+    """
+
+    request_id: str
+    model: str
+    """Empty where it cannot be read."""
+    status: HistoryStatus
+    cost: Money | None
+    inputs: Mapping[str, Any]
+    """In the form of `jobs.shown_inputs`; empty where the history does not show them."""
+    output: str | None
+    """An http(s) URL."""
+    created_at: datetime | None
+    """UTC. When the request was made, or another moment that the row tells where that is missing."""
+    error: str
+    """One line, empty where there is none."""

@@ -80,10 +80,16 @@ class Transport:
         self._watchdog = Watchdog()
 
     def exchange(
-        self, request: PreparedRequest, *, deadline: float, may_send: Callable[[], bool]
+        self,
+        request: PreparedRequest,
+        *,
+        deadline: float,
+        may_send: Callable[[], bool],
+        largest: int | None = None,
     ) -> Exchange:
         """Send once, unless `may_send` says no, and read the answer.
 
+        `largest`: the most bytes of a body, whatever the status; None for the module's own bounds.
         Within `deadline` seconds, except that resolving a name is the system's business. Never
         raises for anything that the network or the server does.
         """
@@ -92,7 +98,7 @@ class Transport:
         answer, trouble = None, ""
         with under_way(call):
             try:
-                answer = self._answer(request, call)
+                answer = self._answer(request, call, largest)
             except Exception as error:  # noqa: BLE001  # a paid call must not end in a traceback
                 trouble = describe(error, call)
         return Exchange(
@@ -108,7 +114,7 @@ class Transport:
         self._adapter.close()
         self._watchdog.close()
 
-    def _answer(self, request: PreparedRequest, call: Call) -> Answer:
+    def _answer(self, request: PreparedRequest, call: Call, largest: int | None) -> Answer:
         response = self._adapter.send(
             request,
             stream=True,
@@ -117,14 +123,14 @@ class Transport:
             proxies=self._proxies,
         )
         try:
-            return _read(response.status_code, response.raw, call)
+            return _read(response.status_code, response.raw, call, largest)
         finally:
             response.close()
 
 
-def _read(status: int, raw: Any, call: Call) -> Answer:
+def _read(status: int, raw: Any, call: Call, largest: int | None) -> Answer:
     successful = status // 100 == 2
-    limit = LARGEST_BODY if successful else LARGEST_ERROR
+    limit = largest or (LARGEST_BODY if successful else LARGEST_ERROR)
     told = raw.length_remaining
     trouble, too_large = "", False
     # A list of pieces and their join would hold the body twice; this hands over its own buffer.

@@ -39,6 +39,8 @@ def test_every_kind_has_advice_a_reaction_and_every_reaction_a_legal_move() -> N
         (FailureKind.GATEWAY_ERROR, State.IN_DOUBT, True),
         (FailureKind.CONNECTION_LOST, State.IN_DOUBT, True),
         (FailureKind.WORKER_LOST, State.IN_DOUBT, True),
+        (FailureKind.INFERENCE_FAILED, State.FAILED, True),
+        (FailureKind.RECORD_EXPIRED, State.IN_DOUBT, True),
     ],
 )
 def test_what_follows_each_kind(kind: FailureKind, state: State, spends: bool) -> None:

@@ -30,7 +30,7 @@ def test_every_status_of_the_documentation_is_mapped() -> None:
 def test_every_kind_is_reached_from_here_but_those_that_only_a_worker_can_see() -> None:
     reached = {kind_of(status, "") for status in range(100, 1000) if status // 100 != 2}
     reached |= {kind for _, kind in words_of_406.WORDS}
-    reached |= failure_table.WITHOUT_A_STATUS
+    reached |= failure_table.WITHOUT_A_STATUS | failure_table.OF_A_RECORD
     assert reached == set(FailureKind) - {FailureKind.WORKER_LOST, FailureKind.NOT_KEPT}
 
 
