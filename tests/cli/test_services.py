@@ -14,10 +14,10 @@ import pytest
 from cli.ports import free_port
 from cli.readiness import PortAccepts
 from segq_client import Client
-from tests.acceptance.processes import project_environment, wait_until
 from tests.cli.test_commands import segq
 from tests.servers.databases import new_database
 from tests.servers.forwarding import forwarded
+from tests.systems.processes import project_environment, wait_until
 
 KEY = f"segq_{secrets.token_hex(20)}"
 AUTH = ("someone", "a password")
