@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import structlog
 
+from db.crash_points import CrashPoint, reached
 from db.rows import Claim, Output, Settlement
 from jobs import money
 from jobs.errors import Unavailable
@@ -85,14 +86,18 @@ def _run(parts: Parts, taken: Taken) -> Settlement:
     if reply.sent_monotonic is None:
         _give_back(parts, taken.permit)
     else:
+        reached(CrashPoint.ANSWERED)
         left = Left(taken.permit, reply.sent_monotonic - taken.granted_at)
     settlement, receipt = _keep(parts, claim, reply)
+    if receipt is not None:
+        reached(CrashPoint.RECEIPT_KEPT)
     if settlement.pause is not None and settlement.pause.until is not None:
         # At once, though SQL may be away. Of other pauses the settle decides whether they still
         # stand, and whoever claims next tells the limiter.
         pause_limiter(parts.limiter, settlement.pause)
     _settle(parts, settlement, left)
     if receipt is not None:
+        reached(CrashPoint.SETTLED)
         parts.receipts.settled(receipt)
     return settlement
 
@@ -110,6 +115,8 @@ def _keep(parts: Parts, claim: Claim, reply: Reply) -> tuple[Settlement, Receipt
                     job=claim.job.id,
                     number=claim.number,
                 )
+            if outputs:
+                reached(CrashPoint.IMAGES_KEPT)
             settlement = _conclude(parts, claim, reply, outputs)
             receipt = parts.receipts.keep(settlement) if outputs else None
         except OSError as error:

@@ -13,6 +13,7 @@ from uuid import UUID
 import structlog
 
 from db import receipts
+from db.crash_points import CrashPoint, reached
 from db.rows import Lost, Settlement
 from jobs.errors import Unavailable
 from jobs.failures import Failure, FailureKind
@@ -40,6 +41,8 @@ def sweep(parts: Parts) -> dict[str, int]:
                 if parts.settler.settle(receipt):
                     log.info("settled_from_receipt", job=receipt.job_id)
                     ended["settled"] += 1
+            if kept:
+                reached(CrashPoint.SWEPT)
             receipts.remove(parts.artifacts, key)
     lost = parts.runs.lost(BATCH)
     # A worker may have kept something between the look at all receipts and now.

@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 from celery import Celery
 
+from db.crash_points import CrashPoint, reached
 from jobs import credits as balances
 from jobs.account_pauses import PauseReason
 from jobs.credits import Reading
@@ -33,6 +34,8 @@ OLD_READING = timedelta(seconds=60)
 def top_up(parts: Parts, app: Celery) -> dict[str, int]:
     """Move due jobs, end late ones, hold and bring back, forget, make good for lost tickets."""
     due = len(parts.jobs.release_due(BATCH))
+    if due:
+        reached(CrashPoint.RELEASED)
     late: list[UUID] = []
     while expired := parts.jobs.expire(BATCH):
         late += expired
@@ -74,6 +77,7 @@ def probe_credits(parts: Parts) -> str:
         return "read"
     if parts.accounts.resume(account.id, reason):
         log.info("account_resumed", account=account.name, reason=reason)
+        reached(CrashPoint.RESUMED)
     parts.limiter.resume(account.limited_for(datetime.now(UTC)))
     return "resumed"
 
