@@ -14,6 +14,7 @@ from db.jobs import job_of
 from db.rows import Job
 from db.tables import attempts, jobs
 from jobs.catalog import Transport
+from jobs.doubts import DoubtEnd
 from jobs.failures import FailureKind
 from jobs.matching import Standing
 from jobs.money import Money
@@ -41,6 +42,8 @@ class Doubt:
     finished_at: datetime | None
     """Not None: it has ended, and only what it cost is to be found out."""
     missed_at: datetime | None
+    ended: DoubtEnd | None
+    """How its doubt ended, where it has."""
 
     @property
     def is_open(self) -> bool:
@@ -52,7 +55,8 @@ class Sibling:
     """Another attempt that may have a row like a doubt's in the history."""
 
     attempt_id: UUID
-    job_input: dict[str, Any]
+    tenant_id: UUID
+    input: dict[str, Any]
     model: str
     seed: int | None
     standing: Standing
@@ -121,6 +125,7 @@ class DoubtStore:
                     attempts.c.in_doubt_at,
                     attempts.c.cost,
                     attempts.c.request_id,
+                    jobs.c.tenant_id,
                     jobs.c.input,
                     jobs.c.model,
                 )
@@ -155,9 +160,11 @@ class DoubtStore:
                 ).scalars()
             )
 
-    def sent_later(self, doubt: Doubt, after: datetime, limit: int) -> list[Sibling]:
-        """The first calls of the doubt's account and model that were claimed `after`, succeeded and
-        are settled: a history that has caught up lists one of them.
+    def sent_later(
+        self, account_id: UUID, model: str, after: datetime, limit: int
+    ) -> list[Sibling]:
+        """The first calls of an account and model that were claimed `after`, succeeded and are
+        settled: a history that has caught up lists one of them.
         """
         with self._database.read() as connection:
             rows = connection.execute(
@@ -166,16 +173,17 @@ class DoubtStore:
                     attempts.c.seed,
                     attempts.c.claimed_at,
                     attempts.c.request_id,
+                    jobs.c.tenant_id,
                     jobs.c.input,
                     jobs.c.model,
                 )
                 .join(jobs, jobs.c.id == attempts.c.job_id)
                 .where(
-                    attempts.c.account_id == doubt.account_id,
+                    attempts.c.account_id == account_id,
                     attempts.c.claimed_at > after,
                     attempts.c.outcome == State.SUCCEEDED,
                     attempts.c.finished_at.is_not(None),
-                    jobs.c.model == doubt.job.model,
+                    jobs.c.model == model,
                 )
                 .order_by(attempts.c.claimed_at)
                 .limit(limit)
@@ -249,12 +257,22 @@ _DOUBTS: Select[Any] = select(
     func.coalesce(attempts.c.in_doubt_at, attempts.c.finished_at).label("since"),
     attempts.c.finished_at.label("attempt_finished_at"),
     attempts.c.missed_at,
+    attempts.c.doubt_ended,
     jobs,
 ).join_from(attempts, jobs, jobs.c.id == attempts.c.job_id)
 
 
 def _sibling(row: Any, standing: Standing) -> Sibling:
-    return Sibling(row.id, row.input, row.model, row.seed, standing, row.claimed_at, row.request_id)
+    return Sibling(
+        attempt_id=row.id,
+        tenant_id=row.tenant_id,
+        input=row.input,
+        model=row.model,
+        seed=row.seed,
+        standing=standing,
+        claimed_at=row.claimed_at,
+        request_id=row.request_id,
+    )
 
 
 def _standing(row: Any) -> Standing:
@@ -280,4 +298,5 @@ def _doubt(row: Row[Any]) -> Doubt:
         since=row.since,
         finished_at=row.attempt_finished_at,
         missed_at=row.missed_at,
+        ended=DoubtEnd(row.doubt_ended) if row.doubt_ended else None,
     )

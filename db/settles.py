@@ -8,12 +8,14 @@ from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ColumnElement,
     Connection,
     Integer,
     Row,
     bindparam,
+    case,
     func,
     insert,
     or_,
@@ -126,6 +128,11 @@ def _or_as_it_is(name: str, column: Column[Any]) -> ColumnElement[Any]:
     return func.coalesce(bindparam(name, type_=column.type), column)
 
 
+def _unless_it_corrects(name: str, column: Column[Any]) -> ColumnElement[Any]:
+    corrects = bindparam("corrects", type_=Boolean)
+    return case((corrects, column), else_=bindparam(name, type_=column.type))
+
+
 # Conditional once more: the rows are locked, and should that ever change, nothing is overwritten.
 _RECORD = (
     update(attempts)
@@ -137,8 +144,8 @@ _RECORD = (
         finished_at=bindparam("ended"),
         next_poll_at=None,
         next_look_at=bindparam("look"),
-        outcome=bindparam("came_to"),
-        message=bindparam("said"),
+        outcome=_unless_it_corrects("came_to", attempts.c.outcome),
+        message=_unless_it_corrects("said", attempts.c.message),
         cost=bindparam("price"),
         cost_known=bindparam("known"),
         doubt_ended=_or_as_it_is("doubt_end", attempts.c.doubt_ended),
@@ -195,6 +202,8 @@ def _record(settlement: Settlement, row: Row[Any], at: datetime) -> dict[str, An
     doubt, failure = settlement.decision.state is State.IN_DOUBT, settlement.failure
     was_in_doubt = row.attempt_in_doubt_at is not None and not doubt
     first = row.attempt_finished_at is None
+    # Found later, and only for what it cost: how it ended is known.
+    corrects = not first and settlement.found_by_request
     look = None
     if doubt:
         look = at
@@ -209,6 +218,7 @@ def _record(settlement: Settlement, row: Row[Any], at: datetime) -> dict[str, An
         # An attempt in doubt stays open: it may still turn out to have cost something.
         "ended": None if doubt else at,
         "doubted": at if doubt else None,
+        "corrects": corrects,
         "came_to": failure.kind if failure else State.SUCCEEDED,
         "said": failure.message if failure else None,
         "status": settlement.http_status,

@@ -46,8 +46,8 @@ class Call:
     """Its seed was chosen here, so that no other call has it."""
 
 
-class RowStatus(StrEnum):
-    """What the history says of a request."""
+class HistoryStatus(StrEnum):
+    """What became of a request by the history; a status that nobody has heard of is `PENDING`."""
 
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
@@ -59,7 +59,7 @@ class Listed:
     """A request of the history that no call of ours is known to hold."""
 
     request_id: str
-    status: RowStatus
+    status: HistoryStatus
     inputs: Mapping[str, Any]
 
 
@@ -71,6 +71,8 @@ class Unclear(StrEnum):
     SHARED = (
         "a call with the same inputs is still under way, and the history cannot tell them apart"
     )
+    NO_SEED = "the model takes no seed, so its calls cannot be told apart in Segmind's history"
+    INPUT_GONE = "the image that was sent is no longer kept, so the call cannot be recognised"
     DIFFERS = "Segmind's history lists a call with this one's seed and other inputs"
     AMBIGUOUS = (
         "Segmind's history does not show the image, and more than one call could be this one"
@@ -164,23 +166,23 @@ def _interchangeable(calls: Sequence[Call], rows: Sequence[Listed]) -> dict[UUID
         # One of the rows is of the call that is under way. Taking it would book the call twice.
         return dict.fromkeys((doubt.id for doubt in doubts), Unclear.SHARED)
     # The dearest first: whoever takes a failed row for one that lags would pay once more.
-    completed = _left(rows, RowStatus.COMPLETED, calls, Standing.PAID)
-    pending = _left(rows, RowStatus.PENDING, calls, None)
-    failed = _left(rows, RowStatus.FAILED, calls, Standing.UNPAID)
+    completed = _left(rows, HistoryStatus.COMPLETED, calls, Standing.PAID)
+    pending = _left(rows, HistoryStatus.PENDING, calls, None)
+    failed = _left(rows, HistoryStatus.FAILED, calls, Standing.UNPAID)
     free: list[Listed | Unclear] = [*completed, *(Unclear.PENDING for _ in pending), *failed]
     free += [Unclear.MISSING] * max(0, len(doubts) - len(free))
     return {doubt.id: row for doubt, row in zip(doubts, free, strict=False)}
 
 
 def _left(
-    rows: Sequence[Listed], status: RowStatus, calls: Sequence[Call], taken_by: Standing | None
+    rows: Sequence[Listed], status: HistoryStatus, calls: Sequence[Call], taken_by: Standing | None
 ) -> list[Listed]:
     of_status = [row for row in rows if row.status is status]
     return of_status[sum(call.standing is taken_by for call in calls) :]
 
 
 def _is_pending(row: Listed) -> bool:
-    return row.status is RowStatus.PENDING
+    return row.status is HistoryStatus.PENDING
 
 
 def hides(row: Listed, call: Call, images: Collection[str]) -> bool:

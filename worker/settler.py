@@ -42,8 +42,16 @@ class Settler:
         """`RunStore.settle`; `left` is to be told once. Raises `Unavailable`."""
         return self._together.do((settlement, left))
 
+    def tell_limiter(self, calls: Sequence[Left]) -> None:
+        """Which calls have left; each to be told once. Never fails."""
+        try:
+            if calls:
+                self._limiter.sent(*((one.permit, one.after) for one in calls))
+        except Unavailable:
+            log.warning("limiter_unavailable", permits=len(calls))  # they count for longer
+
     def _settle(self, group: Sequence[tuple[Settlement, Left | None]]) -> Sequence[Moved | Failed]:
-        self._tell_limiter([left for _, left in group if left is not None])
+        self.tell_limiter([left for _, left in group if left is not None])
         results = self._runs.settle_many([settlement for settlement, _ in group])
         self._hints.moved(
             *(
@@ -53,10 +61,3 @@ class Settler:
             )
         )
         return [Failed(one) if isinstance(one, Exception) else one for one in results]
-
-    def _tell_limiter(self, calls: Sequence[Left]) -> None:
-        try:
-            if calls:
-                self._limiter.sent(*((one.permit, one.after) for one in calls))
-        except Unavailable:
-            log.warning("limiter_unavailable", permits=len(calls))  # they count for longer
