@@ -1,4 +1,4 @@
-"""``/_sandbox``: the ledger, the settings and the faults. Not part of the contract; needs no key."""
+"""``/_sandbox``: the ledger, the history, the settings and the faults. Not part of the contract; needs no key."""
 
 from collections.abc import AsyncIterator
 
@@ -28,6 +28,12 @@ async def ledger(service: Service, request: Request) -> Response:
 async def clear_ledger(service: Service, _request: Request) -> Response:
     """Forget all rows."""
     service.ledger.clear()
+    return Response(status_code=204)
+
+
+async def clear_history(service: Service, _request: Request) -> Response:
+    """Forget all calls that started: v2 requests can no longer be asked for."""
+    service.history.clear()
     return Response(status_code=204)
 
 
