@@ -15,6 +15,7 @@ class Entry:
     """A call from its start. Every change of ``status`` is one of the methods' below.
 
     id: its ``request_id``. row: its ledger row, which has what was asked and what was charged.
+    serial: its place in the order of all starts.
     created, updated: epoch seconds by the provider's clock. submitted, appears: seconds of the
     steady clock; ``appears`` is when the history begins to show it, infinity = never. own: False
     for a teammate's. queue_seconds, inference_seconds: None until it is known. remaining: the
@@ -23,6 +24,7 @@ class Entry:
 
     id: str
     row: Row
+    serial: int
     created: float
     appears: float
     submitted: float

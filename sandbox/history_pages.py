@@ -1,46 +1,44 @@
-"""One page out of all that the history shows: pure, and without sorting what is in order already."""
+"""One page out of what the history shows: cut out where it is in order already, else sorted."""
 
-from bisect import bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
 from sandbox.entries import Entry
 from sandbox.history_query import Query
+from sandbox.listing import Line, Listing
 
 _PENDING = ("QUEUED", "PROCESSING")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows of the history: an entry and which of its outputs. ``total`` counts all pages' rows."""
+    """Some lines, and how many all pages have."""
 
-    rows: list[tuple[Entry, int]]
+    lines: list[Line]
     total: int
 
 
-def page_of(shown: Sequence[Entry], query: Query) -> Page:
-    """The page of ``shown`` (the oldest first) that ``query`` asks for.
+def page_of(listing: Listing, query: Query) -> Page:
+    """The page that ``query`` asks for, out of the lines of its models.
 
-    Rows with the same model or cost stand in the order of their creation, or against it.
+    The usual query, of some days in the order of creation, costs the same however many lines there
+    are. Lines with the same model or cost stand in the order of their creation, or against it.
     """
+    if listing.dated and query.status is None and query.sort_by == "model_created":
+        return _cut(listing.lines, *listing.between(query.begins, query.ends), query)
     found = [
-        entry
-        for entry in shown
-        if query.begins <= entry.created < query.ends
-        and (entry.row.model in query.models)
-        and (query.status is None or status_of(entry) == query.status)
+        line
+        for line in listing.lines
+        if query.begins <= line[0].created < query.ends
+        and (query.status is None or status_of(line[0]) == query.status)
     ]
     match query.sort_by:
         case "model_name":
-            found.sort(key=lambda entry: entry.row.model)
+            found.sort(key=lambda line: line[0].row.model)
         case "credits_deduction":
-            found.sort(key=lambda entry: entry.cost)
+            found.sort(key=lambda line: line[0].cost)
         case _:
-            pass  # in order already
-    if query.descending:
-        found.reverse()
-    return _cut(found, query)
+            pass  # in order of their start
+    return _cut(found, 0, len(found), query)
 
 
 def status_of(entry: Entry) -> str:
@@ -48,15 +46,11 @@ def status_of(entry: Entry) -> str:
     return "PENDING" if entry.status in _PENDING else entry.status
 
 
-def _cut(found: list[Entry], query: Query) -> Page:
-    # How many rows stand before the end of each entry: one with several outputs has several.
-    ends = list(accumulate(entry.places for entry in found))
-    first = (query.page - 1) * query.per_page
-    rows: list[tuple[Entry, int]] = []
-    at = bisect_right(ends, first)
-    while at < len(found) and len(rows) < query.per_page:
-        entry = found[at]
-        begins = ends[at] - entry.places
-        rows += [(entry, place) for place in range(max(0, first - begins), entry.places)]
-        at += 1
-    return Page(rows[: query.per_page], ends[-1] if ends else 0)
+def _cut(lines: list[Line], low: int, high: int, query: Query) -> Page:
+    """The page of ``lines[low:high]``, from its end if it is descending."""
+    skipped = (query.page - 1) * query.per_page
+    if query.descending:
+        end = max(low, high - skipped)
+        return Page(lines[max(low, end - query.per_page) : end][::-1], high - low)
+    begin = min(high, low + skipped)
+    return Page(lines[begin : min(high, begin + query.per_page)], high - low)

@@ -15,6 +15,7 @@ from sandbox.free_paths import account_of, answered, origin_of
 from sandbox.history_pages import Page, page_of
 from sandbox.history_query import Query, query_of
 from sandbox.history_rows import row_text
+from sandbox.listing import Line
 from sandbox.provider_clock import reset_headers
 from sandbox.records import record_of, status_code_of, status_record_of
 from sandbox.refusals import RefusedError
@@ -95,7 +96,8 @@ async def history(service: Service, request: Request) -> Response:
         settings = service.settings
         now = time.time() + settings.clock_offset
         query = query_of(request.query_params.multi_items(), now)
-        page = page_of(service.history.shown(account.key, settings), query)
+        listing = service.history.listing(account.key, query.models, settings)
+        page = page_of(listing, query)
         pieces = _page_pieces(service, page, query, origin_of(request))
         return StreamingResponse(pieces, media_type=_JSON)
 
@@ -105,7 +107,7 @@ async def history(service: Service, request: Request) -> Response:
 async def _page_pieces(
     service: Service, page: Page, query: Query, origin: str
 ) -> AsyncIterator[str]:
-    rest = iter(page.rows)
+    rest = iter(page.lines)
     yield '{"data": ['
     comma = ""
     while some := list(islice(rest, _ROWS_AT_ONCE)):
@@ -120,10 +122,10 @@ async def _page_pieces(
     yield f"], {written(ends)[1:]}"
 
 
-def _row_texts(service: Service, rows: list[tuple[Entry, int]], origin: str) -> str:
+def _row_texts(service: Service, lines: list[Line], origin: str) -> str:
     shown = service.settings.history_image
     image = service.sent_images.get
-    return ",\n".join(row_text(entry, place, origin, shown, image) for entry, place in rows)
+    return ",\n".join(row_text(entry, place, origin, shown, image) for entry, place in lines)
 
 
 async def history_row(service: Service, request: Request) -> Response:

@@ -25,7 +25,7 @@ def complete(service: Service, started: Started, made: Made) -> None:
     for name in made.names:
         service.outputs.publish(name)
     started.entry.remaining = started.account.balance
-    started.entry.complete(made.names)
+    service.history.complete(started.entry, made.names)
     row = started.entry.row
     row.state, row.finished_at = "completed", time.time()
 

@@ -27,14 +27,14 @@ class Teammates:
         self._key = key
         self._randomness = randomness
 
-    def due(self, clock_offset: float) -> Iterator[Entry]:
+    def due(self, clock_offset: float, serials: Iterator[int]) -> Iterator[Entry]:
         """What they have called since the last look, in order, all of it completed."""
         now = time.monotonic()
         wall = time.time()
         for moment in self._calls.due(now, self._longest):
-            yield self._made(moment, wall - now + moment, clock_offset)
+            yield self._made(moment, wall - now + moment, clock_offset, next(serials))
 
-    def _made(self, moment: float, at: float, clock_offset: float) -> Entry:
+    def _made(self, moment: float, at: float, clock_offset: float, serial: int) -> Entry:
         model = self._randomness.choice(tuple(MODELS.values()))
         seed = self._randomness.randint(0, MOST_SEED)
         prompt = f"the team's {self._randomness.choice(_NOUNS)} no. {seed % 10_000}"
@@ -44,6 +44,7 @@ class Teammates:
         return Entry(
             row.id,
             row,
+            serial=serial,
             created=created,
             appears=moment,
             submitted=moment,
