@@ -55,15 +55,16 @@ PHOTOGRAPH = (ROOT / "sandbox" / "photographs" / "coffee.jpg").read_bytes()
 class SandboxProcess:
     """``python -m sandbox`` on a free port, accepting when the constructor returns.
 
-    What it complains about goes to `errors`, or to where the test's own goes.
+    What it complains about goes to `errors`, or to where the test's own goes; `environment` is
+    laid over the test's own.
     """
 
-    def __init__(self, errors: IO[bytes] | None = None) -> None:
+    def __init__(self, errors: IO[bytes] | None = None, **environment: str) -> None:
         keys = ["--key", KEY, "--key", OTHER_KEY]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "sandbox", "--port", "0", *keys, "--settings", json.dumps(CALM)],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
