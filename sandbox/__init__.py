@@ -6,7 +6,7 @@ that contract is silent, so that a client that passes here passes there. Upstrea
 several hosts what is on one origin here. Beside the contract there are, while it runs:
 
 ``/_sandbox/ledger``: every call and what it cost, how it ended, and the fault that it met.
-``/_sandbox/history``: to forget all calls that started, and with them the v2 requests.
+``/_sandbox/history``: to forget all calls that started, and end the v2 requests under way.
 ``/_sandbox/settings``: limits, latency, credits, and what the contract leaves open: how a reset is
     written, whether a client that left is charged, in which form several samples come, what the
     history shows, how late, and under which ids; with a provider whose clock is wrong, someone

@@ -32,8 +32,8 @@ async def clear_ledger(service: Service, _request: Request) -> Response:
 
 
 async def clear_history(service: Service, _request: Request) -> Response:
-    """Forget all calls that started: v2 requests can no longer be asked for."""
-    service.history.clear()
+    """Forget all calls that started, and end the v2 requests that are under way."""
+    await service.forget()
     return Response(status_code=204)
 
 

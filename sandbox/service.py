@@ -5,7 +5,7 @@ import os
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -44,6 +44,7 @@ class Service:
         self.sent_images = SentImages(Path(self._folder.name) / "sent-images")
         # The loop keeps only weak references to tasks; one that is forgotten may vanish mid-call.
         self._running: set[asyncio.Task[Any]] = set()
+        self._submitted: set[asyncio.Task[Any]] = set()
         self._painters = ThreadPoolExecutor(min(4, os.cpu_count() or 1), "painter")
 
     def change(self, change: Mapping[str, Any]) -> None:
@@ -68,6 +69,20 @@ class Service:
         """Hold on to ``task`` until it ends."""
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+
+    def run_submitted(self, run: Coroutine[Any, Any, None]) -> None:
+        """Run a v2 request in a task of its own."""
+        task = asyncio.create_task(run)
+        self._submitted.add(task)
+        task.add_done_callback(self._submitted.discard)
+
+    async def forget(self) -> None:
+        """Forget all calls that started. v2 requests under way end as failed, and cost nothing."""
+        under_way = list(self._submitted)
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        self.history.clear()
 
     async def paint(self, work: Callable[..., T], *arguments: object) -> T:
         """Run image work off the event loop, so that hundreds of calls can wait meanwhile."""

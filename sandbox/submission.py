@@ -34,8 +34,7 @@ async def submit_call(
         row.client_gone = await client_gone()
         refuse(call, refusal.status)
         return refusal.response()
-    task = asyncio.create_task(_run(service, started))
-    service.keep_running(task)
+    service.run_submitted(_run(service, started))
     row.client_gone = await client_gone()
     # With a fault that spoils the answer, what the client gets is yet to come.
     row.status = 200 if row.fault is None or call.fails is not None else None
@@ -49,8 +48,8 @@ def queued_answer(request_id: str, origin: str, limit: dict[str, str]) -> Respon
 
 
 async def _run(service: Service, started: Started) -> None:
-    settings = service.settings
     try:
+        settings = service.settings
         await asyncio.sleep(settings.queue.draw(service.randomness) / settings.speed)
         started.entry.process()
         complete(service, started, await inferred(service, started))

@@ -18,7 +18,7 @@ def process() -> Iterator[SandboxProcess]:
 def sandbox(process: SandboxProcess) -> SandboxProcess:
     """The module's process with calm settings, full balances, no faults, no call remembered."""
     process.clear_faults()
+    assert process.http.delete("/_sandbox/history").status_code == 204
     assert process.change(**CALM).status_code == 200
     assert process.http.delete("/_sandbox/ledger").status_code == 204
-    assert process.http.delete("/_sandbox/history").status_code == 204
     return process

@@ -262,6 +262,17 @@ def test_a_malformed_body_may_be_let_in_to_fail(sandbox: SandboxProcess, body: b
     assert (row["model_status"], row["credits_deduction"]) == ("FAILED", 0)
 
 
+def test_forgetting_ends_what_is_under_way_and_charges_nothing(sandbox: SandboxProcess) -> None:
+    sandbox.change(concurrency=1, queue={"median": 30})
+    request_id = sandbox.submitted()
+    assert sandbox.http.delete("/_sandbox/history").status_code == 204
+    (row,) = sandbox.ledger()
+    assert (row["state"], row["cost"], sandbox.credits()) == ("failed", "0", "100.000")
+    assert sandbox.record(request_id).status_code == 404
+    assert sandbox.rows() == []
+    assert sandbox.call().status_code == 200  # nothing is in flight
+
+
 def test_v1_refuses_a_malformed_body_all_the_same(sandbox: SandboxProcess) -> None:
     sandbox.change(v2_malformed="accept")
     assert sandbox.call(steps=1).status_code == 400
