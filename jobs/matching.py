@@ -89,11 +89,11 @@ def matched(
     """
     groups: dict[str, _Group] = defaultdict(_Group)
     for call in calls:
-        groups[_key(call.inputs, images)].calls.append(call)
+        groups[key_of(call.inputs, images)].calls.append(call)
     strange_seeds = set()
     for row in rows:
         # A key that no call has is somebody else's.
-        if (group := groups.get(_key(row.inputs, images))) is not None:
+        if (group := groups.get(key_of(row.inputs, images))) is not None:
             group.rows.append(row)
         else:
             strange_seeds.add(row.inputs.get(SEED))
@@ -110,7 +110,7 @@ def matched(
 
 def same_call(row: Listed, call: Call, images: Collection[str]) -> bool:
     """Whether a row could be the call's: all that it shows is as it was sent."""
-    return _key(row.inputs, images) == _key(call.inputs, images) and (
+    return key_of(row.inputs, images) == key_of(call.inputs, images) and (
         hides(row, call, images) or _is_shown_of(row, call, images)
     )
 
@@ -129,7 +129,7 @@ def _in_group(group: _Group, images: Collection[str]) -> dict[UUID, Listed | Unc
         return _by_elimination(group, images)
     alike: dict[str, _Group] = defaultdict(_Group)
     for call in group.calls:
-        alike[_key(call.inputs, ())].calls.append(call)
+        alike[key_of(call.inputs, ())].calls.append(call)
     for row in group.rows:
         for same in alike.values():
             if _is_shown_of(row, same.calls[0], images):
@@ -207,7 +207,7 @@ def _is_shown_of(row: Listed, call: Call, images: Collection[str]) -> bool:
     return all(row.inputs.get(name) == call.inputs.get(name) for name in images)
 
 
-def _key(inputs: Mapping[str, Any], leaving_out: Collection[str]) -> str:
+def key_of(inputs: Mapping[str, Any], leaving_out: Collection[str]) -> str:
     """The same for equal inputs: 1 and 1.0 are equal as JSON has it, True and 1 are not."""
     kept = {name: value for name, value in inputs.items() if name not in leaving_out}
     return repr(sorted((name, _plain(value)) for name, value in kept.items()))

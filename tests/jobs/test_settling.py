@@ -84,3 +84,28 @@ def test_a_late_success_counts() -> None:
         DECISIONS[State.SUCCEEDED], None, leaving=State.RUNNING, canceled=False, finish_by=NOW
     )
     assert (found.state, found.error) == (State.SUCCEEDED, None)
+
+
+@pytest.mark.parametrize("leaving", [State.RUNNING, State.IN_DOUBT])
+def test_an_image_that_nobody_wants_is_dropped_and_the_job_canceled(leaving: State) -> None:
+    found = settled(
+        DECISIONS[State.SUCCEEDED],
+        None,
+        leaving=leaving,
+        canceled=True,
+        drops_image=True,
+        finish_by=None,
+    )
+    assert (found.state, found.keeps_images) == (State.CANCELED, False)
+
+
+def test_a_wish_about_the_image_without_a_cancel_means_nothing() -> None:
+    found = settled(
+        DECISIONS[State.SUCCEEDED],
+        None,
+        leaving=State.RUNNING,
+        canceled=False,
+        drops_image=True,
+        finish_by=None,
+    )
+    assert (found.state, found.keeps_images) == (State.SUCCEEDED, True)

@@ -7,23 +7,21 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, update
 from structlog.testing import capture_logs
 
 from db import pending_requests
 from db.requests import Accepted
 from db.rows import Job
-from db.tables import attempts
 from jobs.catalog import Transport
 from jobs.doubts import DoubtEnd
 from jobs.failures import FailureKind
 from jobs.states import State
 from tests.sandbox.sandbox_process import SandboxProcess
 from tests.worker.conftest import Submit
+from tests.worker.upkeep_turns import attempt, change, look_now, poll_now, until
 from worker import polling
 from worker.parts import Parts
 from worker.polling import poll
-from worker.reconciling import reconcile
 from worker.run import ACCEPTED, run_ticket
 from worker.settings import Settings
 from worker.sweeper import sweep
@@ -36,36 +34,16 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture
 def ended(parts: Parts, tenant: UUID) -> Callable[[Job], Job]:
-    """Take turns of upkeep until the job is in no state that something goes on in."""
+    """Ask until nothing of the job is under way."""
 
     def one(job: Job) -> Job:
-        ends = time.monotonic() + 20
-        while True:
-            due_now(parts)
-            poll(parts)
-            found = parts.jobs.get(tenant, job.id)
-            if found.state is not State.RUNNING:
-                return found
-            assert time.monotonic() < ends, found
-            time.sleep(0.05)
+        def state() -> State:
+            return parts.jobs.get(tenant, job.id).state
+
+        until(lambda: poll_now(parts), lambda: state() is not State.RUNNING)
+        return parts.jobs.get(tenant, job.id)
 
     return one
-
-
-def due_now(parts: Parts) -> None:
-    """As if the time of every next question had come."""
-    with parts.database.write() as connection:
-        connection.execute(
-            update(attempts)
-            .where(attempts.c.next_poll_at.is_not(None))
-            .values(next_poll_at=parts.database.now)
-        )
-
-
-def attempt(parts: Parts, job: Job) -> dict[str, object]:
-    with parts.database.read() as connection:
-        row = connection.execute(select(attempts).where(attempts.c.job_id == job.id)).one()
-        return dict(row._mapping)
 
 
 def test_a_ticket_ends_with_the_request_and_polling_ends_the_job(
@@ -127,7 +105,7 @@ def test_a_submission_without_an_answer_is_in_doubt_and_found_in_the_history(
     job = submit()
     assert run_ticket(parts).outcome == FailureKind.CONNECTION_LOST
     assert parts.jobs.get(tenant, job.id).state is State.IN_DOUBT
-    look_until(parts, lambda: parts.jobs.get(tenant, job.id).state is State.SUCCEEDED)
+    until(lambda: look_now(parts), lambda: parts.jobs.get(tenant, job.id).state is State.SUCCEEDED)
     assert attempt(parts, job)["doubt_ended"] == DoubtEnd.RECOVERED
     assert len(sandbox.ledger()) == 1
 
@@ -139,8 +117,7 @@ def test_a_limit_on_questions_delays_them_and_nothing_else(
     run_ticket(parts)
     limited = {"kind": "status", "status": 429, "error": "Rate limit exceeded"}
     sandbox.faults({"match": {"path": "/v2/requests/*"}, "effect": limited})
-    due_now(parts)
-    assert poll(parts) == {FailureKind.RATE_LIMITED: 1}
+    assert poll_now(parts) == {FailureKind.RATE_LIMITED: 1}
     assert parts.accounts.get(parts.account.id).limited_until is None
     assert parts.jobs.get(tenant, job.id).state is State.RUNNING
     assert poll(parts) == {}
@@ -153,10 +130,9 @@ def test_a_record_that_has_expired_is_a_doubt_that_the_history_ends(
     job = submit()
     run_ticket(parts)
     time.sleep(1)
-    due_now(parts)
-    assert poll(parts) == {FailureKind.RECORD_EXPIRED: 1}
+    assert poll_now(parts) == {FailureKind.RECORD_EXPIRED: 1}
     assert parts.jobs.get(tenant, job.id).state is State.IN_DOUBT
-    look_until(parts, lambda: parts.jobs.get(tenant, job.id).state is State.SUCCEEDED)
+    until(lambda: look_now(parts), lambda: parts.jobs.get(tenant, job.id).state is State.SUCCEEDED)
     assert len(sandbox.ledger()) == 1
 
 
@@ -176,7 +152,8 @@ def test_two_upkeeps_do_not_ask_for_the_same(parts: Parts, submit: Submit) -> No
     jobs = [submit() for _ in range(3)]
     for _ in jobs:
         run_ticket(parts)
-    due_now(parts)
+    for job in jobs:
+        change(parts, job, next_poll_at=parts.database.now)
     hold = timedelta(minutes=1)
     assert len(parts.requests.take_due(2, hold)) == 2
     assert len(parts.requests.take_due(2, hold)) == 1
@@ -189,10 +166,8 @@ def test_an_id_that_sql_could_not_take_is_kept_and_written_by_the_sweeper(
     job = submit()
     run_ticket(parts)
     known = attempt(parts, job)
-    with parts.database.write() as connection:  # as if SQL had been away just then
-        connection.execute(
-            update(attempts).values(request_id=None, next_poll_at=None, sent_at=None)
-        )
+    # As if SQL had been away just then.
+    change(parts, job, request_id=None, next_poll_at=None, sent_at=None)
     request = str(known["request_id"])
     sent_at = known["sent_at"]
     assert isinstance(known["id"], UUID)
@@ -206,26 +181,10 @@ def test_an_id_that_sql_could_not_take_is_kept_and_written_by_the_sweeper(
 
 
 def test_results_that_soon_cannot_be_fetched_are_told(parts: Parts, submit: Submit) -> None:
-    submit()
+    job = submit()
     run_ticket(parts)
     assert polling.tell_expiring(parts) == 0
-    with parts.database.write() as connection:
-        sent_at = parts.database.after(-timedelta(minutes=51))
-        connection.execute(update(attempts).values(sent_at=sent_at))
+    change(parts, job, sent_at=parts.database.after(-timedelta(minutes=51)))
     with capture_logs() as told:
         assert polling.tell_expiring(parts) == 1
     assert told[0]["event"] == "results_expire"
-
-
-def look_until(parts: Parts, holds: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < ends, "it never came true"
-        with parts.database.write() as connection:
-            connection.execute(
-                update(attempts)
-                .where(attempts.c.next_look_at.is_not(None))
-                .values(next_look_at=parts.database.now)
-            )
-        reconcile(parts)
-        time.sleep(0.05)
