@@ -55,7 +55,8 @@ def test_a_whole_row() -> None:
 def test_a_row_of_which_little_can_be_read() -> None:
     nothing = HistoryRow("r0", "", HistoryStatus.PENDING, None, {}, None, None, "")
     assert row() == nothing
-    for value in (None, [], {}, True):
+    values: list[Any] = [None, [], {}, True]
+    for value in values:
         told = dict.fromkeys(
             ("model_name", "credits_deduction", "request_body", "generation_url", "model_created"),
             value,
@@ -215,5 +216,6 @@ def test_what_is_no_row_is_no_absence(
 
 
 def test_a_row_is_an_object() -> None:
-    for value in (None, [], "r0", 5):
+    values: list[Any] = [None, [], "r0", 5]
+    for value in values:
         assert history_rows.read(value, Key(KEY)) is None
