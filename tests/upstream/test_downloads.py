@@ -92,6 +92,12 @@ def test_an_address_is_put_together_anew(url: str, asked: str) -> None:
     assert address(url, Endpoints.from_base_url(None), Key(KEY)) == asked
 
 
+def test_a_letter_that_is_a_hosts_in_lower_case_only_is_another_host() -> None:
+    endpoints = Endpoints.from_base_url(None, image_hosts="kept.example")
+    assert isinstance(address("https://kept.example/a.png", endpoints, Key(KEY)), str)
+    assert isinstance(address("https://\u212aept.example/a.png", endpoints, Key(KEY)), Failure)
+
+
 def test_a_redirect_is_not_followed(serve: Serve, connect: Connect) -> None:
     elsewhere = serve(Says())
     server = serve(Says(302, b"", {"Location": f"{elsewhere.url}{PATH}"}))
