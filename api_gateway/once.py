@@ -22,6 +22,7 @@ from api_gateway.idempotency_key import HEADER, LONGEST_KEY, fingerprint, key_of
 from api_gateway.openapi import Responses, refuses
 from api_gateway.parts import Parts, parts_of
 from api_gateway.problems import Problem
+from db.crash_points import CrashPoint, reached
 from db.engine import Database
 from db.idempotency import Answer, IdempotencyStore, Kept, Name
 
@@ -71,6 +72,7 @@ class Asked:
         if self.key is None:
             with self.database.write():
                 did, answer = act()
+            reached(CrashPoint.ACCEPTED)
             return did, response_of(answer)
         try:
             return self._commit(self.key, act)
@@ -90,6 +92,7 @@ class Asked:
             did, answer = act()
             if not self.keys.keep(self.tenant_id, key, Kept(self.fingerprint, answer)):
                 raise _Overtaken
+        reached(CrashPoint.ACCEPTED)
         return did, response_of(answer)
 
 

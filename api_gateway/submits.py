@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from api_gateway.job_answer import job_answer
 from api_gateway.tickets import Tickets
 from api_gateway.waiting import Waiting
+from db.crash_points import CrashPoint, reached
 from db.engine import Database
 from db.idempotency import Answer, IdempotencyStore, Kept, Name
 from db.jobs import JobStore
@@ -58,6 +59,7 @@ class Submits:
             if len(asked) > 1:
                 raise
             return [None]
+        reached(CrashPoint.ACCEPTED)
         for pool, count in queued.items():
             self.tickets.add(pool, count)
         return outcomes

@@ -10,7 +10,7 @@ from benchmarks.complaint import ComplaintError
 from benchmarks.queued_jobs import POOL
 from db.accounts import AccountStore
 from db.engine import Database
-from db.rows import Claim, Held, Output, Settlement
+from db.rows import Claim, Held, Moved, Output, Settlement, Terms
 from db.runs import RunStore
 from jobs.credits import Reading
 from jobs.money import Money
@@ -63,7 +63,7 @@ class Claimer:
         self.database.close()
 
     def _claim(self, count: int) -> Sequence[Claim]:
-        found = self._runs.claim(POOL, self._account, lease=_LEASE, count=count)
+        found = self._runs.claim(POOL, self._account, terms=Terms(_LEASE), count=count)
         if isinstance(found, Held):
             raise ComplaintError(f"the account pauses: {found.pause}")
         return found
@@ -72,7 +72,7 @@ class Claimer:
         if not claims:
             return
         for settled in self._runs.settle_many([_succeeded(claim) for claim in claims]):
-            if settled is not True:
+            if settled is not Moved.YES:
                 raise ComplaintError(f"a settle did not move its job: {settled}")
 
 

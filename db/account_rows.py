@@ -22,6 +22,7 @@ from db.engine import Database
 from db.rows import Account
 from db.tables import accounts, attempts, model_pauses
 from jobs.account_pauses import PauseReason
+from jobs.catalog import Transport
 from jobs.credits import Reading
 from jobs.money import Money
 
@@ -66,6 +67,7 @@ def account_of(row: Row[Any]) -> Account:
         paused_at=row.paused_at,
         resumed_at=row.resumed_at,
         pause_message=row.pause_message,
+        transport=Transport(row.transport) if row.transport else None,
     )
 
 

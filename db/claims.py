@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, func, insert, update
@@ -13,11 +12,12 @@ from db.ids import new_id
 from db.jobs import job_of
 from db.next_jobs import Next, next_jobs, oldest
 from db.pauses import Standing, credits_pause, standing
-from db.rows import Claim, Held
+from db.rows import Claim, Held, Terms
 from db.tables import attempts, jobs
 from db.turns import charge
 from jobs import credits as balances
 from jobs import seeds
+from jobs.catalog import MODELS, Transport
 from jobs.money import ZERO, Money
 from jobs.states import State
 
@@ -42,7 +42,7 @@ class Claiming:
         self._intend = insert(attempts)
 
     def claim(
-        self, connection: Connection, pool: str, account_id: UUID, count: int, lease: timedelta
+        self, connection: Connection, pool: str, account_id: UUID, count: int, terms: Terms
     ) -> list[Claim] | Held:
         """Claim up to `count` jobs; see `RunStore.claim`."""
         found = next_jobs(connection, pool, account_id, count, self._oldest)
@@ -60,7 +60,7 @@ class Claiming:
         payable = _payable(callable_, now)
         if not payable:
             return credits_pause(connection, account_id, now, _price(callable_[0]), self._database)
-        claims = self._start(connection, payable, account_id, now.at, lease)
+        claims = self._start(connection, payable, account_id, now, terms)
         postgres = not self._database.is_sqlite
         charge(connection, [c for one in payable for c in one.charges], postgres=postgres)
         return claims
@@ -70,9 +70,10 @@ class Claiming:
         connection: Connection,
         chosen: Sequence[Next],
         account_id: UUID,
-        at: datetime,
-        lease: timedelta,
+        now: Standing,
+        terms: Terms,
     ) -> list[Claim]:
+        at = now.at
         taken = connection.execute(self._take, {"ids": [one.row.id for one in chosen], "now": at})
         if taken.rowcount != len(chosen):
             # Their rows are locked, so it cannot be; and what is not moved must not be called for.
@@ -82,7 +83,8 @@ class Claiming:
             job = job_of(one.row)
             running = replace(job, state=State.RUNNING, number=job.number + 1)
             seed = seeds.for_attempt(job.input.get("seed"), self._randint)
-            claims.append(Claim(new_id(), account_id, running, seed))
+            how = now.transport or terms.transport or transport_of(job.model)
+            claims.append(Claim(new_id(), account_id, running, seed, how))
         connection.execute(
             self._intend,
             [
@@ -93,8 +95,11 @@ class Claiming:
                     "account_id": account_id,
                     "seed": claim.seed,
                     "estimate": claim.job.estimate,
+                    "transport": claim.transport,
                     "claimed_at": at,
-                    "lease_until": at + lease,
+                    "lease_until": at + terms.lease,
+                    "deadline_at": at + (terms.bound or terms.lease),
+                    "holder": terms.holder,
                 }
                 for claim in claims
             ],
@@ -116,3 +121,8 @@ def _payable(found: Sequence[Next], now: Standing) -> list[Next]:
 
 def _price(one: Next) -> Money:
     return Money(one.row.estimate)
+
+
+def transport_of(slug: str) -> Transport:
+    """A model that has left the catalog since is refused before it is sent, whatever this says."""
+    return MODELS[slug].transport if slug in MODELS else Transport.V1

@@ -26,6 +26,7 @@ from db.job_tags import tag
 from db.rows import Job, NewJob, Output
 from db.tables import jobs, outputs
 from db.turns import IN_ORDER, in_order
+from jobs.doubts import OnDoubt
 from jobs.errors import NotFound
 from jobs.money import Money
 from jobs.settling import expired
@@ -175,6 +176,8 @@ def _added(new: NewJob, now: datetime) -> Job:
         start_by=new.start_by,
         finish_by=new.finish_by,
         max_attempts=new.max_attempts,
+        on_doubt=new.on_doubt,
+        doubt_deadline=new.doubt_deadline,
         attempts=0,
         number=0,
         estimate=new.estimate,
@@ -205,6 +208,8 @@ def _row_of(job: Job) -> dict[str, Any]:
         "start_by": job.start_by,
         "finish_by": job.finish_by,
         "max_attempts": job.max_attempts,
+        "on_doubt": job.on_doubt,
+        "doubt_deadline": job.doubt_deadline,
         "estimate": job.estimate,
         "created_at": job.created_at,
     }
@@ -238,6 +243,9 @@ def job_of(row: Row[Any], found: tuple[Output, ...] = ()) -> Job:
         started_at=row.started_at,
         finished_at=row.finished_at,
         outputs=found,
+        on_doubt=OnDoubt(row.on_doubt),
+        doubt_deadline=row.doubt_deadline,
+        cancel_drops=row.cancel_drops,
     )
 
 

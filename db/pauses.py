@@ -12,6 +12,7 @@ from db.rows import Held
 from db.tables import accounts, attempts, model_pauses
 from jobs import money
 from jobs.account_pauses import Pause, PauseReason, is_over
+from jobs.catalog import Transport
 from jobs.money import ZERO, Money
 
 
@@ -22,6 +23,7 @@ class Standing:
     at: datetime
     pause: Pause | None
     credits: Money | None
+    transport: Transport | None
     committed: Money
     """What calls under way or in doubt may still cost."""
     paused_models: frozenset[str]
@@ -39,6 +41,7 @@ def standing(connection: Connection, account_id: UUID, database: Database) -> St
         at=at,
         pause=account.pause(at),
         credits=account.credits.credits if account.credits else None,
+        transport=account.transport,
         committed=committed,
         paused_models=paused,
     )
@@ -84,7 +87,9 @@ def pause_account(
     claimed_at = connection.scalar(select(attempts.c.claimed_at).where(attempts.c.id == attempt_id))
     if pause.model is not None:
         return _pause_model(connection, account_id, pause, claimed_at, database)
-    if account.paused_for is pause.reason or is_over(claimed_at, account.resumed_at):
+    # What somebody has stopped by hand stays stopped, though a probe would end another reason.
+    stays = {pause.reason, PauseReason.OPERATOR}
+    if account.paused_for in stays or is_over(claimed_at, account.resumed_at):
         return False
     connection.execute(
         update(accounts)

@@ -16,6 +16,7 @@ import structlog
 from db.artifacts import ArtifactsAway, ArtifactStore
 from db.rows import Output, Settlement
 from jobs.credits import Reading
+from jobs.doubts import DoubtEnd
 from jobs.money import Money
 from jobs.retry import Decision
 from jobs.states import State
@@ -83,6 +84,8 @@ def _document(settlement: Settlement) -> dict[str, object]:
         "sent_at": settlement.sent_at.isoformat() if settlement.sent_at else None,
         "answered_at": settlement.answered_at.isoformat() if settlement.answered_at else None,
         "answer_form": settlement.answer_form,
+        "doubt_ended": settlement.doubt_ended,
+        "found_by_request": settlement.found_by_request,
         "credits": reading
         and {
             "credits": reading.credits,
@@ -108,6 +111,8 @@ def _settlement(document: dict[str, object]) -> Settlement:
     for name in ("sent_at", "answered_at"):
         if found.get(name) is not None:
             found[name] = datetime.fromisoformat(str(found[name]))
+    if found.get("doubt_ended") is not None:
+        found["doubt_ended"] = DoubtEnd(str(found["doubt_ended"]))
     outputs = found["outputs"]
     found["outputs"] = tuple(Output(**o) for o in outputs) if isinstance(outputs, list) else ()
     return Settlement(**found, decision=Decision(State.SUCCEEDED, spends_attempt=True))  # type: ignore[arg-type]  # as _document wrote it

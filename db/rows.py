@@ -1,12 +1,15 @@
 """What the stores take and give: frozen values, no open rows."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import IntEnum
 from typing import Any
 from uuid import UUID
 
 from jobs.account_pauses import Pause, PauseReason
+from jobs.catalog import Transport
 from jobs.credits import Reading
+from jobs.doubts import DoubtEnd, OnDoubt
 from jobs.failures import Failure
 from jobs.money import Money
 from jobs.retry import Decision
@@ -30,6 +33,8 @@ class NewJob:
     start_by: datetime | None = None
     finish_by: datetime | None = None
     max_attempts: int = 3
+    on_doubt: OnDoubt = OnDoubt.HOLD
+    doubt_deadline: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,11 @@ class Job:
     started_at: datetime | None
     finished_at: datetime | None
     outputs: tuple[Output, ...] = ()
+    on_doubt: OnDoubt = OnDoubt.HOLD
+    doubt_deadline: datetime | None = None
+    """When a doubt ends as failed, if nothing has ended it before."""
+    cancel_drops: bool = False
+    """Whether the image of a call that was under way when it was canceled is dropped."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +119,8 @@ class Account:
     """Since when it pauses for `paused_for`; while it does not, when the last such pause ended."""
     pause_message: str | None = None
     """What Segmind said when it began to pause for `paused_for`."""
+    transport: Transport | None = None
+    """How its models are called; None: as the catalog says."""
 
     def pause(self, now: datetime) -> Pause | None:
         """What keeps calls from leaving at `now`."""
@@ -134,6 +146,20 @@ class ModelPause:
 
 
 @dataclass(frozen=True)
+class Terms:
+    """What a claim is made under."""
+
+    lease: timedelta
+    """From now, or its holder's last heartbeat, until the attempt counts as lost."""
+    bound: timedelta | None = None
+    """Beyond this no heartbeat extends it. None: the lease."""
+    holder: UUID | None = None
+    """The process whose heartbeats extend it; None: none do."""
+    transport: Transport | None = None
+    """How the models are called whatever the catalog says; the account's own goes first."""
+
+
+@dataclass(frozen=True)
 class Claim:
     """A job that this worker may call for, until its lease ends. `job` is as it was claimed."""
 
@@ -141,6 +167,7 @@ class Claim:
     account_id: UUID
     job: Job
     seed: int | None
+    transport: Transport = Transport.V1
 
     @property
     def number(self) -> int:
@@ -185,6 +212,19 @@ class Settlement:
     """How images came: `raw`, `json`, `json-list` or `multipart`."""
     pause: Pause | None = None
     """What the account is to pause for, in the same commit, unless that is over."""
+    doubt_ended: DoubtEnd | None = None
+    """How a doubt ends with this; None: what its worker brought or had kept ends it."""
+    found_by_request: bool = False
+    """Whether the call was found in the history: then it is of one attempt alone."""
+
+
+class Moved(IntEnum):
+    """What a settle did to its job. False when nothing: another attempt, or another, has it."""
+
+    NO = 0
+    YES = 1
+    WITHOUT_IMAGES = 2
+    """It was canceled, and its images are not wanted."""
 
 
 @dataclass(frozen=True)

@@ -7,21 +7,25 @@ from datetime import timedelta
 from uuid import UUID
 
 import structlog
+from sqlalchemy import case, update
 from sqlalchemy.exc import IntegrityError
 
 from db.claims import Claiming
 from db.engine import Database
 from db.lost_attempts import lost_attempts
 from db.next_jobs import next_jobs, oldest
-from db.rows import Claim, Held, Lost, Settlement
+from db.rows import Claim, Held, Lost, Moved, Settlement, Terms
 from db.settles import Settling
-from db.tables import jobs
+from db.tables import attempts, jobs
 from db.turns import forget_settled
 from jobs.account_pauses import Pause
-from jobs.errors import Unavailable
+from jobs.errors import RequestHeld, Unavailable
 from jobs.money import Money
 
 log = structlog.get_logger()
+
+_RENEWED_BELOW = 2 / 3
+"""A lease with more of its time left than this is not extended yet."""
 
 _SYSTEM = random.SystemRandom()
 
@@ -48,7 +52,7 @@ class RunStore:
             return Money(found[0].row.estimate) if found else None
 
     def claim(
-        self, pool: str, account_id: UUID, *, lease: timedelta, count: int = 1
+        self, pool: str, account_id: UUID, *, terms: Terms, count: int = 1
     ) -> list[Claim] | Held:
         """Claim up to `count` (≥ 1) jobs whose turn it is, in order, and write down the intent to
         call for each; in one commit.
@@ -58,27 +62,32 @@ class RunStore:
         cover even the first.
         """
         with self._database.write() as connection:
-            found = self._claiming.claim(connection, pool, account_id, count, lease)
+            found = self._claiming.claim(connection, pool, account_id, count, terms)
         if isinstance(found, Held) and found.new:
             _log_pause(found.pause)
         return found
 
-    def settle(self, settlement: Settlement) -> bool:
-        """Record an attempt and move its job on, in one commit; False when the job was not moved.
+    def settle(self, settlement: Settlement) -> Moved:
+        """Record an attempt and move its job on, in one commit.
 
-        The attempt's record is written once, whoever brings it first; the money it cost is booked
-        with it. The job moves only while this attempt is its latest: from `running`, and from
-        `in_doubt` too when this says how the call ended, be it a receipt or a worker that could not
-        reach SQL before its lease ran out.
+        The attempt's record is written once, whoever brings it first, and once more by whoever
+        knows what it cost where that was only believed; the money is booked with it. The job moves
+        only while this attempt is its latest: from `running`, and from `in_doubt` too when this
+        says how the call ended. Raises `RequestHeld` for a call that was found in the history by a
+        request that another attempt has.
         """
         try:
             return self._settle([settlement])[0]
-        except IntegrityError:
+        except IntegrityError as error:
+            if settlement.found_by_request:
+                raise RequestHeld(
+                    f"request {settlement.request_id} is another attempt's"
+                ) from error
             # The provider gave one request id twice. That must not lose a paid result.
             log.warning("request_id_repeated", job=str(settlement.job_id))
             return self._settle([replace(settlement, request_id=None)])[0]
 
-    def settle_many(self, settlements: Sequence[Settlement]) -> list[bool | Exception]:
+    def settle_many(self, settlements: Sequence[Settlement]) -> list[Moved | Exception]:
         """`settle` for several attempts in one commit.
 
         When one of them cannot be settled that way, each is settled by itself: what came of it then
@@ -94,7 +103,7 @@ class RunStore:
                 log.warning("settled_apart", count=len(settlements), reason=str(error))
         return [self._alone(one) for one in settlements]
 
-    def _alone(self, settlement: Settlement) -> bool | Exception:
+    def _alone(self, settlement: Settlement) -> Moved | Exception:
         try:
             return self.settle(settlement)
         except Unavailable:
@@ -102,12 +111,37 @@ class RunStore:
         except Exception as error:  # noqa: BLE001  # it is told to whoever brought this one
             return error
 
-    def _settle(self, settlements: Sequence[Settlement]) -> list[bool]:
+    def _settle(self, settlements: Sequence[Settlement]) -> list[Moved]:
         with self._database.write() as connection:
             done = self._settling.settle(connection, settlements)
         for pause in done.pauses:
             _log_pause(pause)
         return done.moved
+
+    def extend(self, holder: UUID, lease: timedelta) -> int:
+        """A heartbeat: move on the leases of what this process has in its hands, never past an
+        attempt's own bound; returns how many.
+
+        One that is in doubt already stays so.
+        """
+        with self._database.write() as connection:
+            now = self._database.time(connection)
+            until = now + lease
+            return connection.execute(
+                update(attempts)
+                .where(
+                    attempts.c.holder == holder,
+                    attempts.c.finished_at.is_(None),
+                    attempts.c.in_doubt_at.is_(None),
+                    # Most calls are done long before: their rows are left alone.
+                    attempts.c.lease_until < now + lease * _RENEWED_BELOW,
+                )
+                .values(
+                    lease_until=case(
+                        (attempts.c.deadline_at < until, attempts.c.deadline_at), else_=until
+                    )
+                )
+            ).rowcount
 
     def lost(self, limit: int) -> list[Lost]:
         """Up to `limit` attempts whose lease has run out and whose job nobody has moved since."""

@@ -2,34 +2,53 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Connection, Integer, Row, bindparam, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    bindparam,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from db.accounts import believe
 from db.among import among
 from db.column_types import Instant
 from db.engine import Database
 from db.pauses import pause_account
-from db.rows import Output, Settlement
+from db.rows import Moved, Output, Settlement
 from db.tables import attempts, jobs, outputs
 from db.turns import Refund, refund
 from jobs import credits as balances
 from jobs.account_pauses import Pause
 from jobs.credits import Reading
+from jobs.doubts import DoubtEnd
 from jobs.failures import FailureKind
 from jobs.money import Money
 from jobs.settling import Settled, settled
 from jobs.states import FINAL, State
 
+_LOOK_FOR_THE_COST = timedelta(seconds=60)
+"""When the history is asked for a cost that is only believed: its row may lag."""
+
 
 @dataclass(frozen=True)
 class Done:
-    """`moved`: whether each settlement moved its job; `pauses`: those that began."""
+    """`moved`: what each settlement did to its job; `pauses`: those that began."""
 
-    moved: list[bool]
+    moved: list[Moved]
     pauses: list[Pause]
 
 
@@ -52,6 +71,9 @@ class Settling:
             select(
                 attempts.c.id.label("attempt_id"),
                 attempts.c.finished_at.label("attempt_finished_at"),
+                attempts.c.in_doubt_at.label("attempt_in_doubt_at"),
+                attempts.c.cost.label("attempt_cost"),
+                attempts.c.cost_known.label("attempt_cost_known"),
                 database.now.label("at"),
                 jobs,
             )
@@ -66,22 +88,26 @@ class Settling:
         ids = [settlement.attempt_id for settlement in settlements]
         rows = {row.attempt_id: row for row in connection.execute(self._standing, {"ids": ids})}
         if not rows:
-            return Done([False] * len(settlements), [])  # as after another database was restored
+            # As after another database was restored.
+            return Done([Moved.NO] * len(settlements), [])
         at: datetime = next(iter(rows.values())).at
         settlements = [s for s in settlements if s.attempt_id in rows]
-        unrecorded = [s for s in settlements if rows[s.attempt_id].attempt_finished_at is None]
+        unrecorded = [s for s in settlements if _adds_to(s, rows[s.attempt_id])]
         # A doubt's record stays open, and what its call costs is not known yet.
         booked = [s for s in unrecorded if s.decision.state is not State.IN_DOUBT]
-        prices = {s.attempt_id: s.cost for s in booked}
+        prices = {s.attempt_id: _price(s, rows[s.attempt_id]) for s in booked}
         moves = [m for s in settlements if (m := _move(s, rows[s.attempt_id])) is not None]
-        moved = {m.settlement.attempt_id for m in moves}
+        moved = {m.settlement.attempt_id: m.becomes for m in moves}
         if unrecorded:
-            connection.execute(_RECORD, [_record(s, at) for s in unrecorded])
+            connection.execute(_RECORD, [_record(s, rows[s.attempt_id], at) for s in unrecorded])
         if moves:
             connection.execute(_MOVE, [_values(m, at, prices) for m in moves])
-        if late := [s for s in booked if s.cost and s.attempt_id not in moved]:
-            connection.execute(_BOOK, [{"job": s.job_id, "price": s.cost} for s in late])
-        if kept := [_output(m.settlement, o) for m in moves for o in m.settlement.outputs]:
+        if late := [s for s in booked if prices[s.attempt_id] and s.attempt_id not in moved]:
+            connection.execute(
+                _BOOK, [{"job": s.job_id, "price": prices[s.attempt_id]} for s in late]
+            )
+        wanted = [m for m in moves if m.becomes.keeps_images]
+        if kept := [_output(m.settlement, o) for m in wanted for o in m.settlement.outputs]:
             connection.execute(_KEEP, kept)
         for account_id, reading in _latest(booked).items():
             believe(connection, account_id, reading)
@@ -95,26 +121,42 @@ class Settling:
         # After the account's row, as claims do: one that waits for the other would be a deadlock.
         if unsent := [m.row for m in moves if _is_unsent(m.settlement)]:
             refund(connection, [_refund_of(row) for row in unsent])
-        return Done([attempt_id in moved for attempt_id in ids], pauses)
+        return Done([_done(moved.get(one), rows.get(one)) for one in ids], pauses)
+
+
+def _or_as_it_is(name: str, column: Column[Any]) -> ColumnElement[Any]:
+    return func.coalesce(bindparam(name, type_=column.type), column)
+
+
+def _unless_it_corrects(name: str, column: Column[Any]) -> ColumnElement[Any]:
+    corrects = bindparam("corrects", type_=Boolean)
+    return case((corrects, column), else_=bindparam(name, type_=column.type))
 
 
 # Conditional once more: the rows are locked, and should that ever change, nothing is overwritten.
 _RECORD = (
     update(attempts)
-    .where(attempts.c.id == bindparam("attempt"), attempts.c.finished_at.is_(None))
+    .where(
+        attempts.c.id == bindparam("attempt"),
+        or_(attempts.c.finished_at.is_(None), attempts.c.cost_known.is_(False)),
+    )
     .values(
         finished_at=bindparam("ended"),
-        in_doubt_at=func.coalesce(bindparam("doubted", type_=Instant), attempts.c.in_doubt_at),
-        outcome=bindparam("came_to"),
-        message=bindparam("said"),
-        http_status=bindparam("status"),
-        request_id=bindparam("request"),
+        next_poll_at=None,
+        next_look_at=bindparam("look"),
+        outcome=_unless_it_corrects("came_to", attempts.c.outcome),
+        message=_unless_it_corrects("said", attempts.c.message),
         cost=bindparam("price"),
         cost_known=bindparam("known"),
-        generation_seconds=bindparam("seconds"),
-        sent_at=bindparam("sent"),
-        answered_at=bindparam("answered"),
-        answer_form=bindparam("form"),
+        doubt_ended=_or_as_it_is("doubt_end", attempts.c.doubt_ended),
+        # What whoever came before has seen stays where this one has not.
+        in_doubt_at=_or_as_it_is("doubted", attempts.c.in_doubt_at),
+        http_status=_or_as_it_is("status", attempts.c.http_status),
+        request_id=_or_as_it_is("request", attempts.c.request_id),
+        generation_seconds=_or_as_it_is("seconds", attempts.c.generation_seconds),
+        sent_at=_or_as_it_is("sent", attempts.c.sent_at),
+        answered_at=_or_as_it_is("answered", attempts.c.answered_at),
+        answer_form=_or_as_it_is("form", attempts.c.answer_form),
     )
 )
 _MOVE = (
@@ -142,13 +184,41 @@ _BOOK = (
 _KEEP = insert(outputs)
 
 
-def _record(settlement: Settlement, at: datetime) -> dict[str, Any]:
+def _adds_to(settlement: Settlement, row: Row[Any]) -> bool:
+    """Whether the attempt has no end yet, or one whose cost was only believed and is known now."""
+    if row.attempt_finished_at is None:
+        return True
+    knows = settlement.cost_known and settlement.decision.state is not State.IN_DOUBT
+    return row.attempt_cost_known is False and knows
+
+
+def _price(settlement: Settlement, row: Row[Any]) -> Money:
+    """What is to be booked: the cost, less what was believed and booked before."""
+    before = row.attempt_cost if row.attempt_finished_at is not None else 0
+    return Money(settlement.cost - (before or 0))
+
+
+def _record(settlement: Settlement, row: Row[Any], at: datetime) -> dict[str, Any]:
     doubt, failure = settlement.decision.state is State.IN_DOUBT, settlement.failure
+    was_in_doubt = row.attempt_in_doubt_at is not None and not doubt
+    first = row.attempt_finished_at is None
+    # Found later, and only for what it cost: how it ended is known.
+    corrects = not first and settlement.found_by_request
+    look = None
+    if doubt:
+        look = at
+    elif not settlement.cost_known:
+        look = at + _LOOK_FOR_THE_COST
     return {
+        "look": look,
+        "doubt_end": (settlement.doubt_ended or DoubtEnd.RECEIPT)
+        if was_in_doubt and first
+        else None,
         "attempt": settlement.attempt_id,
         # An attempt in doubt stays open: it may still turn out to have cost something.
         "ended": None if doubt else at,
         "doubted": at if doubt else None,
+        "corrects": corrects,
         "came_to": failure.kind if failure else State.SUCCEEDED,
         "said": failure.message if failure else None,
         "status": settlement.http_status,
@@ -173,6 +243,7 @@ def _move(settlement: Settlement, row: Row[Any]) -> _Move | None:
         settlement.failure,
         leaving=State(row.state),
         canceled=row.cancel_requested_at is not None,
+        drops_image=row.cancel_drops,
         finish_by=row.finish_by,
     )
     return _Move(settlement, row, becomes)
@@ -193,6 +264,14 @@ def _values(move: _Move, at: datetime, prices: Mapping[UUID, Money]) -> dict[str
         "ended": at if becomes.state in FINAL else None,
         "price": prices.get(settlement.attempt_id, 0),
     }
+
+
+def _done(becomes: Settled | None, row: Row[Any] | None) -> Moved:
+    if becomes is not None:
+        return Moved.YES if becomes.keeps_images else Moved.WITHOUT_IMAGES
+    # Settled before, by one who died before it had removed the images.
+    unwanted = row is not None and row.state == State.CANCELED and row.cancel_drops
+    return Moved.WITHOUT_IMAGES if unwanted else Moved.NO
 
 
 def _output(settlement: Settlement, output: Output) -> dict[str, Any]:

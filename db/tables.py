@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    false,
     text,
 )
 
@@ -83,6 +84,8 @@ accounts = Table(
     # What Segmind said when it paused; for whoever is to do something about it.
     Column("pause_message", Text),
     Column("limited_until", Instant),
+    # How its models are called, whatever the catalog says; null: as the catalog says.
+    Column("transport", String(5)),
     # When its limiter was first opened: before that no permit can be in anybody's hand.
     Column("opened_at", Instant),
     Column("created_at", Instant, nullable=False),
@@ -132,6 +135,11 @@ jobs = Table(
     Column("seed", BigInteger),
     Column("error", Document),
     Column("cancel_requested_at", Instant),
+    # Whether the image of a call that was under way when the job was canceled is dropped.
+    Column("cancel_drops", Boolean, nullable=False, server_default=false()),
+    # What its owner wants where nobody can tell whether its call was paid, and how long to wait.
+    Column("on_doubt", String(10), nullable=False, server_default=text("'hold'")),
+    Column("doubt_deadline", Instant),
     Column("created_at", Instant, nullable=False),
     Column("started_at", Instant),
     Column("finished_at", Instant),
@@ -187,11 +195,27 @@ attempts = Table(
     _belongs_to("accounts"),
     Column("seed", BigInteger),
     Column("estimate", BigInteger, nullable=False),
+    Column("transport", String(5), nullable=False, server_default=text("'v1'")),
     Column("claimed_at", Instant, nullable=False),
+    # Until then nobody takes it for lost. Its holder's heartbeats move it on, to the deadline at most.
     Column("lease_until", Instant, nullable=False),
+    Column("deadline_at", Instant),
+    # The process that has the call in its hands; null when it is only polled.
+    Column("holder", Uuid),
     Column("sent_at", Instant),
     Column("answered_at", Instant),
+    # When to ask next how a v2 request is doing; null when nobody is to ask.
+    Column("next_poll_at", Instant),
     Column("in_doubt_at", Instant),
+    # When to look for the call in the provider's history next: while it is in doubt, and after
+    # that while its cost is only believed.
+    Column("next_look_at", Instant),
+    # When the first pass through the history began that lacked the call and counted.
+    Column("missed_at", Instant),
+    # What the last look came to, in words.
+    Column("looked", Text),
+    # How its doubt ended (jobs/doubts.py).
+    Column("doubt_ended", String(20)),
     # Null while the call may still cost something: running, or in doubt.
     Column("finished_at", Instant),
     Column("outcome", String(30)),
@@ -222,6 +246,16 @@ Index(
     sqlite_where=_unsettled,
 )
 Index("ix_attempts_claimed", attempts.c.account_id, attempts.c.claimed_at)
+# Calls of the same seed, which the history may not tell apart.
+Index("ix_attempts_seed", attempts.c.account_id, attempts.c.seed)
+for _moment in (attempts.c.next_poll_at, attempts.c.next_look_at):
+    _is_due = _moment.is_not(None)
+    Index(
+        f"ix_attempts_{_moment.name}",
+        _moment,
+        postgresql_where=_is_due,
+        sqlite_where=_is_due,
+    )
 
 outputs = Table(
     "outputs",

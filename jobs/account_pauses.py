@@ -17,6 +17,8 @@ class PauseReason(StrEnum):
     KEY_REFUSED = "key_refused"
     FORBIDDEN = "forbidden"
     """Of one model only; an operator ends it."""
+    OPERATOR = "operator"
+    """Somebody has stopped it by hand; nobody else ends it."""
 
 
 WORDS = MappingProxyType(
@@ -30,6 +32,8 @@ WORDS = MappingProxyType(
         "with a valid one, the jobs are kept",
         PauseReason.FORBIDDEN: "Segmind does not allow this account the model (403); its jobs are "
         "kept and other models go on: once it is allowed, run `segq account resume MODEL`",
+        PauseReason.OPERATOR: "an operator has stopped it; submits go on and no call leaves until "
+        "`segq account resume`",
     }
 )
 """What a pause means and what to do, in words for whoever waits."""

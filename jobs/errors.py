@@ -5,6 +5,7 @@
     ├── UnknownModel          no such model in the catalog
     ├── NotFound              no such thing, or not this tenant's
     ├── IllegalMove           the job is in a state that the request does not fit
+    ├── RequestHeld           a call of ours holds the provider's request already
     ├── InvalidSetting        an environment variable that cannot be used
     └── Unavailable           a part that this needs (SQL, Redis) does not answer
 
@@ -59,6 +60,10 @@ class IllegalMove(SegqError):  # noqa: N818
         """`message` is shown to the caller as it stands."""
         super().__init__(message)
         self.state = state
+
+
+class RequestHeld(SegqError):  # noqa: N818
+    """The provider's request is another attempt's: it cannot be this one's too."""
 
 
 class InvalidSetting(SegqError):  # noqa: N818

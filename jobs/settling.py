@@ -16,6 +16,8 @@ class Settled:
     state: State
     run_at: datetime | None
     error: dict[str, Any] | None
+    keeps_images: bool = True
+    """False: whoever canceled the job did not want its image, though it is paid for."""
 
 
 def settled(
@@ -24,24 +26,27 @@ def settled(
     *,
     leaving: State,
     canceled: bool,
+    drops_image: bool = False,
     finish_by: datetime | None,
 ) -> Settled:
     """What follows from an attempt's `decision` for a job that is `leaving` this state.
 
     A cancel that came while the call ran wins over all but a doubt: the call was let finish and
     what it cost is booked; a doubt stays, since money may be in it. A job that leaves a doubt with
-    an image succeeded, canceled or not: it is paid for.
+    an image succeeded, canceled or not: it is paid for. `drops_image`: unless the cancel said that
+    the image is not wanted.
 
     `finish_by` bounds the whole: a next try that could only start after it would be waited for in
     vain, so the job expires at once. A call that came back late counts all the same.
     """
     error = error_of(failure)
+    dropped = canceled and drops_image and decision.state is State.SUCCEEDED
     if decision.state is State.IN_DOUBT or (
-        decision.state is State.SUCCEEDED and leaving is State.IN_DOUBT
+        decision.state is State.SUCCEEDED and leaving is State.IN_DOUBT and not dropped
     ):
         return Settled(decision.state, None, error)
     if canceled:
-        return Settled(State.CANCELED, None, error)
+        return Settled(State.CANCELED, None, error, keeps_images=not dropped)
     if finish_by is not None and decision.run_at is not None and decision.run_at >= finish_by:
         said = f"; the last one failed: {failure.message}" if failure else ""
         message = f"its finish_by comes before it could be tried again{said}"

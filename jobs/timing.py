@@ -19,9 +19,19 @@ class CallTiming:
 
     @property
     def lease(self) -> timedelta:
-        """From claim until an attempt without a settle counts as lost.
+        """From a claim, or its holder's last heartbeat, until the attempt counts as lost."""
+        return timedelta(seconds=SEND_GUARD_SECONDS + self.grace)
 
-        There are no heartbeats, so it must outlive the slowest honest attempt: the wait before
-        the send, the call, and keeping and settling what came.
+    @property
+    def heartbeat(self) -> float:
+        """Seconds between two heartbeats: some may fail before a lease runs out."""
+        return self.grace / 6
+
+    @property
+    def bound(self) -> timedelta:
+        """From a claim until its attempt counts as lost, whatever its holder says.
+
+        It must outlive the slowest honest attempt: the wait before the send, the call, and keeping
+        and settling what came.
         """
         return timedelta(seconds=SEND_GUARD_SECONDS + self.deadline + self.grace)

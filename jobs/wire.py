@@ -15,6 +15,8 @@ UPKEEP_QUEUE = "upkeep"
 TOP_UP = "segq.top_up"
 SWEEP = "segq.sweep"
 PROBE_CREDITS = "segq.probe_credits"
+POLL = "segq.poll"
+RECONCILE = "segq.reconcile"
 
 TICKET_CAP = 2_000
 """Tickets in a pool's queue at the most, so that Redis stays small with a million jobs waiting."""

@@ -1,6 +1,6 @@
 """The sandbox's routes, and the order in which a call is judged.
 
-A v1 call is checked in this order, and the first failure is the answer:
+A call, over v1 or v2, is checked in this order, and the first failure is the answer:
 
 1. key (401; leaves no ledger row)
 2. verb (405, HTML)
@@ -14,7 +14,12 @@ A v1 call is checked in this order, and the first failure is the answer:
 9. parameters: unknown, missing, types (400), then values and the image (406)
 10. credits for all samples (406 "Insufficient credits")
 
-From 6 on the call runs to its end though the client is gone.
+From 6 on the call runs to its end though the client is gone. Over v2 the answer comes after 10, and
+the request runs behind it; with the setting ``v2_malformed`` accept, what 8 and 9 would refuse is
+let in, free, and fails.
+
+What is only read is checked by its key (401; outputs need none), its verb (405), what it names
+(404) or its query (400), and, with the setting ``polls_count``, the rate limit (429).
 
 A fault that replaces the call stands after the key, and none of the rest is asked then; one that
 lets it run stands after all of them, so that a refusal comes before it.
@@ -29,12 +34,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox import control
-from sandbox.fault_rules import Seen
-from sandbox.faulty import FaultyAnswer
+from sandbox import control, reading
 from sandbox.generation import generate
-from sandbox.keys import key_of
-from sandbox.money import text_of
 from sandbox.provider_clock import Dated
 from sandbox.refusals import RefusedError
 from sandbox.service import Service
@@ -45,11 +46,18 @@ _VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 def application(service: Service) -> Starlette:
     """The ASGI application over ``service``."""
-    routes = [
-        ("/v1/get-user-credits", _credits, _VERBS),
-        ("/v1/{model}", generate, _VERBS),
+    routes: list[tuple[str, Callable[[Service, Request], Awaitable[Response]], list[str]]] = [
+        ("/v1/get-user-credits", reading.credits_left, _VERBS),
+        ("/v1/{model}", partial(generate, transport="v1"), _VERBS),
+        ("/v2/{model}", partial(generate, transport="v2"), _VERBS),
+        ("/v2/requests/{id}", reading.record, _VERBS),
+        ("/v2/requests/{id}/status", reading.status, _VERBS),
+        ("/inference-request/request-history", reading.history, _VERBS),
+        ("/inference-request/request-history/{id}", reading.history_row, _VERBS),
+        ("/outputs/{name}.jpeg", reading.output, _VERBS),
         ("/_sandbox/ledger", control.ledger, ["GET"]),
         ("/_sandbox/ledger", control.clear_ledger, ["DELETE"]),
+        ("/_sandbox/history", control.clear_history, ["DELETE"]),
         ("/_sandbox/settings", control.settings, ["GET"]),
         ("/_sandbox/settings", control.change_settings, ["POST"]),
         ("/_sandbox/faults", control.faults, ["GET"]),
@@ -79,22 +87,6 @@ def _answering(
             return refusal.response()
 
     return answering
-
-
-async def _credits(service: Service, request: Request) -> Response:
-    account = service.accounts[key_of(request.headers, service.accounts)]
-
-    async def balance() -> Response:
-        # Written as text, so that the exact amount arrives, not the nearest float.
-        body = f'{{"credits": {text_of(account.balance)}, "free-credits": 0.0}}'
-        return Response(body, media_type="application/json")
-
-    rule = service.faults.take(Seen(request.url.path, account.key))
-    if rule is not None:
-        return FaultyAnswer(service, account, rule.effect, balance)
-    if request.method != "GET":
-        raise RefusedError(405, "Method not allowed", headers={"Allow": "GET"})
-    return await balance()
 
 
 async def _not_found(_request: Request, _error: Exception) -> Response:

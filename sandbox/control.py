@@ -1,4 +1,4 @@
-"""``/_sandbox``: the ledger, the settings and the faults. Not part of the contract; needs no key."""
+"""``/_sandbox``: the ledger, the history, the settings and the faults. Not part of the contract; needs no key."""
 
 from collections.abc import AsyncIterator
 
@@ -28,6 +28,12 @@ async def ledger(service: Service, request: Request) -> Response:
 async def clear_ledger(service: Service, _request: Request) -> Response:
     """Forget all rows."""
     service.ledger.clear()
+    return Response(status_code=204)
+
+
+async def clear_history(service: Service, _request: Request) -> Response:
+    """Forget all calls that started, and end the v2 requests that are under way."""
+    await service.forget()
     return Response(status_code=204)
 
 

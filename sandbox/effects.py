@@ -1,7 +1,9 @@
 """The effects that a fault can have, each with its fields and their bounds.
 
 An effect takes the place of the *true answer*: the one that the call earned where the rule says
-``runs``, else a small image that nobody is charged for (on the credits endpoint, the balance).
+``runs``, else a small image that nobody is charged for (over v2, a QUEUED of a request that does
+not exist; where nothing is generated, what would have been answered). ``fails`` alone is no answer:
+it makes the inference fail, and the answer is what becomes of that.
 """
 
 from dataclasses import dataclass, field
@@ -130,7 +132,17 @@ class Garbage:
     cut: bool = field(default=False, metadata=by(truth))
 
 
-Effect = Status | Reset | Hang | Truncate | Drip | Endless | ContentType | Bomb | Garbage
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fails:
+    """The inference runs and fails, uncharged: FAILED over v2, a 500 over v1.
+
+    error: what it says, 1 to 10,000 characters.
+    """
+
+    error: str = field(metadata=by(text(1, 10_000)))
+
+
+Effect = Status | Reset | Hang | Truncate | Drip | Endless | ContentType | Bomb | Garbage | Fails
 
 KINDS: dict[str, type[Effect]] = {
     "status": Status,
@@ -142,5 +154,6 @@ KINDS: dict[str, type[Effect]] = {
     "content_type": ContentType,
     "bomb": Bomb,
     "garbage": Garbage,
+    "fails": Fails,
 }
 KIND_OF = {kind: name for name, kind in KINDS.items()}

@@ -8,7 +8,7 @@ from typing import Any
 
 from sandbox.bounds import Check, integer, or_null, text, truth
 from sandbox.checked_fields import FieldError, by, made
-from sandbox.effects import KIND_OF, KINDS, Effect
+from sandbox.effects import KIND_OF, KINDS, Effect, Fails
 from sandbox.keys import is_well_formed
 from sandbox.models import MOST_SEED
 from sandbox.refusals import RefusedError
@@ -18,18 +18,25 @@ MOST_TIMES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A call as far as a rule can know it; prompt and seed as they were sent."""
+    """A request as far as a rule can know it; prompt and seed as they were sent.
+
+    ``key`` None where none is needed; ``model`` None where none is called.
+    """
 
     path: str
-    key: str
+    key: str | None
     model: str | None = None
     prompt: str | None = None
     seed: int | None = None
 
 
+_PATH = re.compile(r"/(v1|v2|inference-request|outputs)/([!-)+-~]+\*?|\*)")
+
+
 def _path(value: object) -> str:
-    if not isinstance(value, str) or not re.fullmatch("/v1/[!-~]+", value):
-        raise ValueError("must be a path below /v1/")
+    if not isinstance(value, str) or not _PATH.fullmatch(value):
+        below = "/v1/, /v2/, /inference-request/ or /outputs/"
+        raise ValueError(f"must be a path below {below}, with a * at its end at the most")
     return value
 
 
@@ -44,7 +51,11 @@ _name: Check = text(1, 10_000)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """Which calls: all that is given must fit. ``prompt`` is text it contains, the rest is exact."""
+    """Which requests: all that is given must fit.
+
+    ``prompt`` is text that it contains, a ``path`` that ends with ``*`` is what it begins with, the
+    rest is exact.
+    """
 
     path: str | None = field(default=None, metadata=by(_path))
     model: str | None = field(default=None, metadata=by(_name))
@@ -56,8 +67,15 @@ class Match:
         """Whether ``seen`` is such a call."""
         if self.prompt is not None and self.prompt not in (seen.prompt or ""):
             return False
-        exact = ("path", "model", "seed", "key")
+        if self.path is not None and not self._leads_to(seen.path):
+            return False
+        exact = ("model", "seed", "key")
         return all(getattr(self, one) in (None, getattr(seen, one)) for one in exact)
+
+    def _leads_to(self, path: str) -> bool:
+        if self.path is not None and self.path.endswith("*"):
+            return path.startswith(self.path[:-1])
+        return path == self.path
 
     def as_json(self) -> dict[str, object]:
         """The members that were given."""
@@ -83,7 +101,8 @@ class Rule:
 
     skip: matching calls to let by first, 0 to 1,000,000. count: calls that meet it after those,
     1 to 1,000,000; None = all until it is cleared. runs: whether the call is served and charged
-    first, and only its answer replaced. ``hits`` calls have met it.
+    first, and only its answer replaced; over v2 the answer is that to the POST, and the request
+    goes on to its end. ``hits`` calls have met it.
     """
 
     effect: Effect = field(metadata=by(_effect))
@@ -101,6 +120,11 @@ class Rule:
         return None if self.count is None else self.count - self.hits
 
     @property
+    def instead(self) -> bool:
+        """Whether it takes the place of the call, which then does not run."""
+        return not self.runs and not isinstance(self.effect, Fails)
+
+    @property
     def kind(self) -> str:
         """The name of its effect's kind."""
         return KIND_OF[type(self.effect)]
@@ -109,6 +133,8 @@ class Rule:
         """Whether this call meets the fault; counted, as a hit or as one let by."""
         if self.left == 0 or not self.match.fits(seen):
             return False
+        if isinstance(self.effect, Fails) and seen.model is None:
+            return False  # nothing runs there that could fail
         if self.skipped < self.skip:
             self.skipped += 1
             return False

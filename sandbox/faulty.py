@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope, Send
 
 from sandbox.account import Account
 from sandbox.breaking import Breaking, Written, carry_out, needs_answer
-from sandbox.effects import Effect, Endless, Status
+from sandbox.effects import Effect, Endless, Fails, Status
 from sandbox.ledger import Row
 from sandbox.provider_clock import date_text, reset_headers
 from sandbox.replacing import Replacing, image_answer, status_answer
@@ -19,13 +19,14 @@ from sandbox.wire import Wire, WireEndedError
 class FaultyAnswer(Response):
     """Carries out ``effect`` where the true answer would have gone, and notes it in the row.
 
-    ``true_answer`` is asked only where some of it may be sent. The credits endpoint has no row.
+    ``true_answer`` is asked only where some of it may be sent. Where nothing is generated there is
+    no row, and where no key is needed no ``account``.
     """
 
     def __init__(
         self,
         service: Service,
-        account: Account,
+        account: Account | None,
         effect: Effect,
         true_answer: Callable[[], Awaitable[Response]],
         row: Row | None = None,
@@ -51,12 +52,16 @@ class FaultyAnswer(Response):
         finally:
             self._finished()
 
-    async def _replaced(self, effect: Replacing) -> Response:
+    async def _replaced(self, effect: Replacing | Fails) -> Response:
         if isinstance(effect, Status):
             settings = self._service.settings
-            resets_in = self._account.resets_in(settings.rpm)
+            resets_in = settings.window_seconds
+            if self._account is not None:
+                resets_in = self._account.resets_in(settings.rpm)
             return status_answer(effect, reset_headers(settings, resets_in, refused=True))
         answer = await self._true_answer()
+        if isinstance(effect, Fails):
+            return answer  # what failed is in it already
         return await self._service.paint(image_answer, effect, answer)
 
     async def _broken(self, effect: Breaking, scope: Scope) -> None:
@@ -83,6 +88,7 @@ class FaultyAnswer(Response):
             self._row.status = status
 
     def _finished(self) -> None:
-        # A call that ran has its end already: the moment of the charge.
-        if self._row is not None and self._row.finished_at is None:
-            self._row.finished_at = time.time()
+        # A call that ran has its end already, the moment of the charge, or will have it.
+        row = self._row
+        if row is not None and row.finished_at is None and row.state != "pending":
+            row.finished_at = time.time()

@@ -1,4 +1,4 @@
-"""Takes a v1 request in: verb, model, content type, body. No work, no charge, no count yet."""
+"""Takes a call in: verb, model, content type, body. No work, no charge, no count yet."""
 
 from starlette.requests import Request
 

@@ -1,10 +1,8 @@
 """Judges a request body: parsed, described for the ledger, and either valid or refused."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
 
 from sandbox.models import Model
 from sandbox.refusals import RefusedError
@@ -19,6 +17,7 @@ class Judged:
     ``inputs`` is the body as JSON text with sorted names, ``image`` replaced by the sha256 (hex)
     of the string that was sent; ``inputs_hash`` is the sha256 (hex) of that text in UTF-8. Equal
     inputs have equal hashes, whatever the order of their names. None: the body was no object.
+    ``image`` is the string itself, and ``image_hash`` what stands in its place.
     """
 
     asked: Asked | RefusedError
@@ -26,6 +25,8 @@ class Judged:
     inputs_hash: str | None = None
     seed_sent: int | None = None
     prompt: str | None = None
+    image: str | None = None
+    image_hash: str = ""
 
 
 def judge(model: Model, raw: bytes) -> Judged:
@@ -34,7 +35,11 @@ def judge(model: Model, raw: bytes) -> Judged:
         body = object_of(raw)
     except RefusedError as refusal:
         return Judged(refusal)
-    inputs = _described(body)
+    image = body.get("image")
+    image = image if isinstance(image, str) else None
+    image_hash = "" if image is None else sha256(image.encode()).hexdigest()
+    short = {} if image is None else {"image": image_hash}
+    inputs = json.dumps({**body, **short}, sort_keys=True)
     seed, prompt = body.get("seed"), body.get("prompt")
     asked: Asked | RefusedError
     try:
@@ -47,10 +52,6 @@ def judge(model: Model, raw: bytes) -> Judged:
         sha256(inputs.encode()).hexdigest(),
         seed if isinstance(seed, int) and not isinstance(seed, bool) else None,
         prompt if isinstance(prompt, str) else None,
+        image,
+        image_hash,
     )
-
-
-def _described(body: Mapping[str, Any]) -> str:
-    image = body.get("image")
-    short = {"image": sha256(image.encode()).hexdigest()} if isinstance(image, str) else {}
-    return json.dumps({**body, **short}, sort_keys=True)

@@ -6,9 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
+from typing import Literal
 
 from sandbox.judging import Judged
 from sandbox.money import text_of
+
+Transport = Literal["v1", "v2"]
+State = Literal["pending", "completed", "failed", "refused"]
 
 MOST_ROWS = 1_000_000
 _CHUNK = 1_000
@@ -21,9 +25,14 @@ class Row:
     A row stands in the ledger from the moment the body was read (``status`` None while the call
     runs), or from its refusal. A client that left before its body was read leaves no row.
 
+    ``id`` is what v1 calls ``x-request-id`` and v2 ``request_id``. ``state`` is ``pending`` until
+    the call is at rest: ``completed`` (it ran and made its images), ``failed`` (it ran and made
+    none) or ``refused`` (it never ran: a refusal, or a fault in its place).
+
     ``fault`` is the kind of the effect that a rule put in the answer's place; ``status`` is then
-    what was written to the client, None if nothing was. ``cost`` is what was charged, whatever the
-    client saw.
+    what was written to the client, None if nothing was. Over v2 it is the status of the answer to
+    the POST, which comes long before the end. ``cost`` is what was charged, whatever the client
+    saw: taken when the call starts, and back at 0 if it fails.
     """
 
     id: str
@@ -40,6 +49,8 @@ class Row:
     cost: Decimal = Decimal(0)
     client_gone: bool = False
     fault: str | None = None
+    transport: Transport = "v1"
+    state: State = "pending"
 
     def describe(self, judged: Judged) -> None:
         """Note what was asked, as far as the body could be read."""
@@ -63,6 +74,8 @@ class Row:
                 "cost": text_of(self.cost),
                 "client_gone": self.client_gone,
                 "fault": self.fault,
+                "transport": self.transport,
+                "state": self.state,
             },
         )
         return f'{rest[:-1]}, "inputs": {self.inputs or "null"}}}'

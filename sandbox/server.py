@@ -1,4 +1,4 @@
-"""Runs the application under uvicorn: one announced line, and a stop that loses no call."""
+"""Runs the application under uvicorn: one announced line, and a stop that loses no v1 call."""
 
 import resource
 import signal
@@ -13,7 +13,7 @@ from sandbox.service import Service
 from sandbox.wire import ReachableProtocol
 
 LAST_CALLS_SECONDS = 10
-"""How long a SIGTERM waits for calls that are running."""
+"""How long a SIGTERM waits for calls whose clients wait. v2 requests under way are cut."""
 
 IDLE_CONNECTION_SECONDS = 75
 """As usual gateways do. A short value would make the server close just as a client sends again,
@@ -46,6 +46,7 @@ def run(service: Service, host: str, port: int) -> int:
         listener = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         sys.stderr.write(f"sandbox: cannot listen on {host}:{port}: {error}\n")
+        service.close()
         return 1
     _allow_many_connections()
     # Our own bound is checked from the header, before any pixel is decoded; Pillow's would only

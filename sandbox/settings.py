@@ -53,6 +53,23 @@ class Settings:
         ``never``, or ``random`` (half of them).
     samples_form: several samples without ``base64`` as a ``json_list`` of base64, the ``first``
         image alone, or ``multipart`` (multipart/mixed). Upstream's form is unknown.
+    queue: how long a v2 request is QUEUED before it is PROCESSING; divided by ``speed`` as well.
+    v2_malformed: a malformed body over v2 is ``refuse``d as over v1, or ``accept``ed, to fail later.
+    v2_images: whether a completed record has ``images`` beside ``output``.
+    v2_output: ``output`` of several samples is the ``list`` of all, or the ``first`` alone.
+    record_seconds: how long after its submission a v2 request can be asked for, above 0, to
+        604,800; the history keeps it.
+    polls_count: whether reading a v2 request counts in the rate window, and meets its 429.
+    output_seconds: how long an output is served, above 0, to 2,678,400.
+    history_lag: how long after its start a call appears in the history, drawn for each, so that
+        rows need not appear in order. Real seconds: ``speed`` does not divide them.
+    history_missing: the share of calls that never appear there, 0 to 1.
+    history_image: what ``request_body`` shows of ``image`` there: the ``whole`` string as it was
+        sent, ``left_out``, or a ``placeholder``.
+    history_ids: whether a v1 call's ``x-request-id`` is its ``request_id`` there (``same``), or it
+        has an ``other`` one. Upstream does not say.
+    teammates_rpm: calls a minute that someone else in each key's team makes, 0 to 10,000, evenly
+        spread from the moment this is set: they stand in the key's history, and cost it nothing.
     """
 
     rpm: int | None = None
@@ -70,6 +87,18 @@ class Settings:
     clock_offset: float = 0.0
     charge_on_disconnect: Literal["always", "never", "random"] = "always"
     samples_form: Literal["json_list", "first", "multipart"] = "json_list"
+    queue: Latency = field(default_factory=lambda: Latency(0.3, 0.5))
+    v2_malformed: Literal["refuse", "accept"] = "refuse"
+    v2_images: bool = True
+    v2_output: Literal["list", "first"] = "list"
+    record_seconds: float = 3_600.0
+    polls_count: bool = False
+    output_seconds: float = 604_800.0
+    history_lag: Latency = field(default_factory=lambda: Latency(0.0, 0.5))
+    history_missing: float = 0.0
+    history_image: Literal["whole", "left_out", "placeholder"] = "whole"
+    history_ids: Literal["same", "other"] = "same"
+    teammates_rpm: int = 0
 
     def merged(self, change: Mapping[str, Any]) -> "Settings":
         """These settings with ``change`` laid over them.
@@ -91,8 +120,8 @@ class Settings:
 
     def _checked(self, name: str, value: object) -> object:
         match name:
-            case "latency":
-                return _latency(self.latency, value)
+            case "latency" | "queue" | "history_lag":
+                return _latency(getattr(self, name), value)
             case _:
                 return _CHECKS[name](value)
 
@@ -123,4 +152,14 @@ _CHECKS: dict[str, Check] = {
     "clock_offset": number(-86_400, 86_400),
     "charge_on_disconnect": one_of("always", "never", "random"),
     "samples_form": one_of("json_list", "first", "multipart"),
+    "v2_malformed": one_of("refuse", "accept"),
+    "v2_images": truth,
+    "v2_output": one_of("list", "first"),
+    "record_seconds": number(0, 604_800, above=True),
+    "polls_count": truth,
+    "output_seconds": number(0, 2_678_400, above=True),
+    "history_missing": number(0, 1),
+    "history_image": one_of("whole", "left_out", "placeholder"),
+    "history_ids": one_of("same", "other"),
+    "teammates_rpm": integer(0, 10_000),
 }

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from jobs.matching import HistoryStatus
 from jobs.shown_inputs import shown
 from upstream import error_text, exact_json, facts, output_urls, timestamps
 from upstream.key import Key
-from upstream.replies import HistoryRow, HistoryStatus
+from upstream.replies import HistoryRow
 
 MOST_VALUES = 100_000
 """In a request's inputs that stand there as JSON text."""

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from jobs.failures import Failure
+from jobs.matching import HistoryStatus
 from jobs.money import Money
 
 
@@ -105,14 +106,6 @@ class Record:
     facts: Facts
     sent_at: datetime
     arrived_at: datetime
-
-
-class HistoryStatus(StrEnum):
-    """What became of a request by the history; a status that nobody has heard of is `PENDING`."""
-
-    COMPLETED = "COMPLETED"
-    FAILED = "FAILED"
-    PENDING = "PENDING"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 import base64
 import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
+from uuid import UUID
 
 import structlog
 
@@ -11,12 +12,12 @@ from db.artifacts import ArtifactStore
 from db.inputs import InputStore
 from db.rows import Claim
 from jobs import catalog
-from jobs.catalog import Kind
+from jobs.catalog import Kind, Transport
 from jobs.catalog.inputs import INPUT_SCHEME
 from jobs.errors import UnknownModel
 from jobs.failures import Failure, FailureKind
 from jobs.timing import SEND_GUARD_SECONDS
-from upstream import Facts, Reply, Segmind
+from upstream import Facts, Reply, Segmind, Submission
 from worker.stopping import stopping
 
 log = structlog.get_logger()
@@ -33,7 +34,7 @@ def call(
     claim: Claim,
     *,
     claimed_at: float,
-) -> Reply:
+) -> Reply | Submission:
     """Call Segmind for a claimed job; `claimed_at` is `time.monotonic` from before its claim.
 
     Refused at the last moment, just before the first byte, when more than 5 s have passed since:
@@ -45,32 +46,49 @@ def call(
         return time.monotonic() - claimed_at <= SEND_GUARD_SECONDS and not stopping.is_set()
 
     try:
-        body = request_body(inputs, artifacts, claim)
-        return segmind.generate(claim.job.model, body, may_send=may_send)
+        body = sent_inputs(inputs, artifacts, claim.job, claim.seed)
+        send = segmind.submit if claim.transport is Transport.V2 else segmind.generate
+        return send(claim.job.model, body, may_send=may_send)
     except InputGone as error:
         return _unsent(FailureKind.INVALID_INPUT, str(error))
     except UnknownModel as error:
         return _unsent(FailureKind.MODEL_NOT_FOUND, str(error))
     except Exception:
-        # `generate` itself never raises once a byte has left. What is seen by the living worker
+        # Neither itself raises once a byte has left. What is seen by the living worker
         # is provably unsent, so it must not become a doubt when the lease runs out.
         log.exception("not_sent", job=claim.job.id)
         return _unsent(FailureKind.NOT_SENT, "the call could not be prepared; it was not sent")
 
 
-def request_body(inputs: InputStore, artifacts: ArtifactStore, claim: Claim) -> dict[str, Any]:
-    """The job's input with this attempt's seed, and uploaded images as bare base64."""
-    parameters = catalog.model(claim.job.model).parameters
-    body = dict(claim.job.input)
+class Asking(Protocol):
+    """What a call is made of: a job, or what is known of another's."""
+
+    @property
+    def tenant_id(self) -> UUID: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def input(self) -> dict[str, Any]: ...
+
+
+def sent_inputs(
+    inputs: InputStore, artifacts: ArtifactStore, job: Asking, seed: int | None
+) -> dict[str, Any]:
+    """The job's input with an attempt's seed, and uploaded images as bare base64: what is sent.
+
+    Raises `InputGone`, and `UnknownModel`.
+    """
+    parameters = catalog.model(job.model).parameters
+    body = dict(job.input)
     if "seed" in parameters:
-        body["seed"] = claim.seed
+        body["seed"] = seed
     for name, value in body.items():
         if (
             name in parameters
             and parameters[name].kind is Kind.IMAGE
             and value.startswith(INPUT_SCHEME)
         ):
-            found = inputs.get(claim.job.tenant_id, value.removeprefix(INPUT_SCHEME))
+            found = inputs.get(job.tenant_id, value.removeprefix(INPUT_SCHEME))
             if found is None:
                 raise InputGone(f"the uploaded image {value} is no longer kept")
             try:

@@ -10,7 +10,7 @@ from jobs import wire
 # in Redis, and a FLUSHALL would silently swallow every message after it.
 _DIRECT = Exchange("", type="direct")
 
-UPKEEP_TASKS = (wire.TOP_UP, wire.SWEEP, wire.PROBE_CREDITS)
+UPKEEP_TASKS = (wire.TOP_UP, wire.SWEEP, wire.POLL, wire.RECONCILE, wire.PROBE_CREDITS)
 
 
 def celery_settings(redis_url: str, pool: str) -> dict[str, Any]:
@@ -58,7 +58,13 @@ def celery_settings(redis_url: str, pool: str) -> dict[str, Any]:
 
 def beat_schedule(probe_seconds: float) -> dict[str, Any]:
     """How often beat asks for each task of upkeep."""
-    seconds = {wire.TOP_UP: 1.0, wire.SWEEP: 5.0, wire.PROBE_CREDITS: probe_seconds}
+    seconds = {
+        wire.TOP_UP: 1.0,
+        wire.POLL: 1.0,
+        wire.RECONCILE: 2.0,
+        wire.SWEEP: 5.0,
+        wire.PROBE_CREDITS: probe_seconds,
+    }
     return {
         name: {
             "task": name,

@@ -2,9 +2,11 @@
 
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from uuid import UUID, uuid4
 
 import structlog
 from redis import Redis
@@ -13,18 +15,22 @@ from db.accounts import AccountStore
 from db.artifact_identity import confirm_store
 from db.artifact_place import open_artifacts
 from db.artifacts import ArtifactStore
+from db.doubts import DoubtStore
 from db.engine import Database
 from db.held_jobs import HeldJobs
 from db.idempotency import IdempotencyStore
 from db.inputs import InputStore
 from db.jobs import JobStore
-from db.rows import Account
+from db.requests import RequestStore
+from db.rows import Account, Terms
 from db.runs import RunStore
 from jobs.account_pauses import Pause, ResetBounds
+from jobs.doubts import DoubtTiming
 from jobs.errors import Unavailable
 from jobs.timing import CallTiming
 from upstream import Endpoints, Segmind
 from worker import settings as worker_settings
+from worker.accepting import Acceptances
 from worker.hints import Hints
 from worker.limiter import Limiter
 from worker.receipts import Receipts
@@ -41,6 +47,9 @@ PAUSE_STEP = 2.0
 slot that saw the pause may tell the limiter of it after the pause has ended."""
 
 START_AGAIN_SECONDS = 1.0
+
+ASKERS = 16
+"""Questions to Segmind at once, of upkeep: each mostly waits."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,15 @@ class Parts:
     hints: Hints
     ticket_seconds: float
     redis: Redis
+    requests: RequestStore
+    acceptances: Acceptances
+    doubts: DoubtStore
+    doubt_timing: DoubtTiming
+    stalls_after: float
+    askers: ThreadPoolExecutor
+    """For what upkeep asks Segmind, several at once."""
+    holder: UUID
+    """This process, as the attempts in its hands name it."""
 
 
 def parts_when_possible() -> Parts:
@@ -102,14 +120,20 @@ def build(settings: worker_settings.Settings) -> Parts:
         settings.redis_url, socket_timeout=5, socket_connect_timeout=5, health_check_interval=30
     )
     limiter = Limiter(redis, account)
-    runs, hints = RunStore(database), Hints(redis)
+    runs, requests, hints = RunStore(database), RequestStore(database), Hints(redis)
     segmind = Segmind(
         settings.segmind_key,
-        Endpoints.from_base_url(settings.segmind_base_url),
-        connections=settings.slots,
+        Endpoints.from_base_url(
+            settings.segmind_base_url,
+            history_url=settings.history_url,
+            image_hosts=settings.image_hosts,
+        ),
+        connections=max(settings.slots, ASKERS),
         deadline=settings.timing.deadline,
         proxy=settings.segmind_proxy,
     )
+    holder = uuid4()
+    terms = Terms(settings.timing.lease, settings.timing.bound, holder, settings.transport)
     return Parts(
         pool=settings.pool,
         account=account,
@@ -127,9 +151,7 @@ def build(settings: worker_settings.Settings) -> Parts:
         limiter=limiter,
         turnstile=Turnstile(
             limiter,
-            claim=lambda count: runs.claim(
-                settings.pool, account.id, lease=settings.timing.lease, count=count
-            ),
+            claim=lambda count: runs.claim(settings.pool, account.id, terms=terms, count=count),
             held=lambda held: pause_limiter(limiter, held.pause),
             remember=lambda: remember(limiter, accounts, account),
             stopping=stopping,
@@ -139,6 +161,13 @@ def build(settings: worker_settings.Settings) -> Parts:
         hints=hints,
         ticket_seconds=settings.ticket_seconds,
         redis=redis,
+        requests=requests,
+        acceptances=Acceptances(requests, artifacts),
+        doubts=DoubtStore(database),
+        doubt_timing=settings.doubts,
+        stalls_after=settings.stalls_after,
+        askers=ThreadPoolExecutor(ASKERS, "asker"),
+        holder=holder,
     )
 
 

@@ -2,32 +2,29 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 
 import structlog
 
-from db.rows import Claim, Output, Settlement
-from jobs import money
+from db.crash_points import CrashPoint, reached
+from db.requests import Accepted
+from db.rows import Claim
+from jobs import catalog, money
 from jobs.errors import Unavailable
-from jobs.failures import Failure, FailureKind
-from jobs.money import Money
+from jobs.money import ZERO, Money
+from jobs.polling import first_poll
 from jobs.timing import TICKET_PATIENCE
-from upstream import Reply
+from upstream import Reply, Submission
 from worker.calling import call
-from worker.conclude import conclude
-from worker.keeping import keep_images
-from worker.parts import Parts, pause_limiter, uniform
-from worker.receipts import Receipt
+from worker.finishing import finish
+from worker.parts import Parts, uniform
 from worker.settler import Left
-from worker.stopping import stopping
 from worker.turnstile import NoJob, Taken
 
 log = structlog.get_logger()
 
-LAST_TRIES = 5.0
-"""Seconds that a worker which is told to stop goes on trying to keep and settle."""
+ACCEPTED = "accepted"
+"""The outcome of a ticket whose job Segmind makes on its own: upkeep asks how it goes."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +42,13 @@ class TicketResult:
     jobs: int = 0
 
 
+@dataclass(frozen=True)
+class _Done:
+    claim: Claim
+    outcome: str
+    cost: Money
+
+
 def run_ticket(parts: Parts) -> TicketResult:
     """Serve one ticket: run the job whose turn it is, or end after 30 s without one.
 
@@ -52,107 +56,78 @@ def run_ticket(parts: Parts) -> TicketResult:
     """
     began = time.monotonic()
     until = began + TICKET_PATIENCE
-    done: list[tuple[Claim, Settlement]] = []
+    done: list[_Done] = []
     while True:
         found = parts.turnstile.pass_through(until)
         if isinstance(found, NoJob):
             return _result(done, began) if done else TicketResult(found)
-        done.append((found.claim, _run(parts, found)))
+        done.append(_run(parts, found))
         # What it goes on with must be there at once: a slot that waits is what tickets are for.
         until = time.monotonic()
         if until - began >= parts.ticket_seconds:
             return _result(done, found.claimed_at if len(done) == 1 else began)
 
 
-def _result(done: list[tuple[Claim, Settlement]], since: float) -> TicketResult:
-    claim, _ = done[-1]
-    outcomes = Counter(str(s.failure.kind if s.failure else s.decision.state) for _, s in done)
+def _result(done: list[_Done], since: float) -> TicketResult:
+    claim = done[-1].claim
+    outcomes = Counter(one.outcome for one in done)
     counted = (f"{count} {outcome}" for outcome, count in outcomes.most_common())
     return TicketResult(
         outcome=next(iter(outcomes)) if len(done) == 1 else ", ".join(counted),
         job=str(claim.job.id),
         model=claim.job.model,
         seconds=round(time.monotonic() - since, 3),
-        cost=money.text(Money(sum(settlement.cost for _, settlement in done))),
+        cost=money.text(Money(sum(one.cost for one in done))),
         jobs=len(done),
     )
 
 
-def _run(parts: Parts, taken: Taken) -> Settlement:
+def _run(parts: Parts, taken: Taken) -> _Done:
     claim = taken.claim
     reply = call(parts.segmind, parts.inputs, parts.artifacts, claim, claimed_at=taken.claimed_at)
     left = None
     if reply.sent_monotonic is None:
         _give_back(parts, taken.permit)
     else:
+        reached(CrashPoint.ANSWERED)
         left = Left(taken.permit, reply.sent_monotonic - taken.granted_at)
-    settlement, receipt = _keep(parts, claim, reply)
-    if settlement.pause is not None and settlement.pause.until is not None:
-        # At once, though SQL may be away. Of other pauses the settle decides whether they still
-        # stand, and whoever claims next tells the limiter.
-        pause_limiter(parts.limiter, settlement.pause)
-    _settle(parts, settlement, left)
-    if receipt is not None:
-        parts.receipts.settled(receipt)
-    return settlement
+    if isinstance(reply, Submission):
+        if isinstance(reply.result, str):
+            return _accept(parts, claim, reply, left)
+        reply = _failed(reply)
+    settlement = finish(parts, claim, reply, left=left)
+    outcome = settlement.failure.kind if settlement.failure else settlement.decision.state
+    return _Done(claim, str(outcome), settlement.cost)
 
 
-def _keep(parts: Parts, claim: Claim, reply: Reply) -> tuple[Settlement, Receipt | None]:
-    """Images and receipt on disk before SQL is told. A full disk may have room again soon."""
-    for delay in retry_delays():
-        try:
-            outputs: tuple[Output, ...] = ()
-            if isinstance(reply.result, tuple):
-                outputs = keep_images(
-                    parts.artifacts,
-                    reply.result,
-                    tenant=claim.job.tenant_id,
-                    job=claim.job.id,
-                    number=claim.number,
-                )
-            settlement = _conclude(parts, claim, reply, outputs)
-            receipt = parts.receipts.keep(settlement) if outputs else None
-        except OSError as error:
-            log.error("keep_delayed", job=str(claim.job.id), reason=str(error))  # noqa: TRY400
-            time.sleep(delay)
-        else:
-            return settlement, receipt
-    failure = Failure(
-        FailureKind.NOT_KEPT,
-        "the image came and was paid for, but could not be stored: look at the artifact store",
+def _accept(parts: Parts, claim: Claim, submission: Submission, left: Left | None) -> _Done:
+    if left is not None:
+        parts.settler.tell_limiter([left])
+    parts.acceptances.write(
+        Accepted(
+            attempt_id=claim.attempt_id,
+            job_id=claim.job.id,
+            request_id=str(submission.result),
+            sent_at=submission.sent_at or submission.arrived_at,
+            poll_after=first_poll(catalog.model(claim.job.model).typical_seconds, uniform),
+        )
     )
-    lost = replace(reply, result=failure)
-    return _conclude(parts, claim, lost, ()), None
+    return _Done(claim, ACCEPTED, ZERO)
 
 
-def _conclude(parts: Parts, claim: Claim, reply: Reply, outputs: tuple[Output, ...]) -> Settlement:
-    now = datetime.now(UTC)
-    return conclude(claim, reply, outputs, now=now, uniform=uniform, resets=parts.resets)
-
-
-def _settle(parts: Parts, settlement: Settlement, left: Left | None) -> bool:
-    """Commit what an attempt came to, then tell who waits; whether the job was moved.
-
-    SQL may be away just now: what is known of a call is worth trying again, and when the worker
-    gives up the sweeper has the receipt.
-    """
-    for delay in retry_delays():
-        try:
-            return parts.settler.settle(settlement, left)
-        except Unavailable as error:
-            log.warning("settle_delayed", job=str(settlement.job_id), reason=str(error))
-            left = None  # the limiter has been told
-            time.sleep(delay)
-    return parts.settler.settle(settlement)
-
-
-def retry_delays() -> Iterator[float]:
-    """Seconds between tries: 0.2 doubling to 5, for as long as the worker runs, then 5 s more."""
-    delay, after_stop = 0.2, 0.0
-    while after_stop < LAST_TRIES:
-        yield delay
-        after_stop += delay if stopping.is_set() else 0.0
-        delay = 0.5 if stopping.is_set() else min(5.0, 2 * delay)
+def _failed(submission: Submission) -> Reply:
+    """A submission that came to nothing, as the call that it was."""
+    if isinstance(submission.result, str):
+        raise TypeError("a request that was accepted has not failed")
+    return Reply(
+        result=submission.result,
+        facts=submission.facts,
+        status=submission.status,
+        sent_at=submission.sent_at,
+        sent_monotonic=submission.sent_monotonic,
+        arrived_at=submission.arrived_at,
+        form="",
+    )
 
 
 def _give_back(parts: Parts, permit: str) -> None:

@@ -1,6 +1,8 @@
 """The two processes that serve tasks: tickets, and upkeep."""
 
 import os
+from collections.abc import Callable
+from datetime import UTC, datetime
 from threading import Thread
 from typing import Any
 
@@ -11,14 +13,16 @@ from jobs.wire import UPKEEP_QUEUE, ticket_queue
 from worker.app import app
 from worker.parts import parts, parts_when_possible, warm_up
 from worker.processes import run_celery
+from worker.progress import Progress
 from worker.settings import Settings
 from worker.stopping import stopping
 from worker.upkeep import probe_credits
+from worker.vitals import Vitals
 
 log = structlog.get_logger()
 
-UPKEEP_THREADS = 4
-"""A sweep that takes long must not hold up the top-up."""
+UPKEEP_THREADS = 6
+"""One for each kind of turn, and one more: a sweep that takes long must not hold up the top-up."""
 
 
 def generate(settings: Settings) -> int:
@@ -30,10 +34,15 @@ def generate(settings: Settings) -> int:
         found = parts()
         Thread(target=warm_up, args=(found,), name="warm-up", daemon=True).start()
 
-    return _work(ticket_queue(settings.pool), settings.slots, f"generate-{os.getpid()}")
+    def work_waits() -> bool:
+        found = parts()
+        pause = found.accounts.get(found.account.id).pause(datetime.now(UTC))
+        return pause is None and found.jobs.waiting(settings.pool, 1) > 0
+
+    return _work(settings, ticket_queue(settings.pool), settings.slots, "generate", work_waits)
 
 
-def upkeep(_: Settings) -> int:
+def upkeep(settings: Settings) -> int:
     """Does what beat asks for, and never the other's work: waiting slots must not block it."""
     parts_when_possible()
 
@@ -42,10 +51,27 @@ def upkeep(_: Settings) -> int:
         # A pause may be of an earlier key or balance: ask at once, not a probe's interval later.
         Thread(target=probe_credits, args=(parts(),), name="probe", daemon=True).start()
 
-    return _work(UPKEEP_QUEUE, UPKEEP_THREADS, f"upkeep-{os.getpid()}")
+    # What beat asks for is always to be done.
+    return _work(settings, UPKEEP_QUEUE, UPKEEP_THREADS, "upkeep", lambda: True)
 
 
-def _work(queue: str, threads: int, name: str) -> int:
+def _work(
+    settings: Settings, queue: str, threads: int, role: str, work_waits: Callable[[], bool]
+) -> int:
+    progress = Progress()
+    progress.follow()
+
+    @signals.worker_ready.connect(weak=False)
+    def _beats(**_: Any) -> None:
+        Vitals(
+            parts(),
+            progress,
+            queue=queue,
+            threads=threads,
+            ready_file=settings.ready_file,
+            work_waits=work_waits,
+        ).start()
+
     @signals.worker_shutting_down.connect(weak=False)
     def _(sig: str, **_: Any) -> None:
         stopping.set()
@@ -56,6 +82,16 @@ def _work(queue: str, threads: int, name: str) -> int:
         log.error("task_failed", task=sender.name, exc_info=exception)
 
     app.conf.include = ["worker.tasks"]
-    words = ["-P", "threads", "-c", str(threads), "-Q", queue, "-n", f"{name}@%h", "-E"]
+    words = [
+        "-P",
+        "threads",
+        "-c",
+        str(threads),
+        "-Q",
+        queue,
+        "-n",
+        f"{role}-{os.getpid()}@%h",
+        "-E",
+    ]
     # Nobody here asks neighbours anything; heartbeats stay on for Flower.
     return run_celery("worker", *words, "--without-gossip", "--without-mingle")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from db.artifact_place import ArtifactPlace, artifact_place
 from jobs.account_pauses import USUAL_RESETS, ResetBounds
+from jobs.catalog import Transport
+from jobs.doubts import USUAL_TIMING, DoubtTiming
 from jobs.errors import InvalidSetting
 from jobs.timing import CallTiming
 from jobs.wire import pool_name
@@ -37,6 +39,13 @@ class Settings:
     """How often the free credits endpoint is asked whether a pause without an end is over."""
     ticket_seconds: float = 0.0
     """How long a slot goes on with one ticket; 0: one job."""
+    transport: Transport | None = None
+    """How models are called, whatever the catalog says; None: as it says."""
+    doubts: DoubtTiming = USUAL_TIMING
+    stalls_after: float = 45.0
+    """Seconds without a task taken, while some wait, after which the process starts anew."""
+    history_url: str | None = None
+    image_hosts: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,16 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
         ),
         probe_seconds=number("SEGQ_PROBE_SECONDS", *_PROBE),
         ticket_seconds=number("SEGQ_TICKET_SECONDS", 0, 0, 3_600),
+        transport=_transport(environment),
+        doubts=DoubtTiming(
+            patience=timedelta(seconds=number("SEGQ_DOUBT_PATIENCE", 1_800, 1, 604_800)),
+            absent_after=timedelta(seconds=number("SEGQ_ABSENT_AFTER", 600, 1, 86_400)),
+            between_passes=timedelta(seconds=number("SEGQ_PASS_GAP", 60, 0.2, 3_600)),
+            look_every=timedelta(seconds=number("SEGQ_LOOK_SECONDS", 10, 0.2, 3_600)),
+        ),
+        stalls_after=number("SEGQ_STALL_SECONDS", 45, 1, 3_600),
+        history_url=environment.get("SEGMIND_HISTORY_URL") or None,
+        image_hosts=environment.get("SEGMIND_IMAGE_HOSTS") or None,
     )
 
 
@@ -82,6 +101,13 @@ def read_beat(environment: Mapping[str, str] = os.environ) -> BeatSettings:
         probe_seconds=_numbers(environment)("SEGQ_PROBE_SECONDS", *_PROBE),
         ready_file=_ready_file(environment),
     )
+
+
+def _transport(environment: Mapping[str, str]) -> Transport | None:
+    text = environment.get("SEGQ_TRANSPORT") or None
+    if text is not None and text not in list(Transport):
+        raise InvalidSetting("SEGQ_TRANSPORT", text, " or ".join(Transport))
+    return Transport(text) if text else None
 
 
 def _ready_file(environment: Mapping[str, str]) -> Path | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from db.rows import Settlement
+from db.rows import Moved, Settlement
 from db.runs import RunStore
 from jobs.errors import Unavailable
 from worker.hints import Hints
@@ -16,6 +16,9 @@ log = structlog.get_logger()
 
 MOST_AT_ONCE = 100
 """Settlements in one commit: more would make the first wait without making the rest cheaper."""
+
+
+_MOVED = (Moved.YES, Moved.WITHOUT_IMAGES)
 
 
 @dataclass(frozen=True)
@@ -35,25 +38,26 @@ class Settler:
         self._limiter = limiter
         self._together = Together(self._settle, MOST_AT_ONCE)
 
-    def settle(self, settlement: Settlement, left: Left | None = None) -> bool:
+    def settle(self, settlement: Settlement, left: Left | None = None) -> Moved:
         """`RunStore.settle`; `left` is to be told once. Raises `Unavailable`."""
         return self._together.do((settlement, left))
 
-    def _settle(self, group: Sequence[tuple[Settlement, Left | None]]) -> Sequence[bool | Failed]:
-        self._tell_limiter([left for _, left in group if left is not None])
-        results = self._runs.settle_many([settlement for settlement, _ in group])
-        self._hints.moved(
-            *(
-                (settlement.job_id, settlement.decision.state)
-                for (settlement, _), moved in zip(group, results, strict=True)
-                if moved is True
-            )
-        )
-        return [Failed(one) if isinstance(one, Exception) else one for one in results]
-
-    def _tell_limiter(self, calls: Sequence[Left]) -> None:
+    def tell_limiter(self, calls: Sequence[Left]) -> None:
+        """Which calls have left; each to be told once. Never fails."""
         try:
             if calls:
                 self._limiter.sent(*((one.permit, one.after) for one in calls))
         except Unavailable:
             log.warning("limiter_unavailable", permits=len(calls))  # they count for longer
+
+    def _settle(self, group: Sequence[tuple[Settlement, Left | None]]) -> Sequence[Moved | Failed]:
+        self.tell_limiter([left for _, left in group if left is not None])
+        results = self._runs.settle_many([settlement for settlement, _ in group])
+        self._hints.moved(
+            *(
+                (settlement.job_id, settlement.decision.state)
+                for (settlement, _), moved in zip(group, results, strict=True)
+                if moved in _MOVED
+            )
+        )
+        return [Failed(one) if isinstance(one, Exception) else one for one in results]

@@ -12,13 +12,15 @@ from uuid import UUID
 
 import structlog
 
-from db import receipts
-from db.rows import Lost, Settlement
-from jobs.errors import Unavailable
+from db import pending_requests, receipts
+from db.crash_points import CrashPoint, reached
+from db.rows import Lost, Moved, Settlement
+from jobs.errors import RequestHeld, Unavailable
 from jobs.failures import Failure, FailureKind
 from jobs.money import ZERO
 from jobs.retry import Decision
 from jobs.states import State
+from worker.finishing import remove_images
 from worker.keeping import recovered
 from worker.parts import Parts
 
@@ -36,11 +38,44 @@ def sweep(parts: Parts) -> dict[str, int]:
     ended = Counter[str]()
     for key, kept in _receipts(parts).items():
         with _told_and_left(receipts=key):
-            for receipt in kept:
-                if parts.settler.settle(receipt):
-                    log.info("settled_from_receipt", job=receipt.job_id)
-                    ended["settled"] += 1
+            ended["settled"] += sum(_settled(parts, receipt) for receipt in kept)
+            if kept:
+                reached(CrashPoint.SWEPT)
             receipts.remove(parts.artifacts, key)
+    for key in pending_requests.pending(parts.artifacts):
+        with _told_and_left(receipts=key):
+            ended["requests"] += _written(parts, key)
+    _sweep_lost(parts, ended)
+    parts.runs.forget_settled_turns()
+    return {what: count for what, count in ended.items() if count}
+
+
+def _settled(parts: Parts, receipt: Settlement) -> bool:
+    """Settle what a receipt tells; whether that moved its job."""
+    try:
+        moved = parts.settler.settle(receipt)
+    except RequestHeld:
+        # Found in the history twice at the same moment: it is the other's, and so is the image.
+        remove_images(parts.artifacts, receipt)
+        return False
+    if moved is Moved.WITHOUT_IMAGES:
+        remove_images(parts.artifacts, receipt)
+    if moved:
+        log.info("settled_from_receipt", job=receipt.job_id)
+    return bool(moved)
+
+
+def _written(parts: Parts, key: str) -> bool:
+    """Write down the id of a v2 request that SQL could not take when it became known."""
+    accepted = pending_requests.read(parts.artifacts, key)
+    if accepted is not None:
+        parts.requests.accepted([accepted])
+        log.info("request_recovered", job=accepted.job_id)
+    parts.artifacts.remove(key)
+    return accepted is not None
+
+
+def _sweep_lost(parts: Parts, ended: Counter[str]) -> None:
     lost = parts.runs.lost(BATCH)
     # A worker may have kept something between the look at all receipts and now.
     latest = (
@@ -51,8 +86,6 @@ def sweep(parts: Parts) -> dict[str, int]:
             settlement = latest.get(one.attempt_id) or _conclude(parts, one)
             if parts.settler.settle(settlement):
                 ended["in_doubt" if settlement.failure else "settled"] += 1
-    parts.runs.forget_settled_turns()
-    return dict(ended)
 
 
 def _receipts(parts: Parts) -> dict[str, list[Settlement]]:

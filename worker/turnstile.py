@@ -15,6 +15,7 @@ from threading import Event, Lock
 
 import structlog
 
+from db.crash_points import CrashPoint, reached
 from db.rows import Claim, Held
 from jobs.errors import Unavailable
 from jobs.pace import PERMIT_LIFE, SECOND
@@ -131,6 +132,7 @@ class Turnstile:
         permits = names[: answer.granted]
         if not permits:
             return NoJob.WAITED, answer.wait
+        reached(CrashPoint.PERMITTED)
         self._hand_out(group, permits, asked_at)
         return NoJob.WAITED, 0.0
 
@@ -154,6 +156,8 @@ class Turnstile:
             self._held(found)
             self._give_back(permits)
             return
+        if found:
+            reached(CrashPoint.CLAIMED)
         # First of all: what is claimed must be sent within seconds.
         for slot, permit, claim in zip(group, permits, found, strict=False):
             self._answer([slot], Taken(claim, permit, asked_at, claimed_at))

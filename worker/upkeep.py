@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 from celery import Celery
 
+from db.crash_points import CrashPoint, reached
 from jobs import credits as balances
 from jobs.account_pauses import PauseReason
 from jobs.credits import Reading
@@ -33,6 +34,8 @@ OLD_READING = timedelta(seconds=60)
 def top_up(parts: Parts, app: Celery) -> dict[str, int]:
     """Move due jobs, end late ones, hold and bring back, forget, make good for lost tickets."""
     due = len(parts.jobs.release_due(BATCH))
+    if due:
+        reached(CrashPoint.RELEASED)
     late: list[UUID] = []
     while expired := parts.jobs.expire(BATCH):
         late += expired
@@ -60,6 +63,8 @@ def probe_credits(parts: Parts) -> str:
     reason = account.paused_for
     known = account.credits
     old = known is None or datetime.now(UTC) - known.arrived_at > OLD_READING
+    if reason is PauseReason.OPERATOR:
+        return "paused by hand"
     if reason is None and not (old and parts.jobs.waiting(parts.pool, 1)):
         return "not needed"
     found = parts.segmind.balance()
@@ -74,6 +79,7 @@ def probe_credits(parts: Parts) -> str:
         return "read"
     if parts.accounts.resume(account.id, reason):
         log.info("account_resumed", account=account.name, reason=reason)
+        reached(CrashPoint.RESUMED)
     parts.limiter.resume(account.limited_for(datetime.now(UTC)))
     return "resumed"
 

@@ -19,9 +19,12 @@ class Kind(StrEnum):
 
 
 class Transport(StrEnum):
-    """How a model is called: `v1` answers in the same connection."""
+    """How a model is called."""
 
     V1 = "v1"
+    """The answer to the POST is the image."""
+    V2 = "v2"
+    """The answer names a request, which is asked about until it is done."""
 
 
 class Output(StrEnum):

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.acceptance.jobs_at_work import states, submit
-from tests.acceptance.processes import wait_until
-from tests.acceptance.running_system import System
 from tests.sandbox.sandbox_process import KEY, SandboxProcess
+from tests.systems.jobs_at_work import states, submit
+from tests.systems.processes import wait_until
+from tests.systems.running_system import System
 
 Start = Callable[..., System]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.page_of_commands import difference, run_page, steps_of
-from tests.acceptance.running_system import System
+from tests.systems.running_system import System
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "api.md").read_text()

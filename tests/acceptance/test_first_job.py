@@ -7,16 +7,16 @@ import pytest
 from PIL import Image
 
 from segq_client import ProblemError
-from tests.acceptance.jobs_at_work import (
+from tests.systems.jobs_at_work import (
     all_ended,
     assert_paid_once,
     states,
     submit,
     wait_for_states,
 )
-from tests.acceptance.processes import ROOT, project_environment, wait_until
-from tests.acceptance.running_system import System, run_segq
-from tests.acceptance.targets import Stores
+from tests.systems.processes import ROOT, project_environment, wait_until
+from tests.systems.running_system import System, run_segq
+from tests.systems.targets import Stores
 
 Start = Callable[..., System]
 FAST = {"median": 0.2, "sigma": 0.1}

@@ -8,15 +8,15 @@ from uuid import UUID
 from redis import Redis
 
 from db import receipts
-from tests.acceptance.jobs_at_work import (
+from tests.systems.jobs_at_work import (
     all_ended,
     assert_paid_once,
     states,
     submit,
     wait_for_states,
 )
-from tests.acceptance.processes import wait_until
-from tests.acceptance.running_system import System
+from tests.systems.processes import wait_until
+from tests.systems.running_system import System
 
 Start = Callable[..., System]
 

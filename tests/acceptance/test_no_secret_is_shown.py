@@ -19,12 +19,12 @@ import pytest
 
 from db.engine import Database
 from db.migrate import upgrade
-from tests.acceptance.jobs_at_work import submit
-from tests.acceptance.processes import project_environment, wait_until
-from tests.acceptance.running_system import System, run_segq, start_system, stop_system
 from tests.sandbox.sandbox_process import PHOTOGRAPH, SandboxProcess
 from tests.servers.databases import new_database
 from tests.servers.s3 import running_s3
+from tests.systems.jobs_at_work import submit
+from tests.systems.processes import project_environment, wait_until
+from tests.systems.running_system import System, run_segq, start_system, stop_system
 
 CANARY = "cAnaRy"
 """Part of every secret that a test gives."""

@@ -5,10 +5,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.acceptance.jobs_at_work import all_ended, submit
-from tests.acceptance.processes import wait_until
-from tests.acceptance.running_system import System
-from tests.acceptance.targets import ON_ITS_OWN_PARTS
+from tests.systems.jobs_at_work import all_ended, submit
+from tests.systems.processes import wait_until
+from tests.systems.running_system import System
+from tests.systems.targets import ON_ITS_OWN_PARTS
 
 Start = Callable[..., System]
 

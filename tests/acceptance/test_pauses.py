@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from tests.acceptance.jobs_at_work import all_ended, states, submit, wait_for_states
-from tests.acceptance.processes import wait_until
-from tests.acceptance.running_system import System
+from tests.systems.jobs_at_work import all_ended, states, submit, wait_for_states
+from tests.systems.processes import wait_until
+from tests.systems.running_system import System
 
 Start = Callable[..., System]
 FAST = {"median": 0.05, "sigma": 0.1}

@@ -11,13 +11,13 @@ import pytest
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from tests.acceptance.jobs_at_work import submit
-from tests.acceptance.processes import project_environment, wait_until
-from tests.acceptance.running_system import System, run_segq
-from tests.acceptance.targets import ON_ITS_OWN_PARTS
 from tests.servers.ports import free_port
 from tests.servers.redis_server import make_certificate, running_redis
 from tests.servers.s3 import S3Server
+from tests.systems.jobs_at_work import submit
+from tests.systems.processes import project_environment, wait_until
+from tests.systems.running_system import System, run_segq
+from tests.systems.targets import ON_ITS_OWN_PARTS
 from worker.celery_settings import celery_settings
 
 Start = Callable[..., System]

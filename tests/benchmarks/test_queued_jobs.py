@@ -8,6 +8,7 @@ from benchmarks import queued_jobs
 from benchmarks.complaint import ComplaintError
 from db.accounts import AccountStore
 from db.engine import Database
+from db.rows import Terms
 from db.runs import RunStore
 from jobs.account_pauses import PauseReason
 
@@ -16,7 +17,7 @@ def test_they_are_claimed_in_the_order_of_their_ids(database: Database) -> None:
     queued_jobs.add(database, 50)
     account = AccountStore(database).ensure("segmind", "default", call_limit=60, window_seconds=60)
     claims = RunStore(database).claim(
-        queued_jobs.POOL, account.id, lease=timedelta(seconds=60), count=50
+        queued_jobs.POOL, account.id, terms=Terms(timedelta(seconds=60)), count=50
     )
     assert isinstance(claims, list)
     ids = [claim.job.id for claim in claims]
@@ -31,7 +32,7 @@ def test_held_ones_are_not_claimed(database: Database) -> None:
     queued_jobs.add(database, 2)
     account = AccountStore(database).ensure("segmind", "default", call_limit=60, window_seconds=60)
     claims = RunStore(database).claim(
-        queued_jobs.POOL, account.id, lease=timedelta(seconds=60), count=7
+        queued_jobs.POOL, account.id, terms=Terms(timedelta(seconds=60)), count=7
     )
     assert isinstance(claims, list)
     assert [claim.job.model for claim in claims] == [queued_jobs.MODEL] * 2

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.processes import is_gone, project_environment, wait_until
+from tests.systems.processes import is_gone, project_environment, wait_until
 
 # A child that lives until SIGTERM, and then writes its name into the file `order`.
 LIVES = """

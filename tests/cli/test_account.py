@@ -13,8 +13,8 @@ from db.engine import Database
 from db.rows import Account
 from jobs.account_pauses import Pause, PauseReason
 from jobs.wire import SANDBOX_POOL
-from tests.acceptance.processes import project_environment, wait_until
-from tests.acceptance.running_system import System, run_segq, start_system, stop_system
+from tests.systems.processes import project_environment, wait_until
+from tests.systems.running_system import System, run_segq, start_system, stop_system
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ACCOUNT: dict[str, Any] = {

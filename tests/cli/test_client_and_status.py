@@ -19,8 +19,8 @@ from db.engine import Database
 from jobs.account_pauses import Pause, PauseReason
 from jobs.wire import SANDBOX_POOL
 from segq_client import Client
-from tests.acceptance.processes import project_environment, wait_until
-from tests.acceptance.running_system import System, run_segq, start_system, stop_system
+from tests.systems.processes import project_environment, wait_until
+from tests.systems.running_system import System, run_segq, start_system, stop_system
 
 LATER = "2035-01-01T00:00:00Z"
 

@@ -10,7 +10,7 @@ import pytest
 from cli.home import Home, HomeLock
 from cli.main import COMMANDS
 from cli.ports import free_port
-from tests.acceptance.processes import project_environment
+from tests.systems.processes import project_environment
 
 
 def segq(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:

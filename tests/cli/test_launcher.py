@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.processes import ROOT, is_gone, wait_until
+from tests.systems.processes import ROOT, is_gone, wait_until
 
 TOOLS = ("sh", "dirname", "readlink", "cat", "cmp")
 

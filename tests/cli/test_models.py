@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from cli.models import form_lines, list_lines
-from tests.acceptance.processes import project_environment
-from tests.acceptance.running_system import System, run_segq, start_system, stop_system
+from tests.systems.processes import project_environment
+from tests.systems.running_system import System, run_segq, start_system, stop_system
 
 MODEL: dict[str, Any] = {
     "slug": "made-up",

@@ -14,10 +14,10 @@ import pytest
 from cli.ports import free_port
 from cli.readiness import PortAccepts
 from segq_client import Client
-from tests.acceptance.processes import project_environment, wait_until
 from tests.cli.test_commands import segq
 from tests.servers.databases import new_database
-from tests.servers.forwarding import forwarded
+from tests.servers.proxy import proxied
+from tests.systems.processes import project_environment, wait_until
 
 KEY = f"segq_{secrets.token_hex(20)}"
 AUTH = ("someone", "a password")
@@ -131,7 +131,7 @@ def test_migrate_waits_for_a_database_that_is_still_starting(tmp_path: Path, pos
         )
         for _ in range(3):
             door.accept()[0].close()
-    with forwarded(port, int(server)):
+    with proxied(int(server), port):
         out, said = popen.communicate(timeout=60)
     assert popen.returncode == 0
     assert said.count("waiting up to 30 s") == 1

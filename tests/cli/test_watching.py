@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.processes import ROOT, is_gone, project_environment, wait_until
-from tests.acceptance.running_system import System, start_system, stop_system
+from tests.systems.processes import ROOT, is_gone, project_environment, wait_until
+from tests.systems.running_system import System, start_system, stop_system
 
 # Longer than what happens to the call in the test.
 SLOW = {"median": 6.0, "sigma": 0.0}

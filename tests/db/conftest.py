@@ -8,7 +8,7 @@ import pytest
 from db.accounts import AccountStore
 from db.engine import Database
 from db.jobs import JobStore
-from db.rows import Account, Claim, Held, Job, NewJob, Output, Settlement
+from db.rows import Account, Claim, Held, Job, NewJob, Output, Settlement, Terms
 from db.runs import RunStore
 from db.tenants import TenantStore
 from jobs.failures import Failure
@@ -67,7 +67,7 @@ def claim_one(
     runs: RunStore, account_id: UUID, lease: timedelta = LEASE, pool: str = "segmind"
 ) -> Claim | Held | None:
     """The next job, or why there is none."""
-    found = runs.claim(pool, account_id, lease=lease)
+    found = runs.claim(pool, account_id, terms=Terms(lease))
     if isinstance(found, Held):
         return found
     return found[0] if found else None

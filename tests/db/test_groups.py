@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from db.accounts import AccountStore
 from db.engine import Database
 from db.jobs import JobStore
-from db.rows import Account, Claim, Held, Job, NewJob
+from db.rows import Account, Claim, Held, Job, Moved, NewJob, Terms
 from db.runs import RunStore
 from db.tables import attempts, jobs
 from db.tenants import TenantStore
@@ -33,7 +33,7 @@ FREE = Decision(State.SCHEDULED, spends_attempt=False)
 
 
 def _claim(runs: RunStore, account: Account, count: int, pool: str = "segmind") -> list[Claim]:
-    found = runs.claim(pool, account.id, lease=LEASE, count=count)
+    found = runs.claim(pool, account.id, terms=Terms(LEASE), count=count)
     assert not isinstance(found, Held)
     return found
 
@@ -101,7 +101,7 @@ def test_a_balance_lets_as_many_go_as_it_pays_for_and_then_pauses(
     at = datetime.now(UTC)
     account_store.read_credits(now.id, Reading(Money(3 * PRICE + PRICE // 2), at, at))
     assert len(_claim(runs, account, 5)) == 3
-    held = runs.claim("segmind", account.id, lease=LEASE, count=5)
+    held = runs.claim("segmind", account.id, terms=Terms(LEASE), count=5)
     assert isinstance(held, Held)
     assert (held.pause.reason, held.new) == (PauseReason.CREDITS, True)
     assert account_store.committed(account.id) == 3 * PRICE
@@ -146,7 +146,7 @@ def test_a_group_is_settled_as_each_would_be(
             succeeded(doubtful),
         ]
     )
-    assert moved == [True, True, True, False, True]
+    assert moved == [Moved.YES, Moved.YES, Moved.YES, Moved.NO, Moved.YES]
     found = _jobs(database)
     assert [found[job].state for job in ids] == [
         State.SUCCEEDED,
@@ -178,7 +178,7 @@ def test_one_that_cannot_be_settled_so_is_settled_alone(
     assert {"settled_apart", "request_id_repeated"} <= {entry["event"] for entry in told}
     if isinstance(results[3], Exception):  # PostgreSQL; SQLite holds anything
         assert _jobs(database)[broken.job.id].state == State.RUNNING
-    assert results[:3] == [True, True, True]
+    assert results[:3] == [Moved.YES] * 3
     found = _jobs(database)
     for claim in (one, two, three):
         assert (found[claim.job.id].state, found[claim.job.id].cost) == ("succeeded", 50_000_000)
@@ -189,7 +189,7 @@ def test_the_same_attempt_twice_in_a_group_is_booked_once(
 ) -> None:
     job: Job = submit()
     (claim,) = _claim(runs, account, 1)
-    assert runs.settle_many([succeeded(claim), succeeded(claim)]) == [True, False]
+    assert runs.settle_many([succeeded(claim), succeeded(claim)]) == [Moved.YES, Moved.NO]
     assert _jobs(database)[job.id].cost == 50_000_000
 
 
@@ -200,7 +200,7 @@ def test_sql_away_is_everybodys(submit: Submit, runs: RunStore, account: Account
     nowhere = RunStore(Database("postgresql://nobody@127.0.0.1:1/nothing"))
     with pytest.raises(Unavailable):
         nowhere.settle_many(settlements)
-    assert runs.settle_many(settlements) == [True, True]
+    assert runs.settle_many(settlements) == [Moved.YES] * 2
 
 
 def _jobs(database: Database) -> dict[UUID, Any]:

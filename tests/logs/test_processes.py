@@ -15,8 +15,8 @@ import pytest
 
 from db.engine import Database
 from db.migrate import upgrade
-from tests.acceptance.processes import project_environment, wait_until
 from tests.servers.ports import free_port
+from tests.systems.processes import project_environment, wait_until
 
 Log = Callable[[], list[dict[str, Any]]]
 

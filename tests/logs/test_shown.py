@@ -11,7 +11,7 @@ import pytest
 
 from cli.child import Child
 from cli.process import Process
-from tests.acceptance.processes import project_environment
+from tests.systems.processes import project_environment
 
 ENTRY = {
     "time": "2026-09-30T08:15:02.104233Z",

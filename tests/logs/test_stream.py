@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from logs.stream import LONGEST_TRACE
-from tests.acceptance.processes import project_environment
+from tests.systems.processes import project_environment
 
 CANARY = "cAnaRy-7381"
 START = """

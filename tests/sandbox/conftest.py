@@ -16,8 +16,9 @@ def process() -> Iterator[SandboxProcess]:
 
 @pytest.fixture
 def sandbox(process: SandboxProcess) -> SandboxProcess:
-    """The module's process with calm settings, full balances, no faults and an empty ledger."""
+    """The module's process with calm settings, full balances, no faults, no call remembered."""
     process.clear_faults()
+    assert process.http.delete("/_sandbox/history").status_code == 204
     assert process.change(**CALM).status_code == 200
     assert process.http.delete("/_sandbox/ledger").status_code == 204
     return process

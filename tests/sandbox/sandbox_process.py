@@ -34,6 +34,18 @@ CALM: dict[str, Any] = {
     "clock_offset": 0,
     "charge_on_disconnect": "always",
     "samples_form": "json_list",
+    "queue": AT_ONCE,
+    "v2_malformed": "refuse",
+    "v2_images": True,
+    "v2_output": "list",
+    "record_seconds": 3_600,
+    "polls_count": False,
+    "output_seconds": 604_800,
+    "history_lag": AT_ONCE,
+    "history_missing": 0,
+    "history_image": "whole",
+    "history_ids": "same",
+    "teammates_rpm": 0,
 }
 URL = "https://example.org/photo.png"
 CALL: dict[str, Any] = {"image": URL, "prompt": "a cup", "seed": 7}
@@ -43,15 +55,16 @@ PHOTOGRAPH = (ROOT / "sandbox" / "photographs" / "coffee.jpg").read_bytes()
 class SandboxProcess:
     """``python -m sandbox`` on a free port, accepting when the constructor returns.
 
-    What it complains about goes to `errors`, or to where the test's own goes.
+    What it complains about goes to `errors`, or to where the test's own goes; `environment` is
+    laid over the test's own.
     """
 
-    def __init__(self, errors: IO[bytes] | None = None) -> None:
+    def __init__(self, errors: IO[bytes] | None = None, **environment: str) -> None:
         keys = ["--key", KEY, "--key", OTHER_KEY]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "sandbox", "--port", "0", *keys, "--settings", json.dumps(CALM)],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
@@ -68,6 +81,41 @@ class SandboxProcess:
         """CALL with ``changes``; a parameter set to ... is left out."""
         body = {name: value for name, value in {**CALL, **changes}.items() if value is not ...}
         return self.http.post(f"/v1/{model}", json=body, headers={"x-api-key": key})
+
+    def submit(self, *, key: str = KEY, model: str = "ssd-canny", **changes: Any) -> httpx.Response:
+        """CALL with ``changes`` over v2."""
+        body = {name: value for name, value in {**CALL, **changes}.items() if value is not ...}
+        return self.http.post(f"/v2/{model}", json=body, headers={"x-api-key": key})
+
+    def submitted(self, **changes: Any) -> str:
+        """The id of an accepted `submit`."""
+        answer = self.submit(**changes)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["request_id"])
+
+    def ask(self, path: str, key: str = KEY, **query: Any) -> httpx.Response:
+        return self.http.get(path, headers={"x-api-key": key}, params=query)
+
+    def record(self, request_id: str, key: str = KEY) -> httpx.Response:
+        return self.ask(f"/v2/requests/{request_id}", key)
+
+    def ended(self, request_id: str) -> httpx.Response:
+        """The record once it is at rest."""
+        until(
+            lambda: self.record(request_id).json().get("status") not in ("QUEUED", "PROCESSING"),
+        )
+        return self.record(request_id)
+
+    def history(self, key: str = KEY, **query: Any) -> dict[str, Any]:
+        answer = self.ask("/inference-request/request-history", key, **query)
+        assert answer.status_code == 200, answer.text
+        page: dict[str, Any] = answer.json()
+        return page
+
+    def rows(self, key: str = KEY, **query: Any) -> list[dict[str, Any]]:
+        """The first page's rows."""
+        rows: list[dict[str, Any]] = self.history(key, **query)["data"]
+        return rows
 
     def send(self, body: bytes, content_type: str = "application/json") -> httpx.Response:
         headers = {"x-api-key": KEY, "content-type": content_type}

@@ -65,6 +65,8 @@ def test_the_first_rule_with_something_left_takes_the_call(sandbox: SandboxProce
     ("match", "call"),
     [
         ({"path": "/v1/ssd-canny"}, {}),
+        ({"path": "/v1/ssd-*"}, {}),
+        ({"path": "/v1/*"}, {}),
         ({"model": "ssd-canny"}, {}),
         ({"prompt": "Café"}, {"prompt": "ein Café, bitte"}),
         ({"seed": 8}, {"seed": 8}),
@@ -85,6 +87,8 @@ def test_a_call_that_fits_in_every_member_meets_the_fault(
     "match",
     [
         {"path": "/v1/ssd-cann"},
+        {"path": "/v1/ssd-1*"},
+        {"path": "/v2/*"},
         {"path": "/v1/get-user-credits"},
         {"model": "ssd-1b"},
         {"prompt": "A CUP"},
@@ -146,7 +150,10 @@ def test_the_credits_endpoint_meets_faults(sandbox: SandboxProcess, runs: bool) 
         ({"effect": TEAPOT, "id": "7"}, "id"),
         ({"effect": TEAPOT, "match": None}, "match"),
         ({"effect": TEAPOT, "match": {"colour": "red"}}, "match.colour"),
-        ({"effect": TEAPOT, "match": {"path": "/v2/x"}}, "match.path"),
+        *(
+            ({"effect": TEAPOT, "match": {"path": path}}, "match.path")
+            for path in ("/v3/x", "v1/x", "/v1/", "/v2/*/status", "/v1/a*b", "/_sandbox/*", "/*")
+        ),
         ({"effect": TEAPOT, "match": {"path": 1}}, "match.path"),
         ({"effect": TEAPOT, "match": {"model": ""}}, "match.model"),
         ({"effect": TEAPOT, "match": {"prompt": ""}}, "match.prompt"),
@@ -209,6 +216,8 @@ def test_a_wrong_rule_is_named_and_nothing_is_added(
         ({"kind": "bomb", "side": 1}, "side"),
         ({"kind": "garbage", "bytes": -1}, "bytes"),
         ({"kind": "garbage", "cut": 1}, "cut"),
+        ({"kind": "fails"}, "error"),
+        ({"kind": "fails", "error": ""}, "error"),
     ],
 )
 def test_a_wrong_effect_is_named(

@@ -7,7 +7,7 @@ from tests.sandbox.sandbox_process import KEY, OTHER_KEY, URL, SandboxProcess
 
 NAMES = {
     *("id", "received_at", "started_at", "finished_at", "key", "model", "seed_sent", "seed_used"),
-    *("inputs", "inputs_hash", "status", "cost", "client_gone", "fault"),
+    *("inputs", "inputs_hash", "status", "cost", "client_gone", "fault", "transport", "state"),
 }
 
 
@@ -30,7 +30,7 @@ def test_a_row_tells_the_whole_call(sandbox: SandboxProcess) -> None:
     text = json.dumps(row["inputs"], sort_keys=True)
     assert row["inputs_hash"] == sha256(text.encode()).hexdigest()
     assert (row["status"], row["cost"], row["client_gone"]) == (200, "0.006", False)
-    assert row["fault"] is None
+    assert (row["fault"], row["transport"], row["state"]) == (None, "v1", "completed")
 
 
 def test_refused_calls_stand_in_it_too(sandbox: SandboxProcess) -> None:
@@ -43,7 +43,7 @@ def test_refused_calls_stand_in_it_too(sandbox: SandboxProcess) -> None:
     sandbox.call(seed=-2)
     rows = sandbox.ledger()
     assert [row["status"] for row in rows] == [405, 404, 406, 400, 400, 406]
-    assert {row["cost"] for row in rows} == {"0"}
+    assert {(row["cost"], row["state"]) for row in rows} == {("0", "refused")}
     assert all(row["finished_at"] >= row["received_at"] for row in rows)
     assert all(row["started_at"] is None and row["seed_used"] is None for row in rows)
     assert [row["inputs"] and row["inputs"]["seed"] for row in rows] == [None] * 4 + ["1", -2]

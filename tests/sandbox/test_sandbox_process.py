@@ -6,12 +6,14 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from pathlib import Path
 
 import httpx
 import pytest
+from PIL import Image
 
 from tests.sandbox.raw_calls import begun
-from tests.sandbox.sandbox_process import CALL, KEY, ROOT, SandboxProcess, until
+from tests.sandbox.sandbox_process import CALL, KEY, ROOT, SandboxProcess, encoded, until
 
 
 def test_a_stop_lets_running_calls_end_and_prints_one_line() -> None:
@@ -127,3 +129,24 @@ def started(arguments: list[str]) -> subprocess.CompletedProcess[str]:
         timeout=30,
         check=False,
     )
+
+
+def test_a_stop_cuts_v2_requests_and_leaves_no_file(tmp_path: Path) -> None:
+    complaints = tmp_path / "errors"
+    with complaints.open("wb") as errors:
+        sandbox = SandboxProcess(errors, TMPDIR=str(tmp_path))
+        try:
+            sandbox.call(image=encoded(Image.effect_noise((200, 200), 50), "PNG"))
+            kept = [file for file in tmp_path.rglob("*") if file.is_file() and file != complaints]
+            assert len(kept) == 2  # the image that was sent, and the one that was made
+            sandbox.change(queue={"median": 60})
+            sandbox.submitted()
+            sandbox.change(queue={"median": 0}, latency={"median": 60})
+            request_id = sandbox.submitted()
+            until(lambda: sandbox.record(request_id).json()["status"] == "PROCESSING")
+            begun_at = time.monotonic()
+        finally:
+            assert sandbox.end() == 0
+        assert time.monotonic() - begun_at < 10
+    assert complaints.read_text() == ""
+    assert list(tmp_path.iterdir()) == [complaints]

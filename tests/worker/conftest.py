@@ -1,9 +1,15 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
 
 from db.engine import Database
+from db.rows import Job, NewJob
+from db.tenants import TenantStore
+from jobs import catalog
+from jobs.catalog.inputs import check
 from jobs.timing import CallTiming
 from tests.sandbox.sandbox_process import KEY, SandboxProcess
 from tests.servers.databases import new_database
@@ -23,11 +29,9 @@ def sandbox() -> Iterator[SandboxProcess]:
 
 
 @pytest.fixture
-def parts(
-    database: Database, database_url: str, valkey: str, sandbox: SandboxProcess, tmp_path: Path
-) -> Iterator[Parts]:
-    """A worker's parts in this process, with its limiter open; the servers are real."""
-    settings = Settings(
+def settings(database_url: str, valkey: str, sandbox: SandboxProcess, tmp_path: Path) -> Settings:
+    """What `parts` are built with; a module that wants others has a fixture of this name."""
+    return Settings(
         database_url=database_url,
         redis_url=valkey,
         artifacts=tmp_path / "artifacts",
@@ -39,12 +43,41 @@ def parts(
         timing=CallTiming(deadline=5, grace=1),
         ready_file=None,
     )
+
+
+@pytest.fixture
+def parts(database: Database, settings: Settings) -> Iterator[Parts]:
+    """A worker's parts in this process, with its limiter open; the servers are real."""
     found = build(settings)
     found.limiter.rebuild([], 0, first=True)
     yield found
+    found.askers.shutdown()
     found.segmind.close()
     found.redis.close()
     found.database.close()
+
+
+@pytest.fixture
+def tenant(database: Database) -> UUID:
+    return TenantStore(database).ensure("default")
+
+
+Submit = Callable[..., Job]
+
+
+@pytest.fixture
+def submit(parts: Parts, tenant: UUID) -> Submit:
+    """A job of SSD-Canny with these inputs; those in `of_job` are the job's own."""
+
+    def one(of_job: dict[str, Any] | None = None, **values: object) -> Job:
+        given = {"image": "https://example.org/a.png", "prompt": "a fox", **values}
+        model = catalog.model("ssd-canny")
+        checked = check(model, given)
+        price = model.price(checked)
+        new = NewJob(tenant, parts.pool, model.slug, checked, price, **(of_job or {}))
+        return parts.jobs.add(new)
+
+    return one
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

@@ -16,8 +16,8 @@ from db.tenants import TenantStore
 from jobs import catalog
 from jobs.catalog.inputs import check
 from jobs.states import State
-from tests.acceptance.processes import wait_until
 from tests.sandbox.sandbox_process import KEY, ROOT, SandboxProcess
+from tests.systems.processes import wait_until
 from worker import tickets
 from worker.parts import Parts
 

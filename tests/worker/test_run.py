@@ -3,27 +3,22 @@
 import json
 import os
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
-import pytest
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from db import receipts
-from db.engine import Database
-from db.rows import Claim, Held, Input, Job, NewJob
+from db.rows import Claim, Held, Input
 from db.tables import attempts
-from db.tenants import TenantStore
-from jobs import catalog
-from jobs.catalog.inputs import check
 from jobs.failures import FailureKind
 from jobs.states import State
 from tests.db.conftest import claim_one, succeeded
 from tests.sandbox.sandbox_process import PHOTOGRAPH, SandboxProcess
+from tests.worker.conftest import Submit
 from upstream.images import look_at
 from upstream.replies import Image
 from worker.keeping import keep_images
@@ -31,25 +26,6 @@ from worker.parts import Parts
 from worker.run import run_ticket
 from worker.sweeper import sweep
 from worker.turnstile import NoJob
-
-
-@pytest.fixture
-def tenant(database: Database) -> UUID:
-    return TenantStore(database).ensure("default")
-
-
-Submit = Callable[..., Job]
-
-
-@pytest.fixture
-def submit(parts: Parts, tenant: UUID) -> Submit:
-    def one(**values: object) -> Job:
-        given = {"image": "https://example.org/a.png", "prompt": "a fox", **values}
-        model = catalog.model("ssd-canny")
-        checked = check(model, given)
-        return parts.jobs.add(NewJob(tenant, parts.pool, model.slug, checked, model.price(checked)))
-
-    return one
 
 
 def _lost(parts: Parts) -> Claim:

@@ -10,7 +10,7 @@ from redis import Redis
 from db.accounts import AccountStore
 from db.engine import Database
 from db.jobs import JobStore
-from db.rows import Claim, Held, NewJob
+from db.rows import Claim, Held, NewJob, Terms
 from db.runs import RunStore
 from db.tenants import TenantStore
 from jobs.account_pauses import Pause, PauseReason
@@ -42,7 +42,7 @@ class Gate:
 
         def claim(count: int) -> list[Claim] | Held:
             self.claims.append(count)
-            return runs.claim("segmind", account.id, lease=LEASE, count=count)
+            return runs.claim("segmind", account.id, terms=Terms(LEASE), count=count)
 
         def remember() -> None:
             self.reminded += 1

@@ -16,8 +16,8 @@ import sqlalchemy
 from db.artifact_place import artifact_place, open_artifacts
 from db.artifacts import ArtifactStore
 from segq_client import Client
-from tests.acceptance.processes import is_gone, wait_until
-from tests.acceptance.sandbox_control import SandboxControl
+from tests.systems.processes import is_gone, wait_until
+from tests.systems.sandbox_control import SandboxControl
 
 # Far above what a start or a stop takes: it only ends a test that hangs.
 _LIMIT = 120.0

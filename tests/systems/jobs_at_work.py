@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from segq_client import Job
-from tests.acceptance.processes import wait_until
-from tests.acceptance.running_system import System
+from tests.systems.processes import wait_until
+from tests.systems.running_system import System
 
 PHOTOGRAPH = "https://example.org/photograph.png"
 
