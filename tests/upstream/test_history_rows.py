@@ -9,11 +9,12 @@ import pytest
 
 from jobs import money
 from jobs.failures import Failure, FailureKind
+from jobs.matching import HistoryStatus
 from tests.upstream.conftest import INPUTS, Connect, Serve
 from tests.upstream.loopback import KEY, Says
 from upstream import history_page, history_rows
 from upstream.key import Key
-from upstream.replies import HistoryRow, HistoryStatus
+from upstream.replies import HistoryRow
 
 URL = "https://images.segmind.com/a.png"
 LINE = "GET /inference-request/request-history/r%2F0%3F HTTP/1.1"
