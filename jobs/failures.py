@@ -21,7 +21,7 @@ class FailureKind(StrEnum):
     REFUSED = "refused"
     """Another 4xx than those that segmind-api.md lists."""
     RESULT_REJECTED = "result_rejected"
-    """A 2xx whose body is no image that we accept. Counts as paid."""
+    """A 2xx whose body is no image that we accept, or an output that is gone. Counts as paid."""
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
     INSUFFICIENT_CREDITS = "insufficient_credits"

@@ -68,20 +68,20 @@ class HistoryPass(Iterator[HistoryRow]):
         return next(self._rows)
 
     def _read(self) -> Generator[HistoryRow, None, None]:
-        place, seen, came = _Place(), set[bytes](), 0
+        place, seen = _Place(), set[bytes]()
         for _ in range(MOST_PAGES):
             page, length = self._page(place)
             if page is None:
                 place.shrink()
                 continue
-            came += page.found
+            if place.gave_up and page.found != place.rows:
+                # With fewer, the larger page would have been this one, and not too large. So the
+                # size of a page is not what was asked for, and its number means another place.
+                raise HistoryUnread(_unusable("its pages are not as large as is asked for"))
             if not page.found:
-                self._end(page, place, came)
                 return
             if page.fingerprint in seen:
                 raise HistoryUnread(_unusable("the same rows come again for another page"))
-            if place.shrunk and page.found > place.rows:
-                raise HistoryUnread(_unusable("it gives more rows than are asked for"))
             seen.add(page.fingerprint)
             last = place.is_last(page)
             yield from self._wanted(page)
@@ -116,23 +116,14 @@ class HistoryPass(Iterator[HistoryRow]):
             elif not row.model:
                 self.skipped += 1
 
-    @staticmethod
-    def _end(page: Page, place: "_Place", came: int) -> None:
-        """An empty page is the end, unless it stands where rows must be."""
-        if place.gave_up or (place.shrunk and page.total is not None and came < page.total):
-            # Then the size of a page is not what was asked for, and its number means another place.
-            raise HistoryUnread(_unusable("a page is empty where there are rows"))
-
 
 class _Place:
     """Which page comes next: its number and its size, and how many rows are surely passed."""
 
     def __init__(self) -> None:
         self.number = 1
-        self.shrunk = False
-        """Whether any page was too large."""
         self.gave_up = False
-        """Whether the last one was."""
+        """Whether the last page was too large."""
         self._size = 0
         self._passed = 0
 
@@ -144,12 +135,12 @@ class _Place:
         """Goes on at the same row with fewer of them. Raises `HistoryUnread` at the smallest size."""
         if self._size + 1 == len(SIZES):
             raise HistoryUnread(_unusable("a single row is too large"))
-        self.shrunk = self.gave_up = True
+        self.gave_up = True
         self._resize(self._size + 1)
 
     def is_last(self, page: Page) -> bool:
         """Whether the envelope says so, and is right: a full page may be followed by another."""
-        told = page.pages is not None and self.number >= page.pages
+        told = self.number == page.pages
         counted = page.total is None or page.total == self._passed + page.found
         return told and counted and page.found < self.rows
 
