@@ -183,3 +183,11 @@ def test_a_faulted_read_still_needs_its_key(sandbox: SandboxProcess) -> None:
 def test_an_unstated_rate_limit_of_an_output_ends_with_the_window(sandbox: SandboxProcess) -> None:
     sandbox.faults({"match": {"path": "/outputs/*"}, "effect": {"kind": "status", "status": 429}})
     assert "x-rate-limit-reset-at-utc" in sandbox.http.get("/outputs/1.jpeg").headers
+
+
+def test_a_spoiled_answer_is_not_the_end_of_its_request(sandbox: SandboxProcess) -> None:
+    sandbox.change(queue={"median": 30})
+    sandbox.faults({"runs": True, "effect": {"kind": "status", "status": 502}})
+    assert sandbox.submit().status_code == 502
+    (row,) = sandbox.ledger()
+    assert (row["state"], row["status"], row["finished_at"]) == ("pending", 502, None)
