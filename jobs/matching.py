@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
-from uuid import UUID
 
 from jobs.shown_inputs import is_digest
 
@@ -38,7 +37,7 @@ class Standing(StrEnum):
 class Call:
     """A call of ours."""
 
-    id: UUID
+    id: str
     inputs: Mapping[str, Any]
     standing: Standing
     claimed_at: datetime
@@ -81,7 +80,7 @@ class Unclear(StrEnum):
 
 def matched(
     calls: Sequence[Call], rows: Iterable[Listed], images: Collection[str]
-) -> dict[UUID, Listed | Unclear]:
+) -> dict[str, Listed | Unclear]:
     """For each call that is in doubt its row, or why there is none.
 
     `calls`: those in doubt, and all others of the account and model that could have a row of the
@@ -97,7 +96,7 @@ def matched(
             group.rows.append(row)
         else:
             strange_seeds.add(row.inputs.get(SEED))
-    found: dict[UUID, Listed | Unclear] = {}
+    found: dict[str, Listed | Unclear] = {}
     for group in groups.values():
         found |= _in_group(group, images)
     for call in calls:
@@ -123,7 +122,7 @@ class _Group:
         self.rows: list[Listed] = []
 
 
-def _in_group(group: _Group, images: Collection[str]) -> dict[UUID, Listed | Unclear]:
+def _in_group(group: _Group, images: Collection[str]) -> dict[str, Listed | Unclear]:
     hidden = [row for row in group.rows if any(hides(row, call, images) for call in group.calls)]
     if hidden:
         return _by_elimination(group, images)
@@ -135,16 +134,16 @@ def _in_group(group: _Group, images: Collection[str]) -> dict[UUID, Listed | Unc
             if _is_shown_of(row, same.calls[0], images):
                 same.rows.append(row)
                 break
-    found: dict[UUID, Listed | Unclear] = {}
+    found: dict[str, Listed | Unclear] = {}
     for same in alike.values():
         found |= _interchangeable(same.calls, same.rows)
     return found
 
 
-def _by_elimination(group: _Group, images: Collection[str]) -> dict[UUID, Listed | Unclear]:
+def _by_elimination(group: _Group, images: Collection[str]) -> dict[str, Listed | Unclear]:
     """Some rows hide an image: only one row and one call that could be it are sure."""
     doubts = [call for call in group.calls if call.standing is Standing.IN_DOUBT]
-    found: dict[UUID, Listed | Unclear] = {}
+    found: dict[str, Listed | Unclear] = {}
     for doubt in doubts:
         mine = [r for r in group.rows if hides(r, doubt, images) or _is_shown_of(r, doubt, images)]
         if not mine:
@@ -156,7 +155,7 @@ def _by_elimination(group: _Group, images: Collection[str]) -> dict[UUID, Listed
     return found
 
 
-def _interchangeable(calls: Sequence[Call], rows: Sequence[Listed]) -> dict[UUID, Listed | Unclear]:
+def _interchangeable(calls: Sequence[Call], rows: Sequence[Listed]) -> dict[str, Listed | Unclear]:
     """Calls of equal inputs: as many rows as are left when the others have had theirs."""
     doubts = sorted(
         (call for call in calls if call.standing is Standing.IN_DOUBT),

@@ -1,7 +1,8 @@
-"""`python -m worker generate | upkeep | beat | flower …`: one process of the fleet.
+"""`python -m worker generate | upkeep | beat | flower … | audit …`: one process of the fleet.
 
 `generate` serves tickets with `SEGQ_SLOTS` threads, `upkeep` runs what beat asks for, and never the
 other's work: waiting slots must not block what would free them. What follows `flower` is Flower's.
+`audit` compares what was booked with what Segmind says, and ends: `worker/audit.py`.
 """
 
 import sys
@@ -17,6 +18,11 @@ NAMES = {"generate": "worker", "upkeep": "upkeep", "beat": "beat", "flower": "fl
 def main() -> int:
     """Exit status 2 for words or settings that cannot be used."""
     role, *words = sys.argv[1:] or [""]
+    if role == "audit":
+        # Not before it is asked for: it needs no Celery.
+        from worker.audit import main as audit  # noqa: PLC0415
+
+        return audit(words)
     if role not in NAMES or (words and role != "flower"):
         return refuse(__doc__)
     try:

@@ -83,11 +83,11 @@ def look(parts: Parts, model: str, doubts: Sequence[Doubt]) -> Look:
     ]
     held = parts.doubts.held(doubts[0].account_id, requests) - mine
     free = [_listed(one) for one in requests.values() if one.id not in held | mine]
-    images = _images(model)
+    images = images_of(model)
     verdicts = matched([c for c in calls.values() if c is not None] + siblings, free, images)
     found: dict[UUID, Request | Unclear] = {}
     for doubt in doubts:
-        verdict = verdicts.get(doubt.attempt_id, Unclear.INPUT_GONE)
+        verdict = verdicts.get(str(doubt.attempt_id), Unclear.INPUT_GONE)
         request_id = verdict.request_id if isinstance(verdict, Listed) else ""
         own = requests.get(doubt.request_id or request_id)
         found[doubt.attempt_id] = own or (
@@ -129,6 +129,12 @@ def _sent_by(doubt: Doubt) -> datetime:
     return doubt.claimed_at + timedelta(seconds=SEND_GUARD_SECONDS)
 
 
+def images_of(model: str) -> frozenset[str]:
+    """The inputs of a model that the history may leave out."""
+    parameters = MODELS[model].parameters.values()
+    return frozenset(one.name for one in parameters if one.kind is Kind.IMAGE)
+
+
 def _call(parts: Parts, job: Asking, seed: int | None, attempt: Doubt | Sibling) -> Call | None:
     """None where the image that was sent is no longer kept."""
     try:
@@ -136,7 +142,7 @@ def _call(parts: Parts, job: Asking, seed: int | None, attempt: Doubt | Sibling)
     except InputGone:
         return None
     return Call(
-        id=attempt.attempt_id,
+        id=str(attempt.attempt_id),
         inputs=shown(inputs),
         standing=attempt.standing if isinstance(attempt, Sibling) else Standing.IN_DOUBT,
         claimed_at=attempt.claimed_at,
@@ -146,8 +152,3 @@ def _call(parts: Parts, job: Asking, seed: int | None, attempt: Doubt | Sibling)
 
 def _listed(request: Request) -> Listed:
     return Listed(request.id, request.status, request.inputs)
-
-
-def _images(model: str) -> frozenset[str]:
-    parameters = MODELS[model].parameters.values()
-    return frozenset(one.name for one in parameters if one.kind is Kind.IMAGE)

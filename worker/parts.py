@@ -15,6 +15,7 @@ from db.accounts import AccountStore
 from db.artifact_identity import confirm_store
 from db.artifact_place import open_artifacts
 from db.artifacts import ArtifactStore
+from db.audits import AuditStore
 from db.doubts import DoubtStore
 from db.engine import Database
 from db.held_jobs import HeldJobs
@@ -79,6 +80,7 @@ class Parts:
     requests: RequestStore
     acceptances: Acceptances
     doubts: DoubtStore
+    audits: AuditStore
     doubt_timing: DoubtTiming
     stalls_after: float
     askers: ThreadPoolExecutor
@@ -106,15 +108,23 @@ def parts() -> Parts:
     return build(worker_settings.read())
 
 
-def build(settings: worker_settings.Settings) -> Parts:
-    """Connect everything. Raises what the first part that does not answer raises."""
+def build(settings: worker_settings.Settings, *, as_guest: bool = False) -> Parts:
+    """Connect everything. Raises what the first part that does not answer raises.
+
+    `as_guest`: beside a system that runs, whose account keeps the limits that it has.
+    """
     # Slots wait upstream, not in SQL: a few connections serve hundreds of slots.
     database = Database(settings.database_url, pool_size=10, overflow=20)
     artifacts = open_artifacts(settings.artifacts)
     confirm_store(database, artifacts)
     accounts = AccountStore(database)
-    account = accounts.ensure(
-        settings.pool, "default", call_limit=settings.calls_per_minute, window_seconds=60
+    known = accounts.of_pool(settings.pool) if as_guest else []
+    account = (
+        known[0]
+        if known
+        else accounts.ensure(
+            settings.pool, "default", call_limit=settings.calls_per_minute, window_seconds=60
+        )
     )
     redis: Redis = Redis.from_url(
         settings.redis_url, socket_timeout=5, socket_connect_timeout=5, health_check_interval=30
@@ -164,6 +174,7 @@ def build(settings: worker_settings.Settings) -> Parts:
         requests=requests,
         acceptances=Acceptances(requests, artifacts),
         doubts=DoubtStore(database),
+        audits=AuditStore(database),
         doubt_timing=settings.doubts,
         stalls_after=settings.stalls_after,
         askers=ThreadPoolExecutor(ASKERS, "asker"),

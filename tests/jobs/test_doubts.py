@@ -43,7 +43,7 @@ def ends(
     policy: OnDoubt, age: timedelta, *, deadline: bool = False, left: bool = True
 ) -> tuple[State, DoubtEnd] | None:
     found = by_policy(policy, age=age, deadline_passed=deadline, attempts_left=left, timing=TIMING)
-    return found and (found.decision.state, found.as_)
+    return None if found is None else (found.decision.state, found.as_)
 
 
 def test_a_policy_waits_for_its_time() -> None:

@@ -1,7 +1,6 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -20,7 +19,7 @@ def call(
     n: int = 1, standing: Standing = Standing.IN_DOUBT, *, own_seed: bool = True, **changes: Any
 ) -> Call:
     inputs = shown({**INPUTS, **changes})
-    return Call(UUID(int=n), inputs, standing, NOW + timedelta(seconds=n), own_seed)
+    return Call(str(n), inputs, standing, NOW + timedelta(seconds=n), own_seed)
 
 
 def row(
@@ -33,7 +32,7 @@ def row(
 def found(calls: list[Call], rows: list[Listed]) -> dict[int, str]:
     """By the calls' numbers: the request's name, or why there is none."""
     return {
-        one.int: verdict.request_id if isinstance(verdict, Listed) else verdict.name
+        int(one): verdict.request_id if isinstance(verdict, Listed) else verdict.name
         for one, verdict in matched(calls, rows, IMAGES).items()
     }
 

@@ -171,7 +171,7 @@ def test_an_id_that_sql_could_not_take_is_kept_and_written_by_the_sweeper(
     request = str(known["request_id"])
     sent_at = known["sent_at"]
     assert isinstance(known["id"], UUID)
-    kept = Accepted(known["id"], job.id, request, sent_at, poll_after=0)  # type: ignore[arg-type]
+    kept = Accepted(known["id"], job.id, request, sent_at, poll_after=0)
     key = pending_requests.write(parts.artifacts, kept)
     assert pending_requests.read(parts.artifacts, key) == kept
     assert sweep(parts) == {"requests": 1}
