@@ -5,9 +5,12 @@ import pytest
 
 from db.engine import Database
 from db.migrate import upgrade
+from tests import state_writes
 from tests.servers.postgres import running_postgres
 from tests.servers.s3 import S3Server, running_s3
 from tests.servers.valkey import running_valkey
+
+state_writes.listen()
 
 
 @pytest.fixture(scope="session")
