@@ -8,12 +8,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def wait_until(met: Callable[[], bool], what: str, timeout: float = 20.0) -> None:
-    """Poll until `met()`; fails with `what` after `timeout` seconds."""
+def wait_until(
+    met: Callable[[], bool], what: str, timeout: float = 20.0, every: float = 0.01
+) -> None:
+    """Poll until `met()`, `every` so many seconds; fails with `what` after `timeout` seconds."""
     ends_at = time.monotonic() + timeout
     while not met():
         assert time.monotonic() < ends_at, f"not after {timeout:g} s: {what}"
-        time.sleep(0.01)
+        time.sleep(every)
 
 
 def is_gone(pid: int) -> bool:
