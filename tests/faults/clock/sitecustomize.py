@@ -1,0 +1,16 @@
+"""Put before others on PYTHONPATH: starts each Python anew with libfaketime, in the same process.
+
+The supervisor hands on PYTHONPATH and SEGQ_…, but no LD_PRELOAD of its user's.
+"""
+
+import os
+import sys
+
+_LIBRARY = os.environ.get("SEGQ_TEST_FAKETIME", "")
+if _LIBRARY and "LD_PRELOAD" not in os.environ:
+    os.environ["LD_PRELOAD"] = _LIBRARY
+    os.environ["FAKETIME_TIMESTAMP_FILE"] = os.environ["SEGQ_TEST_CLOCK"]
+    os.environ["FAKETIME_NO_CACHE"] = "1"
+    # Durations are measured on the steady clock, which no one can set.
+    os.environ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1"
+    os.execv(sys.executable, sys.orig_argv)  # noqa: S606  # no shell is the point
