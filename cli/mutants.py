@@ -87,7 +87,7 @@ def judge(mutant: Mutant) -> tuple[Verdict, str]:
     with tempfile.TemporaryDirectory(prefix="segq-mutant-") as name:
         folder = Path(name)
         tree = folder / "tree"
-        _copy(tree)
+        copy_tracked(tree)
         wrong = applies(mutant, tree)
         if wrong:
             return Verdict.STALE, wrong
@@ -97,13 +97,15 @@ def judge(mutant: Mutant) -> tuple[Verdict, str]:
         return _tested(mutant, tree, folder)
 
 
-def applies(mutant: Mutant, tree: Path) -> str:
+def applies(mutant: Mutant, tree: Path, *, only_look: bool = False) -> str:
     """Apply the patch in `tree`; what is wrong with it, or nothing."""
-    done = _git("apply", "-p1", str(mutant.patch), cwd=tree)
+    look = ["--check"] if only_look else []
+    done = _git("apply", "-p1", *look, str(mutant.patch), cwd=tree)
     return done.stderr.strip().partition("\n")[0] if done.returncode else ""
 
 
-def _copy(tree: Path) -> None:
+def copy_tracked(tree: Path) -> None:
+    """What git tracks, as it is in the checkout now, committed or not."""
     listed = _git("ls-files", "-z", cwd=ROOT)
     if listed.returncode:
         raise ComplaintError(f"{ROOT} is no checkout of git: {listed.stderr.strip()}")

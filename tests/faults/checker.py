@@ -22,13 +22,13 @@ class Allowed:
     """Exceptions, each counted: more than are allowed are violations.
 
     `paid_again`: charges beyond the first of a job (a client's retry, a policy that says so).
-    `estimated`: attempts whose cost is our estimate, since only their images told of them.
+    `estimated`: attempts whose cost is our estimate, since only their images told of them; None: any.
     `refused`: 429s; None: as many as come, since the test has set no limit that is known.
     `calls_in_window`: no more admitted calls than this in any span of so many seconds; None: not looked at.
     """
 
     paid_again: int = 0
-    estimated: int = 0
+    estimated: int | None = 0
     refused: int | None = 0
     calls_in_window: tuple[int, float] | None = None
 
