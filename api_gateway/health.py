@@ -3,13 +3,13 @@
 import anyio
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
-from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from api_gateway import problems
 from api_gateway.openapi import answers
 from api_gateway.parts import Parts, parts_of
 from api_gateway.problems import Problem
+from api_gateway.redis_away import REDIS_AWAY
 from jobs.errors import FieldProblem, Unavailable
 
 _PATIENCE_SECONDS = 3.0
@@ -61,6 +61,6 @@ async def _sql(parts: Parts) -> bool:
 async def _redis(parts: Parts) -> bool:
     try:
         await parts.redis.ping()
-    except (RedisError, OSError):
+    except REDIS_AWAY:
         return False
     return True

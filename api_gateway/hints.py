@@ -13,8 +13,8 @@ from typing import Any
 import structlog
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
-from redis.exceptions import RedisError
 
+from api_gateway.redis_away import REDIS_AWAY
 from jobs.wire import job_channel
 
 log = structlog.get_logger()
@@ -64,7 +64,7 @@ class Hints:
 
     async def publish(self, job_id: object) -> None:
         """Tell every listener, in every process, to look; nothing happens without Redis."""
-        with contextlib.suppress(RedisError, OSError):
+        with contextlib.suppress(*REDIS_AWAY):
             await self._redis.publish(job_channel(str(job_id)), "changed")
 
     def close(self) -> None:
@@ -87,7 +87,7 @@ class Hints:
                     async for message in line.listen():
                         backoff = _FIRST_BACKOFF
                         self._hear(message)
-            except (RedisError, OSError) as error:
+            except REDIS_AWAY as error:
                 if backoff == _FIRST_BACKOFF:
                     log.warning("hints_unavailable", error=type(error).__name__)
             finally:
@@ -111,5 +111,5 @@ class Hints:
         if line is None:
             return
         # When it fails `run` sees it too, and subscribes to all channels on the next connection.
-        with contextlib.suppress(RedisError, OSError):
+        with contextlib.suppress(*REDIS_AWAY):
             await (line.subscribe(name) if verb == "subscribe" else line.unsubscribe(name))

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
 
 from api_gateway.pause_words import note
+from api_gateway.redis_away import REDIS_AWAY
 from db.accounts import AccountStore
 from db.rows import Account, ModelPause
 from jobs.account_pauses import PauseReason
@@ -78,7 +78,7 @@ class WaitingReasons:
         if found.paused is None:
             try:
                 told = await self._redis.get(waiting_key(pool))
-            except (RedisError, OSError):
+            except REDIS_AWAY:
                 good_for = _WITHOUT_REDIS_SECONDS
             else:
                 with contextlib.suppress(ValueError):

@@ -20,7 +20,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     arguments = [word for word in options.rest[:1] if word != "--"] + options.rest[1:]
-    environment = _clean_environment()
+    environment = clean_environment()
     # Two at least: tests that only pass one after the other should be found here.
     workers = max(_FEWEST, min(_MOST, os.cpu_count() or _FEWEST))
     pytest = (*_module("pytest"), "-n", str(workers), *arguments)
@@ -49,7 +49,7 @@ def _module(name: str) -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", name)
 
 
-def _clean_environment() -> dict[str, str]:
+def clean_environment() -> dict[str, str]:
     """A key or a home that the user has exported must not change what the tests do, or spend."""
     ours = ("SEGQ_", "SEGMIND_", "FLOWER_", "AWS_", "DATABASE_URL", "REDIS_URL")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}

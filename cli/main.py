@@ -28,10 +28,12 @@ COMMANDS = {
     "flower": ("cli.flower", "the dashboard alone, behind FLOWER_BASIC_AUTH"),
     "test": ("cli.checks", "all checks and tests of this repository"),
     "bench": ("cli.bench", "speeds on this machine, each beside a baseline of the same run"),
+    "mutants": ("cli.mutants", "guards taken away one by one, each to be missed by its test"),
+    "soak": ("cli.soak", "random load and faults on a whole system; then nothing may be wrong"),
     "lock": ("cli.lock", "compile locks/*.in into locks/*.txt again"),
 }
 # What follows these belongs to another program, word for word.
-_PASS_ALL_ON = frozenset({"test", "lock", "bench"})
+_PASS_ALL_ON = frozenset({"test", "lock", "bench", "soak"})
 _INTERRUPTED = 130
 
 

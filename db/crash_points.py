@@ -2,8 +2,9 @@
 
 Nothing of this does anything unless `SEGQ_CRASH_AT` names points (with commas between them) and
 `SEGQ_CRASH_TOKENS` a folder: a process that comes to a named point takes a file from there whose
-name begins with the point's, and ends itself by SIGKILL; without such a file it goes on. So a test
-says how often, over all processes and their restarts.
+name begins with the point's, and ends itself by SIGKILL, or where the name ends with `.stop` halts
+there until somebody sends it SIGCONT; without such a file it goes on. So a test says how often, over
+all processes and their restarts.
 """
 
 import os
@@ -57,15 +58,18 @@ _TOKENS = Path(os.environ.get("SEGQ_CRASH_TOKENS", "."))
 
 def reached(point: CrashPoint) -> None:
     """Die here if a test wants it."""
-    if _ARMED and point in _ARMED and _took_token(point):
-        os.kill(os.getpid(), signal.SIGKILL)
+    if _ARMED and point in _ARMED:
+        token = _taken(point)
+        if token is not None:
+            stops = token.suffix == ".stop"
+            os.kill(os.getpid(), signal.SIGSTOP if stops else signal.SIGKILL)
 
 
-def _took_token(point: CrashPoint) -> bool:
+def _taken(point: CrashPoint) -> Path | None:
     for token in _TOKENS.glob(f"{point}*"):
         try:
             token.unlink()
         except FileNotFoundError:  # another process was quicker
             continue
-        return True
-    return False
+        return token
+    return None

@@ -1,7 +1,7 @@
 -- One account's limiter, on Redis's clock. jobs/pace.py is its specification; the two are run over
 -- the same cases. Times are integers in microseconds: a double holds them exactly until 2255.
 --
--- KEYS  1 state (hash: due, paused_until, epoch, rebuild_after)
+-- KEYS  1 state (hash: due, paused_until, epoch, rebuild_after, server)
 --       2 calls (sorted set: permit -> when it stops counting)
 --       3 holding (hash: process -> "tickets it holds:valid until")
 --       4 waiting (string: what the pool waits for, as the API shows it)
@@ -30,6 +30,14 @@ local function set(name, value)
   redis.call('HSET', state, name, string.format('%d', value))
 end
 
+-- A server that was started anew may have come back older than it was, and one that took over may
+-- have missed the last calls: what it remembers counts as lost.
+local server = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
+if redis.call('HGET', state, 'server') ~= server then
+  redis.call('DEL', state, calls)
+  redis.call('HSET', state, 'server', server)
+end
+
 local verbs = {}
 
 -- ask LIMIT WINDOW BURST PROCESS HOLDS PERMIT... -> {granted, wait}; granted -1: rebuild after wait
@@ -41,6 +49,7 @@ function verbs.ask()
   local furthest = math.max(field('due'), field('paused_until'), tonumber(last or '0'))
   if furthest > now + window + SLACK + ABSURD then
     redis.call('DEL', state, calls)
+    redis.call('HSET', state, 'server', server)
   end
   if redis.call('HEXISTS', state, 'epoch') == 0 then
     -- Flushed, or new. A permit in somebody's hand may be claimed with for its life, and its call

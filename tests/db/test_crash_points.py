@@ -1,6 +1,7 @@
 """Crash points: each is called somewhere, and kills exactly when it was asked to."""
 
 import ast
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from db.crash_points import CrashPoint
-from tests.systems.processes import ROOT, project_environment
+from tests.systems.processes import ROOT, is_stopped, project_environment, wait_until
 
 HOUSES = ("api_gateway", "db", "worker")
 CROSSING = (
@@ -64,6 +65,19 @@ def test_a_process_dies_where_it_is_asked_to_for_a_token(
     assert done.returncode == (-9 if dies else 0), done.stderr
     assert done.stdout == ("went on\n" if says else "")
     assert len(list(tmp_path.iterdir())) == len(left)
+
+
+def test_a_process_can_be_halted_there_instead(tmp_path: Path) -> None:
+    (tmp_path / "claimed.stop").touch()
+    environment = {"SEGQ_CRASH_AT": "claimed", "SEGQ_CRASH_TOKENS": str(tmp_path)}
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", CROSSING],
+        env=project_environment(**environment),
+        stdout=subprocess.PIPE,
+    ) as popen:
+        wait_until(lambda: is_stopped(popen.pid), "it halts")
+        popen.send_signal(signal.SIGCONT)
+        assert popen.communicate(timeout=20) == (b"went on\n", None)
 
 
 def test_a_name_that_is_no_point_is_refused() -> None:

@@ -50,6 +50,8 @@ def running_postgres() -> Iterator[str]:
                     "-c", "shared_buffers=64MB",
                 ],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, **options,
+                # A terminal's Ctrl-C is for whoever uses it.
+                start_new_session=True,
             )  # fmt: skip
         wait_for_port(port)
         url = f"postgresql://segq@127.0.0.1:{port}/postgres"

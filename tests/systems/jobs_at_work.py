@@ -1,8 +1,7 @@
-"""Jobs of a running system, and the comparison of what SQL says with what the sandbox charged."""
+"""Jobs of a running system."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from decimal import Decimal
 from typing import Any
 
 from segq_client import Job
@@ -41,28 +40,3 @@ def wait_for_states(system: System, timeout: float = 60, **wanted: int) -> None:
 def all_ended(system: System, ids: list[str], timeout: float = 60) -> list[Job]:
     """The jobs when each is final or in doubt."""
     return [system.client.wait(job, timeout=timeout) for job in ids]
-
-
-def assert_paid_once(system: System) -> None:
-    """No two calls for a job, and SQL's attempts are the ledger's calls, cost for cost.
-
-    A job in doubt may have its call in the ledger or not; nothing else may differ.
-    """
-    calls = [row for row in system.ledger() if row["status"] == 200]
-    by_seed = {row["seed_used"]: row for row in calls}
-    assert len(by_seed) == len(calls), "a seed stands twice in the ledger: a call was repeated"
-    attempts = system.sql(
-        "SELECT a.seed, a.cost, a.outcome, a.finished_at, j.state, j.id FROM attempts a "
-        "JOIN jobs j ON j.id = a.job_id WHERE a.sent_at IS NOT NULL OR a.finished_at IS NULL "
-        # Recovered from its images alone: sent, and nobody knows when.
-        "OR a.outcome = 'succeeded'"
-    )
-    jobs = Counter(attempt["id"] for attempt in attempts)
-    assert max(jobs.values(), default=0) <= 1, "a job was called for twice"
-    for attempt in attempts:
-        call = by_seed.pop(attempt["seed"], None)
-        if attempt["state"] == "in_doubt":
-            continue
-        assert call is not None, f"SQL has a call that the ledger lacks: {attempt}"
-        assert Decimal(attempt["cost"]) / 10**10 == Decimal(call["cost"])
-    assert not by_seed, f"the ledger has calls that SQL lacks: {by_seed}"

@@ -8,12 +8,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def wait_until(met: Callable[[], bool], what: str, timeout: float = 20.0) -> None:
-    """Poll until `met()`; fails with `what` after `timeout` seconds."""
+def wait_until(
+    met: Callable[[], bool], what: str, timeout: float = 20.0, every: float = 0.01
+) -> None:
+    """Poll until `met()`, `every` so many seconds; fails with `what` after `timeout` seconds."""
     ends_at = time.monotonic() + timeout
     while not met():
         assert time.monotonic() < ends_at, f"not after {timeout:g} s: {what}"
-        time.sleep(0.01)
+        time.sleep(every)
 
 
 def is_gone(pid: int) -> bool:
@@ -22,12 +24,22 @@ def is_gone(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
+    # Without /proc it is no Linux, and it lives.
+    return _state(pid) in {"Z", "X", ""} if Path("/proc/self/stat").exists() else False
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether the process has been halted by a signal (Linux)."""
+    return _state(pid) == "T"
+
+
+def _state(pid: int) -> str:
+    """A letter, as proc(5) has it; "" for a process that is not there."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
-        # It went between the two looks, or this is no Linux and it lives.
-        return Path("/proc/self/stat").exists()
-    return stat.rpartition(")")[2].split()[0] in {"Z", "X"}
+        return ""
+    return stat.rpartition(")")[2].split()[0]
 
 
 def project_environment(**more: str) -> dict[str, str]:

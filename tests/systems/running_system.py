@@ -33,6 +33,8 @@ class System:
     client: Client
     database: str = field(repr=False)
     artifacts: ArtifactStore
+    # Whose ledger counts where the system has no sandbox of its own.
+    upstream: str | None = None
     # Every pid that was ever seen in run.json: what is to be gone at the end.
     seen: set[int] = field(default_factory=set)
 
@@ -50,9 +52,9 @@ class System:
     @property
     def sandbox(self) -> SandboxControl:
         """Its sandbox; fails where the system has none."""
-        found = self.run
-        assert found["sandbox"], "this system runs without a sandbox"
-        return SandboxControl(found["sandbox"])
+        url = self.upstream or self.run["sandbox"]
+        assert url, "this system runs without a sandbox"
+        return SandboxControl(url)
 
     def ledger(self, since: int = 0) -> list[dict[str, Any]]:
         """The sandbox's ledger, from row `since` on."""
@@ -144,7 +146,7 @@ def start_system(folder: Path, home: Path, environment: dict[str, str]) -> Syste
         client,
         found["database"],
         open_artifacts(artifact_place({**environment, "SEGQ_ARTIFACTS": found["artifacts"]})),
-        set(found["processes"].values()),
+        seen=set(found["processes"].values()),
     )
 
 

@@ -1,0 +1,27 @@
+"""Put before others on PYTHONPATH: starts each Python anew with libfaketime, in the same process.
+
+The supervisor hands on PYTHONPATH and SEGQ_…, but no LD_PRELOAD of its user's.
+"""
+
+import os
+import select
+import sys
+import time
+
+_LIBRARY = os.environ.get("SEGQ_TEST_FAKETIME", "")
+
+
+def _sleep(seconds: float) -> None:
+    select.select([], [], [], seconds)
+
+
+if _LIBRARY and "LD_PRELOAD" not in os.environ:
+    os.environ["LD_PRELOAD"] = _LIBRARY
+    os.environ["FAKETIME_TIMESTAMP_FILE"] = os.environ["SEGQ_TEST_CLOCK"]
+    os.environ["FAKETIME_NO_CACHE"] = "1"
+    # Durations are measured on the steady clock, which no one can set.
+    os.environ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1"
+    os.execv(sys.executable, sys.orig_argv)  # noqa: S606  # no shell is the point
+if _LIBRARY:
+    # Python sleeps until a moment of the steady clock, which libfaketime 0.9.10 gets wrong.
+    time.sleep = _sleep
