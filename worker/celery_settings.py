@@ -1,7 +1,10 @@
 """Celery's settings, each with its reason. Retries, ETAs and results are not Celery's here."""
 
+import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from celery.schedules import schedule
 from kombu import Exchange, Queue
 
 from jobs import wire
@@ -9,6 +12,10 @@ from jobs import wire
 # The anonymous exchange routes by queue name without asking Redis. A named one keeps its bindings
 # in Redis, and a FLUSHALL would silently swallow every message after it.
 _DIRECT = Exchange("", type="direct")
+
+# Beat reckons in moments: on the machine's clock, once that is set back by an hour, it would ask for
+# nothing until the hour has passed again.
+_BEGAN = datetime.now(UTC) - timedelta(seconds=time.monotonic())
 
 UPKEEP_TASKS = (wire.TOP_UP, wire.SWEEP, wire.POLL, wire.RECONCILE, wire.PROBE_CREDITS)
 
@@ -68,10 +75,14 @@ def beat_schedule(probe_seconds: float) -> dict[str, Any]:
     return {
         name: {
             "task": name,
-            "schedule": seconds[name],
+            "schedule": schedule(timedelta(seconds=seconds[name]), nowfun=_steady_now),
             # While upkeep is away its ticks must not pile up. Far longer than a turn, since the
             # moment is absolute and two hosts' clocks may differ.
             "options": {"expires": 60},
         }
         for name in UPKEEP_TASKS
     }
+
+
+def _steady_now() -> datetime:
+    return _BEGAN + timedelta(seconds=time.monotonic())

@@ -25,7 +25,7 @@ def _run(system: System, **told: Any) -> Report:
     """More jobs than a window takes; each is called once, besides refusals."""
     system.settings(latency=FAST, rpm=6, window_seconds=WINDOW, **told)
     before = len(system.ledger())
-    ids = submit(system, 14)
+    ids = submit(system, 8)
     report = assert_promises_kept(system, ids, refused=None)
     assert set(report.states) == {"succeeded"}
     assert {job.raw["attempts"] for job in all_ended(system, ids)} == {1}
@@ -42,8 +42,8 @@ def test_the_reset_comes_in_five_forms(system: Start) -> None:
         before = len(one.ledger())
         _run(one, reset_format=form)
         refused = sum(row["status"] == 429 for row in one.ledger(before))
-        # At most all slots at once at the end of each of the windows that 14 calls need.
-        assert refused <= 3 * SLOTS, f"{form}: {refused} refusals"
+        # At most all slots at once at the end of each of the windows that 8 calls need.
+        assert refused <= 2 * SLOTS, f"{form}: {refused} refusals"
 
 
 @ON_ITS_OWN_PARTS
@@ -69,14 +69,14 @@ def test_the_limit_drops_and_rises_again(system: Start) -> None:
     """25, as far as it goes without learning: every refusal pauses, and nothing is lost."""
     one = system(**LIMITED)
     one.settings(latency=FAST, rpm=40, window_seconds=WINDOW)
-    ids = submit(one, 20)
+    ids = submit(one, 10)
     one.settings(rpm=2)
-    ids += submit(one, 8)
-    wait_until(lambda: states(one)["succeeded"] >= 20, "most are done", timeout=60)
+    ids += submit(one, 4)
+    wait_until(lambda: states(one)["succeeded"] >= 12, "most are done", timeout=60)
     one.settings(rpm=40)
-    ids += submit(one, 20)
+    ids += submit(one, 10)
     report = assert_promises_kept(one, ids, refused=None)
-    assert report.states == {"succeeded": 48}
+    assert report.states == {"succeeded": 24}
 
 
 @ON_ITS_OWN_PARTS

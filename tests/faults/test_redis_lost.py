@@ -61,10 +61,10 @@ def test_a_flush_during_a_pause_ends_it_no_earlier(system: Start) -> None:
     ids = submit(one, 10)
     until = "SELECT limited_until FROM accounts WHERE limited_until IS NOT NULL"
     wait_until(lambda: bool(one.sql(until)), "the account pauses")
-    with Redis.from_url(one.run["redis"]) as redis:
-        redis.flushall()
     wait_until(lambda: states(one)["running"] == 0, "no call under way")
     calls = len(one.ledger())
+    with Redis.from_url(one.run["redis"]) as redis:
+        redis.flushall()
     first = min(row["received_at"] for row in one.ledger())
     # The window began with the first call, on the same machine's clock.
     wait_until(lambda: time.time() > first + 8, "nearly the reset")

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisGoneError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry
 
 from tests.servers.databases import new_database
 from tests.servers.postgres_wire import commit_of
@@ -139,7 +141,7 @@ def test_a_command_of_redis_is_carried_out_and_its_client_cannot_know(valkey: st
     port = int(valkey.rpartition(":")[2].partition("/")[0])
     with proxied(port) as proxy, Redis.from_url(valkey) as direct:
         proxy.cuts_after(bytes_seen(b"INCR"))
-        with Redis(port=proxy.port, socket_timeout=2, retry=None) as client:
+        with Redis(port=proxy.port, socket_timeout=2, retry=Retry(NoBackoff(), 0)) as client:
             client.ping()
             with pytest.raises((RedisGoneError, RedisTimeoutError)):
                 client.incr("seen")

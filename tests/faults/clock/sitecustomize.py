@@ -24,4 +24,4 @@ if _LIBRARY and "LD_PRELOAD" not in os.environ:
     os.execv(sys.executable, sys.orig_argv)  # noqa: S606  # no shell is the point
 if _LIBRARY:
     # Python sleeps until a moment of the steady clock, which libfaketime 0.9.10 gets wrong.
-    time.sleep = _sleep
+    time.sleep = _sleep  # type: ignore[assignment]  # nobody sleeps for an object of index
