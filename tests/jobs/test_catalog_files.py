@@ -101,7 +101,7 @@ def test_the_good_one_is_read() -> None:
         (changed('"made-up"', '"other"'), "slug must be the file's name without .toml; it is 'oth"),
         (changed('name = "Made up"', 'name = " "'), "name must be text, and not empty; it is ' '"),
         (changed('name = "Made up"', "name = 1"), "name must be text, and not empty; it is 1"),
-        (changed('"v1"', '"v3"'), "transport must be one of \"v1\", \"v2\"; it is 'v3'"),
+        (changed('"v1"', '"v3"'), 'transport must be one of "v1", "v2"; it is \'v3\''),
         (changed('output = "image"', 'output = "video"'), 'output must be one of "image"; it is'),
         (changed('price = "0.01"', "price = 0.01"), "price must be text"),
         (changed('"0.01"', '"a cent"'), 'price must be decimal text in USD, such as "0.006"'),
