@@ -7,9 +7,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from api_gateway import envelope
+from api_gateway import envelope, resolution
+from api_gateway.cancel_wish import CancelImage
 from db.job_pages import MOST_COUNTED
+from db.resolving import Verdict
 from jobs.account_pauses import PauseReason
+from jobs.catalog import Transport
+from jobs.doubts import DoubtEnd, OnDoubt
 from jobs.failures import Reaction
 from jobs.states import Priority, State, WaitingFor
 
@@ -63,6 +67,7 @@ class Attempt(_Document):
     message: str | None
     http_status: int | None
     seed: int | None
+    transport: Transport
     request_id: str | None = Field(description="Segmind's own.")
     estimate: str = Field(description="USD, decimal text; what it may cost at the most.")
     cost: str | None = Field(description="USD, decimal text; null: not known yet.")
@@ -73,8 +78,25 @@ class Attempt(_Document):
     sent_at: str | None
     answered_at: str | None
     in_doubt_at: str | None
+    doubt_ended: DoubtEnd | None = Field(description="Null: no doubt, or it goes on.")
+    looked: str | None = Field(
+        description="What the last look at Segmind's history came to, or what an operator said."
+    )
     finished_at: str | None
     timeline: list[Happening] = Field(description="These times, in order.")
+
+
+class Doubt(_Document):
+    """What is not known of a job's latest call, and what was done to find out."""
+
+    since: str
+    kind: str = Field(description="One of those in docs/errors.md.")
+    message: str | None
+    estimate: str = Field(description="USD, decimal text; what the call may have cost.")
+    looked: str | None = Field(
+        description="What the last look at Segmind's history came to; null: none yet."
+    )
+    next_look_at: str | None
 
 
 class Links(_Document):
@@ -106,12 +128,16 @@ class Job(_Document):
     run_at: str | None
     start_by: str | None
     finish_by: str | None
+    on_doubt: OnDoubt = Field(description="What becomes of it where nobody can tell in time.")
+    doubt_deadline: str | None
+    doubt: Doubt | None = Field(description="Of a job in doubt.")
     created_at: str
     started_at: str | None
     finished_at: str | None
     cancel_requested: bool
     note: str | None = Field(
-        description="After a cancel: what it means for the money. Of a job that waits: more about why."
+        description="After a cancel: what it means for the money. Of a job that waits: more about "
+        "why. Of one in doubt: what is asked for."
     )
     links: Links
     attempt_history: list[Attempt] = Field(
@@ -155,6 +181,16 @@ class UpstreamAccount(_Document):
     paused_models: list[ModelPause]
     open_calls: int = Field(description="Calls under way or in doubt, of all tenants.")
     committed: str = Field(description="USD, decimal text; what those may still cost.")
+    transport: Transport | None = Field(
+        description="How all models are called; null: as the catalog says."
+    )
+    doubts: dict[DoubtEnd | Literal["open", "sent_again"], int] = Field(
+        description="Of all tenants: `open` ones, how all earlier ones ended, and how many calls "
+        "were `sent_again` though they may have been paid."
+    )
+    expiring_soon: int = Field(
+        description="Results that are not fetched, whose records at Segmind expire within 10 minutes."
+    )
 
 
 class Account(_Document):
@@ -184,10 +220,46 @@ class Submit(BaseModel):
     start_by: Time | None = Field(None, description="Else it expires.")
     finish_by: Time | None = None
     max_attempts: int | None = Field(envelope.DEFAULT_ATTEMPTS, ge=1, le=envelope.MOST_ATTEMPTS)
+    on_doubt: OnDoubt | None = Field(
+        OnDoubt.HOLD,
+        description="Where nobody can tell whether its call was paid: hold the job, send it again "
+        "(it may be paid twice), or let it fail.",
+    )
+    doubt_deadline: Time | None = Field(None, description="A doubt ends as failed then.")
     metadata: dict[str, Any] | None = Field(
         {},
         description=f"At most {envelope.LARGEST_METADATA:,} bytes as JSON. Whole numbers are kept "
         "digit for digit; others must be such as a double can hold.",
+    )
+
+
+class Cancel(BaseModel):
+    """What becomes of the image of a call that is under way."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    image: CancelImage | None = Field(
+        None,
+        description="Null: as it was said before, and to begin with, keep. The latest wish counts.",
+    )
+
+
+class Resolve(BaseModel):
+    """How a doubt ends. `request_id` and `output` are for `succeeded`, which needs one of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    as_: Verdict = Field(alias="as")
+    note: str = Field(
+        min_length=1, max_length=resolution.LONGEST_NOTE, description="Why; kept with the call."
+    )
+    request_id: str | None = Field(
+        None,
+        max_length=resolution.LONGEST_ID,
+        description="Segmind's id of the call. By itself: its result is fetched from there.",
+    )
+    output: str | None = Field(
+        None, description="An image that you have uploaded.", examples=["segq:" + "0a" * 32]
     )
 
 
@@ -247,4 +319,4 @@ class Problem(_Document):
     errors: list[WrongField]
 
 
-ALL = (Job, JobList, Account, Submit, KeptImage, Model, Models, Health, Problem)
+ALL = (Job, JobList, Account, Submit, Cancel, Resolve, KeptImage, Model, Models, Health, Problem)

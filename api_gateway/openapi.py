@@ -74,6 +74,11 @@ def body(**content: dict[str, Any]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
+def optional_body(**content: dict[str, Any]) -> dict[str, Any]:
+    """The same for a body that may be left out."""
+    return {"requestBody": {"required": False, "content": content}}
+
+
 def install(app: FastAPI) -> None:
     """Let `/openapi.json` hold the shapes of `documents` and of the models beside the routes."""
 
