@@ -32,7 +32,7 @@ def ended_line(accounts: Sequence[Mapping[str, Any]]) -> str:
     for account in accounts:
         counts.update(account.get("doubts", {}))
     ends = [f"{count:,} {end}" for end, count in counts.items() if count and end not in _NOT_ENDS]
-    again = f"; {counts['sent_again']:,} were sent again" if counts["sent_again"] else ""
+    again = f"; {counts['sent_again']:,} sent again" if counts["sent_again"] else ""
     return f"ended so far: {', '.join(ends) or 'none'}{again}"
 
 

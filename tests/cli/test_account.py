@@ -30,6 +30,7 @@ ACCOUNT: dict[str, Any] = {
     "committed": "0.012",
 }
 
+TROUBLE = "2 in doubt, 1 sent again after a doubt, 3 not fetched and about to expire"
 START = "default (pool segmind): 60 calls a minute |"
 
 
@@ -76,14 +77,10 @@ def test_what_is_in_doubt_was_sent_again_or_is_about_to_be_lost_is_told() -> Non
     found = lines(account, {})
     assert found[1:3] == [
         "  all models are called by v2, whatever the catalog says",
-        "  2 in doubt, 1 sent again after a doubt, 3 not fetched and about to expire; "
-        "see `segq doubts`",
+        f"  {TROUBLE}; see `segq doubts`",
     ]
     answer = {"accounts": [account]}
-    assert trouble_line(answer) == (
-        "account: 2 in doubt, 1 sent again after a doubt, 3 not fetched and about to expire, "
-        "see `segq account`"
-    )
+    assert trouble_line(answer) == f"account: {TROUBLE}, see `segq account`"
     doubts |= {"open": 0, "sent_again": 0}
     assert trouble_line({"accounts": [{**account, "expiring_soon": 0}]}) is None
 

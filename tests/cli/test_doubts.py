@@ -68,7 +68,7 @@ def test_a_table_tells_what_is_at_stake_and_what_was_found_out() -> None:
 
 def test_the_ends_of_all_accounts_are_added_up() -> None:
     one, other = {"doubts": COUNTS}, {"doubts": {"open": 1, "recovered": 3, "sent_again": 0}}
-    ends = "ended so far: 1,203 recovered, 1 operator_retry; 1 were sent again"
+    ends = "ended so far: 1,203 recovered, 1 operator_retry; 1 sent again"
     assert ended_line([one, other, {}]) == ends
     assert ended_line([{"doubts": {"open": 1}}]) == "ended so far: none"
 
