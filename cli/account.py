@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "segq account [resume [MODEL] | pause [--reason TEXT] | transport {v1,v2,default}]"
     )
     parser.epilog = "Without a word it shows the account."
-    verbs = parser.add_subparsers(metavar="VERB", dest="verb")
+    verbs = parser.add_subparsers(metavar="VERB", dest="verb", prog="segq account")
     resume = verbs.add_parser(
         "resume",
         help="let calls go on",

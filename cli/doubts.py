@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "[--request-id ID] [--output FILE]"
     )
     parser.add_argument("--json", action="store_true", help="jobs and counts as JSON")
-    verbs = parser.add_subparsers(metavar="VERB", dest="verb")
+    verbs = parser.add_subparsers(metavar="VERB", dest="verb", prog="segq doubts")
     resolve = verbs.add_parser(
         "resolve",
         help="end the doubt of one job",
