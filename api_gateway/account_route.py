@@ -1,6 +1,7 @@
 """`GET /api/v1/account`: the upstream accounts, whether they pause, and how many jobs wait."""
 
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,14 +15,19 @@ from api_gateway.openapi import answers
 from api_gateway.parts import Parts, parts_of
 from api_gateway.pause_words import said, what_to_do
 from db.attempt_history import AttemptHistory
+from db.doubts import DoubtStore
 from db.job_pages import MOST_COUNTED, JobPages
+from db.requests import RequestStore
 from db.rows import Account, ModelPause
 from jobs import money
 from jobs.account_pauses import PauseReason
+from jobs.doubts import SENT_AGAIN, DoubtEnd
 
 router = APIRouter(tags=["account"])
 
 _MINUTE = 60
+_SOON = timedelta(minutes=10)
+"""Results that are not fetched by then are lost with Segmind's records of them."""
 
 
 @router.get(
@@ -61,7 +67,17 @@ def _account(parts: Parts, account: Account) -> dict[str, Any]:
         "paused_models": [_model(pause) for pause in parts.accounts.model_pauses(account.id)],
         "open_calls": AttemptHistory(parts.database).open_calls(account.id),
         "committed": money.text(parts.accounts.committed(account.id)),
+        "transport": account.transport,
+        "doubts": _doubts(DoubtStore(parts.database).counts(account.id)),
+        "expiring_soon": RequestStore(parts.database).near_expiry(_SOON, account.id),
     }
+
+
+def _doubts(counts: Mapping[str, int]) -> dict[str, int]:
+    """How many doubts there are, how the earlier ones ended, and how many calls were sent again."""
+    ends = {str(end): counts.get(end, 0) for end in DoubtEnd}
+    again = sum(ends[end] for end in SENT_AGAIN)
+    return {"open": counts.get("open", 0), **ends, "sent_again": again}
 
 
 def _whole(number: float) -> float:

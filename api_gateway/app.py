@@ -12,6 +12,7 @@ from api_gateway import (
     model_routes,
     openapi,
     output_routes,
+    resolve_route,
     submit_route,
     upload_route,
 )
@@ -49,6 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
         list_route,
         account_route,
         change_routes,
+        resolve_route,
         output_routes,
         upload_route,
         model_routes,

@@ -24,6 +24,7 @@ def _document(attempt: Attempt) -> dict[str, Any]:
     return {
         "number": attempt.number,
         "account": attempt.account,
+        "transport": attempt.transport,
         "state": _state(attempt),
         "outcome": attempt.outcome,
         "message": attempt.message,
@@ -35,6 +36,8 @@ def _document(attempt: Attempt) -> dict[str, Any]:
         "cost_known": attempt.cost_known,
         "generation_seconds": attempt.generation_seconds,
         "answer_form": attempt.answer_form,
+        "doubt_ended": attempt.doubt_ended,
+        "looked": attempt.looked,
         **moments,
         "timeline": [
             {"at": moments[f"{event}_at"], "event": event}

@@ -6,11 +6,12 @@ from jobs.states import State
 
 _RUNNING = (
     "Cancel was asked for while the job's call to Segmind was under way. A call that has left "
-    "cannot be taken back: it is let finish and what it costs is booked; then the job is canceled."
+    "cannot be taken back: it is let finish and what it costs is booked; then the job is canceled "
+    "and its image is {image}."
 )
 _IN_DOUBT = (
     "Cancel was asked for while it is not known whether the job's call to Segmind ran: it may have "
-    "been paid. If it turns out to have run, its image is kept and its cost booked; if not, it is "
+    "been paid. If it turns out to have run, its image is {image} and its cost booked; if not, it is "
     "not sent again."
 )
 _RAN = (
@@ -20,12 +21,13 @@ _RAN = (
 _UNSENT = "Canceled before anything was sent to Segmind: it cost nothing."
 _PAID_FOR = (
     "Cancel was asked for while its call to Segmind was under way. The call was let finish: its "
-    "image is kept, and the {cost} USD that the job cost is booked."
+    "image is {image}, and the {cost} USD that the job cost is booked."
 )
 _CALLED_BEFORE = (
     "Canceled: nothing more is sent to Segmind. The {cost} USD of its earlier calls stays booked."
 )
 _CALLED_FREE = "Canceled: nothing more is sent to Segmind. Its earlier calls cost nothing."
+_KEPT, _DROPPED = "kept", "not kept, as was wished"
 
 
 def cancel_note(job: Job) -> str | None:
@@ -35,15 +37,17 @@ def cancel_note(job: Job) -> str | None:
     """
     if job.cancel_requested_at is None:
         return None
+    image = _DROPPED if job.cancel_drops else _KEPT
     match job.state:
         case State.RUNNING:
-            return _RUNNING
+            return _RUNNING.format(image=image)
         case State.IN_DOUBT:
-            return _IN_DOUBT
+            return _IN_DOUBT.format(image=image)
         case State.SUCCEEDED:
             return _RAN.format(cost=money.text(job.cost))
-        case State.CANCELED if job.outputs:
-            return _PAID_FOR.format(cost=money.text(job.cost))
+        # Dropped at the end of a call that brought it: one that failed has left its error.
+        case State.CANCELED if job.outputs or (job.cancel_drops and job.error is None):
+            return _PAID_FOR.format(cost=money.text(job.cost), image=image)
         case State.CANCELED if job.number == 0:
             return _UNSENT
         case State.CANCELED if job.cost:

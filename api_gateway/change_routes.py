@@ -8,12 +8,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from api_gateway import bodies, patch, problems, strict_json
+from api_gateway import bodies, cancel_wish, patch, problems, strict_json
 from api_gateway.auth import Tenant
 from api_gateway.job_answer import job_answer
 from api_gateway.job_routes import id_of
 from api_gateway.once import REPLAYS, asked, with_key
-from api_gateway.openapi import answers, body
+from api_gateway.openapi import answers, body, optional_body, reference
 from api_gateway.parts import parts_of
 from api_gateway.problems import Problem
 from api_gateway.showing import base_of, show
@@ -30,7 +30,7 @@ router = APIRouter(tags=["jobs"])
 
 @router.patch(
     "/api/v1/jobs/{job_id}",
-    summary="Change a waiting job",
+    summary="Change a job",
     responses=answers(
         200, "Job", "The job as it is now", 400, 401, 404, 408, 409, 413, 415, 422, 503
     ),
@@ -39,7 +39,7 @@ router = APIRouter(tags=["jobs"])
 async def change(request: Request, tenant: Tenant, job_id: str) -> JSONResponse:
     """Only of a job that is `scheduled` or `queued`; what is left out stays, null sets it back.
 
-    Either the change is there when the job's call is made, or the answer is 409.
+    `on_doubt` and `doubt_deadline` also of one that is `in_doubt`. Either the change is there when the job's call is made, or the answer is 409.
     """
     found = id_of(job_id)
     if bodies.media_type(request) not in _MEDIA_TYPES:
@@ -51,7 +51,7 @@ async def change(request: Request, tenant: Tenant, job_id: str) -> JSONResponse:
     raw = await bodies.read(request, LARGEST_BODY)
     wanted = patch.read(strict_json.parse(raw), datetime.now(UTC))
     job = await run_in_threadpool(
-        parts_of(request).changes.change, tenant, found, lambda job: patch.fit(wanted, job)
+        parts_of(request).changes.change, tenant, found, wanted, patch.must_fit
     )
     return JSONResponse(await show(request, job))
 
@@ -63,18 +63,25 @@ async def change(request: Request, tenant: Tenant, job_id: str) -> JSONResponse:
         200,
         "Job",
         "Canceled, or asked to be",
-        *(401, 404, 408, 409, 413, 415, 422, 503),
+        *(400, 401, 404, 408, 409, 413, 415, 422, 503),
         says=REPLAYS,
     ),
-    openapi_extra=with_key(),
+    openapi_extra=with_key(optional_body(**{"application/json": {"schema": reference("Cancel")}})),
 )
 async def cancel(request: Request, tenant: Tenant, job_id: str) -> Response:
     """A waiting job ends at once. A running one's call is let finish and paid; then it ends.
 
     One in doubt keeps the wish: if its call ran its image is kept, if not it is not sent again.
+    With `{"image": "drop"}` the image of a call that was under way is not kept, though it is paid.
     What that means for the money stands in `note`.
     """
-    return await _move(request, tenant, job_id, parts_of(request).changes.cancel)
+    changes = parts_of(request).changes
+
+    def wish(raw: bytes) -> _Verb:
+        drops = cancel_wish.drops(request, raw)
+        return lambda tenant, job: changes.cancel(tenant, job, drops=drops)
+
+    return await _move(request, tenant, job_id, wish)
 
 
 @router.post(
@@ -96,15 +103,21 @@ async def retry(request: Request, tenant: Tenant, job_id: str) -> Response:
     is allowed at the least, `start_by` and `finish_by` are dropped when they have passed, and what
     it cost so far stays in `cost`.
     """
-    return await _move(request, tenant, job_id, parts_of(request).changes.retry)
+    retry = parts_of(request).changes.retry
+    return await _move(request, tenant, job_id, lambda _: retry)
+
+
+_Verb = Callable[[UUID, UUID], Job]
 
 
 async def _move(
-    request: Request, tenant: UUID, job_id: str, verb: Callable[[UUID, UUID], Job]
+    request: Request, tenant: UUID, job_id: str, verb_of: Callable[[bytes], _Verb]
 ) -> Response:
+    """`verb_of` reads the body, and raises where it cannot be taken."""
     found = id_of(job_id)
     parts = parts_of(request)
     raw = await bodies.read(request, LARGEST_BODY)
+    verb = verb_of(raw)
     async with asked(request, tenant, raw) as ask:
         if ask.replay is not None:
             return ask.replay

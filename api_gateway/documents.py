@@ -1,15 +1,16 @@
-"""The shapes that the API takes and gives, for its OpenAPI document.
+"""The shapes that the API gives, for its OpenAPI document; those that it takes: `request_documents`.
 
-The answers are built by hand and the requests checked by hand; a test holds the answers to these.
+The answers are built by hand; a test holds them to these.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field
 
-from api_gateway import envelope
 from db.job_pages import MOST_COUNTED
 from jobs.account_pauses import PauseReason
+from jobs.catalog import Transport
+from jobs.doubts import DoubtEnd, OnDoubt
 from jobs.failures import Reaction
 from jobs.states import Priority, State, WaitingFor
 
@@ -63,6 +64,7 @@ class Attempt(_Document):
     message: str | None
     http_status: int | None
     seed: int | None
+    transport: Transport
     request_id: str | None = Field(description="Segmind's own.")
     estimate: str = Field(description="USD, decimal text; what it may cost at the most.")
     cost: str | None = Field(description="USD, decimal text; null: not known yet.")
@@ -73,8 +75,25 @@ class Attempt(_Document):
     sent_at: str | None
     answered_at: str | None
     in_doubt_at: str | None
+    doubt_ended: DoubtEnd | None = Field(description="Null: no doubt, or it goes on.")
+    looked: str | None = Field(
+        description="What the last look at Segmind's history came to, or what an operator said."
+    )
     finished_at: str | None
     timeline: list[Happening] = Field(description="These times, in order.")
+
+
+class Doubt(_Document):
+    """What is not known of a job's latest call, and what was done to find out."""
+
+    since: str
+    kind: str = Field(description="One of those in docs/errors.md.")
+    message: str | None
+    estimate: str = Field(description="USD, decimal text; what the call may have cost.")
+    looked: str | None = Field(
+        description="What the last look at Segmind's history came to; null: none yet."
+    )
+    next_look_at: str | None
 
 
 class Links(_Document):
@@ -106,12 +125,16 @@ class Job(_Document):
     run_at: str | None
     start_by: str | None
     finish_by: str | None
+    on_doubt: OnDoubt = Field(description="What becomes of it where nobody can tell in time.")
+    doubt_deadline: str | None
+    doubt: Doubt | None = Field(description="Of a job in doubt.")
     created_at: str
     started_at: str | None
     finished_at: str | None
     cancel_requested: bool
     note: str | None = Field(
-        description="After a cancel: what it means for the money. Of a job that waits: more about why."
+        description="After a cancel: what it means for the money. Of a job that waits: more about "
+        "why. Of one in doubt: what is asked for."
     )
     links: Links
     attempt_history: list[Attempt] = Field(
@@ -155,6 +178,16 @@ class UpstreamAccount(_Document):
     paused_models: list[ModelPause]
     open_calls: int = Field(description="Calls under way or in doubt, of all tenants.")
     committed: str = Field(description="USD, decimal text; what those may still cost.")
+    transport: Transport | None = Field(
+        description="How all models are called; null: as the catalog says."
+    )
+    doubts: dict[DoubtEnd | Literal["open", "sent_again"], int] = Field(
+        description="Of all tenants: `open` ones, how all earlier ones ended, and how many calls "
+        "were `sent_again` though they may have been paid."
+    )
+    expiring_soon: int = Field(
+        description="Results that are not fetched, whose records at Segmind expire within 10 minutes."
+    )
 
 
 class Account(_Document):
@@ -162,32 +195,6 @@ class Account(_Document):
     jobs: dict[State, int] = Field(description="Your own jobs by state.")
     jobs_capped: list[State] = Field(
         description=f"States of which there may be more: counting ends at {MOST_COUNTED:,}."
-    )
-
-
-Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
-Tag = Annotated[str, Field(max_length=envelope.LONGEST_TAG)]
-
-
-class Submit(BaseModel):
-    """A job to queue. An optional member may be null: the same as leaving it out."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    # Each model has its own shape of these two in /openapi.json: `model_documents.submit_shapes`.
-    model: str
-    input: dict[str, Any]
-    priority: Priority | None = Priority.NORMAL
-    group: str | None = Field("", max_length=envelope.LONGEST_GROUP)
-    tags: list[Tag] | None = Field([], max_length=envelope.MOST_TAGS)
-    run_at: Time | None = Field(None, description="Not before.")
-    start_by: Time | None = Field(None, description="Else it expires.")
-    finish_by: Time | None = None
-    max_attempts: int | None = Field(envelope.DEFAULT_ATTEMPTS, ge=1, le=envelope.MOST_ATTEMPTS)
-    metadata: dict[str, Any] | None = Field(
-        {},
-        description=f"At most {envelope.LARGEST_METADATA:,} bytes as JSON. Whole numbers are kept "
-        "digit for digit; others must be such as a double can hold.",
     )
 
 
@@ -247,4 +254,4 @@ class Problem(_Document):
     errors: list[WrongField]
 
 
-ALL = (Job, JobList, Account, Submit, KeptImage, Model, Models, Health, Problem)
+ALL = (Job, JobList, Account, KeptImage, Model, Models, Health, Problem)

@@ -10,6 +10,7 @@ from api_gateway import storable, times
 from jobs import catalog
 from jobs.catalog.inputs import shown
 from jobs.catalog.model import Model
+from jobs.doubts import OnDoubt
 from jobs.errors import FieldProblem, UnknownModel
 from jobs.states import Priority
 
@@ -24,7 +25,7 @@ DEFAULT_ATTEMPTS = 3
 FURTHEST_RUN_AT = timedelta(days=100 * 365)
 MEMBERS = (
     *("model", "input", "priority", "group", "tags", "run_at", "start_by", "finish_by"),
-    *("max_attempts", "metadata"),
+    *("max_attempts", "metadata", "on_doubt", "doubt_deadline"),
 )
 
 
@@ -41,6 +42,8 @@ class Envelope:
     finish_by: datetime | None
     max_attempts: int
     metadata: dict[str, Any]
+    on_doubt: OnDoubt
+    doubt_deadline: datetime | None
 
 
 def check(body: Mapping[str, Any], now: datetime) -> tuple[Envelope, list[FieldProblem]]:
@@ -74,6 +77,8 @@ def check(body: Mapping[str, Any], now: datetime) -> tuple[Envelope, list[FieldP
         finish_by=take("finish_by", lambda value: read_bound(value, now, run_at), None),
         max_attempts=take("max_attempts", _attempts, DEFAULT_ATTEMPTS),
         metadata=take("metadata", _metadata, nothing),
+        on_doubt=take("on_doubt", read_on_doubt, OnDoubt.HOLD),
+        doubt_deadline=take("doubt_deadline", lambda value: read_bound(value, now, run_at), None),
     )
     return envelope, problems
 
@@ -92,6 +97,13 @@ def read_priority(value: object) -> Priority:
         return Priority(value)  # type: ignore[arg-type]  # a value of any type is refused alike
     except ValueError:
         raise ValueError(f"must be one of {[str(one) for one in Priority]}") from None
+
+
+def read_on_doubt(value: object) -> OnDoubt:
+    try:
+        return OnDoubt(value)  # type: ignore[arg-type]  # a value of any type is refused alike
+    except ValueError:
+        raise ValueError(f"must be one of {[str(one) for one in OnDoubt]}") from None
 
 
 def read_group(value: object) -> str:

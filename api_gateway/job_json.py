@@ -5,7 +5,7 @@ from typing import Any
 from api_gateway import times
 from api_gateway.cancel_notes import cancel_note
 from api_gateway.waiting import Waiting
-from db.rows import Job, Output
+from db.rows import Job, JobDoubt, Output
 from jobs import money
 
 
@@ -38,6 +38,9 @@ def document(job: Job, base: str, waiting: Waiting | None) -> dict[str, Any]:
         "run_at": times.text(job.run_at),
         "start_by": times.text(job.start_by),
         "finish_by": times.text(job.finish_by),
+        "on_doubt": job.on_doubt,
+        "doubt_deadline": times.text(job.doubt_deadline),
+        "doubt": _doubt(job.doubt),
         "created_at": times.text(job.created_at),
         "started_at": times.text(job.started_at),
         "finished_at": times.text(job.finished_at),
@@ -52,7 +55,31 @@ def document(job: Job, base: str, waiting: Waiting | None) -> dict[str, Any]:
 
 
 def _note(job: Job, waiting: Waiting | None) -> str | None:
-    return cancel_note(job) or (waiting.note if waiting else None)
+    notes = (cancel_note(job), _looked_for(job.doubt), waiting.note if waiting else None)
+    return " ".join(filter(None, notes)) or None
+
+
+def _looked_for(doubt: JobDoubt | None) -> str | None:
+    """Of a doubt whose request is known, by an operator or from Segmind itself."""
+    if doubt is None or doubt.request_id is None:
+        return None
+    return (
+        f"Its call is request {doubt.request_id} at Segmind, which is asked about it: the job ends "
+        "with what that request came to."
+    )
+
+
+def _doubt(doubt: JobDoubt | None) -> dict[str, Any] | None:
+    if doubt is None:
+        return None
+    return {
+        "since": times.text(doubt.since),
+        "kind": doubt.kind,
+        "message": doubt.message,
+        "estimate": money.text(doubt.estimate),
+        "looked": doubt.looked,
+        "next_look_at": times.text(doubt.next_look_at),
+    }
 
 
 def _output(own: str, output: Output) -> dict[str, Any]:

@@ -25,6 +25,14 @@ def reference_of(sha256: str) -> str:
     return f"{INPUT_SCHEME}{sha256}"
 
 
+def sha256_of(reference: object) -> str:
+    """The SHA-256 of the image that a reference names; raises `ValueError`."""
+    sha256 = reference.removeprefix(INPUT_SCHEME) if isinstance(reference, str) else ""
+    if not _SHA256.fullmatch(sha256) or reference != reference_of(sha256):
+        raise ValueError(f"must be {INPUT_SCHEME} and 64 hexadecimal digits in lower case")
+    return sha256
+
+
 def has_kept_images(model: Model, given: Mapping[str, Any]) -> bool:
     """Whether an image of the input came with it, or was uploaded before."""
     return any(
@@ -75,14 +83,12 @@ class KeptImages:
                 if value.startswith("data:"):
                     pictures[name] = examine(decode_data_uri(value))
                 elif value.startswith(INPUT_SCHEME):
-                    self._must_exist(tenant_id, value.removeprefix(INPUT_SCHEME))
+                    self._must_exist(tenant_id, sha256_of(value))
             except ValueError as error:
                 problems.append(FieldProblem(f"input.{name}", str(error), shown(value)))
         return pictures, problems
 
     def _must_exist(self, tenant_id: UUID, sha256: str) -> None:
-        if not _SHA256.fullmatch(sha256):
-            raise ValueError(f"must be {INPUT_SCHEME} and 64 hexadecimal digits in lower case")
         if self.inputs.get(tenant_id, sha256) is None:
             raise ValueError("refers to no image of yours; upload it with POST /api/v1/inputs")
 

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from api_gateway import documents, problems
+from api_gateway import documents, problems, request_documents
 from api_gateway.model_documents import submit_examples, submit_shapes
 from jobs.catalog import MODELS
 
@@ -74,8 +74,13 @@ def body(**content: dict[str, Any]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
+def optional_body(**content: dict[str, Any]) -> dict[str, Any]:
+    """The same for a body that may be left out."""
+    return {"requestBody": {"required": False, "content": content}}
+
+
 def install(app: FastAPI) -> None:
-    """Let `/openapi.json` hold the shapes of `documents` and of the models beside the routes."""
+    """Let `/openapi.json` hold the shapes of `documents`, of requests and of the models beside the routes."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -86,7 +91,8 @@ def install(app: FastAPI) -> None:
                 routes=app.routes,
             )
             _, shapes = models_json_schema(
-                [(shape, "serialization") for shape in documents.ALL], ref_template=_REF
+                [(shape, "serialization") for shape in (*documents.ALL, *request_documents.ALL)],
+                ref_template=_REF,
             )
             schemas = found.setdefault("components", {}).setdefault("schemas", {})
             schemas.update(shapes["$defs"])

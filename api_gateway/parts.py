@@ -29,6 +29,7 @@ from db.idempotency import IdempotencyStore
 from db.inputs import InputStore
 from db.job_changes import JobChanges
 from db.jobs import JobStore
+from db.resolving import Resolving
 from db.rows import Job
 from db.tenants import TenantStore
 
@@ -54,6 +55,7 @@ class Parts:
     database: Database
     jobs: JobStore
     changes: JobChanges
+    resolving: Resolving
     inputs: InputStore
     accounts: AccountStore
     artifacts: ArtifactStore
@@ -108,6 +110,7 @@ def make_parts(settings: Settings) -> Parts:
         database=database,
         jobs=jobs,
         changes=JobChanges(database),
+        resolving=Resolving(database, artifacts),
         inputs=InputStore(database),
         accounts=accounts,
         artifacts=artifacts,

@@ -1,4 +1,4 @@
-"""What may change of a job that waits: a JSON Merge Patch (RFC 7386) of five members."""
+"""What may change of a job: a JSON Merge Patch (RFC 7386) of seven members, and of which jobs."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -8,10 +8,12 @@ from api_gateway import envelope, times
 from db.job_changes import JobChange
 from db.rows import Job
 from jobs.catalog.inputs import shown
+from jobs.changing import OF_DOUBTS
+from jobs.doubts import OnDoubt
 from jobs.errors import FieldProblem, InvalidInput
 from jobs.states import Priority
 
-MEMBERS = ("priority", "group", "tags", "start_by", "finish_by")
+MEMBERS = ("priority", "group", "tags", "start_by", "finish_by", *OF_DOUBTS)
 
 _TIME = {"type": ["string", "null"], "format": "date-time"}
 SCHEMA: dict[str, Any] = {
@@ -27,6 +29,8 @@ SCHEMA: dict[str, Any] = {
         },
         "start_by": _TIME,
         "finish_by": _TIME,
+        "on_doubt": {"enum": [*map(str, OnDoubt), None]},
+        "doubt_deadline": _TIME,
     },
 }
 """For the OpenAPI document."""
@@ -42,6 +46,8 @@ def read(body: Any, now: datetime) -> JobChange:
         "tags": envelope.read_tags,
         "start_by": lambda value: envelope.read_bound(value, now, None),
         "finish_by": lambda value: envelope.read_bound(value, now, None),
+        "on_doubt": envelope.read_on_doubt,
+        "doubt_deadline": lambda value: envelope.read_bound(value, now, None),
     }
     change: JobChange = {}
     wrong: list[FieldProblem] = []
@@ -58,12 +64,13 @@ def read(body: Any, now: datetime) -> JobChange:
     return change
 
 
-def fit(change: JobChange, job: Job) -> JobChange:
-    """The change, when it fits the job as it is now. Raises `InvalidInput`."""
+def must_fit(change: JobChange, job: Job) -> None:
+    """Raises `InvalidInput` for a change that does not fit the job as it is now."""
     wrong = []
     for name, bound in (
         ("start_by", change.get("start_by")),
         ("finish_by", change.get("finish_by")),
+        ("doubt_deadline", change.get("doubt_deadline")),
     ):
         if bound is None:
             continue
@@ -76,7 +83,6 @@ def fit(change: JobChange, job: Job) -> JobChange:
         wrong.append(FieldProblem(name, why, times.text(bound)))
     if wrong:
         raise InvalidInput(wrong)
-    return change
 
 
 _CLEARED: dict[str, Any] = {
@@ -85,6 +91,8 @@ _CLEARED: dict[str, Any] = {
     "tags": (),
     "start_by": None,
     "finish_by": None,
+    "on_doubt": OnDoubt.HOLD,
+    "doubt_deadline": None,
 }
 
 

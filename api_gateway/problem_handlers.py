@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api_gateway import problems
 from api_gateway.problems import Kind, Problem
 from db.artifacts import ArtifactsAway
-from jobs.errors import FieldProblem, IllegalMove, InvalidInput, NotFound, Unavailable
+from jobs.errors import FieldProblem, IllegalMove, InvalidInput, NotFound, RequestHeld, Unavailable
 
 log = structlog.get_logger()
 
@@ -27,10 +27,8 @@ def problem_of(error: Exception) -> Problem:
             count = len(error.problems)
             detail = "1 field is wrong" if count == 1 else f"{count} fields are wrong"
             return Problem(problems.INVALID_FIELDS, detail, error.problems)
-        case NotFound():
-            return Problem(problems.NOT_FOUND, str(error))
-        case IllegalMove():
-            return Problem(problems.ILLEGAL_MOVE, str(error))
+        case NotFound() | IllegalMove() | RequestHeld():
+            return Problem(_IN_THEIR_WORDS[type(error)], str(error))
         case RequestValidationError():
             wrong = [
                 FieldProblem(".".join(map(str, one["loc"])), str(one["msg"]))
@@ -61,14 +59,19 @@ def problem_of(error: Exception) -> Problem:
             return Problem(problems.INTERNAL, "This is a fault of the server; its log says more.")
 
 
+_IN_THEIR_WORDS: dict[type[Exception], Kind] = {
+    NotFound: problems.NOT_FOUND,
+    IllegalMove: problems.ILLEGAL_MOVE,
+    RequestHeld: problems.REQUEST_HELD,
+}
 _DETAILS = {
     problems.NOT_FOUND: "there is nothing at this address",
     problems.WRONG_METHOD: "this address does not take this method; Allow names those it takes",
 }
 
 EXPECTED = (
-    *(Problem, InvalidInput, NotFound, IllegalMove, RequestValidationError, HTTPException),
-    *(Unavailable, ArtifactsAway, ClientDisconnect),
+    *(Problem, InvalidInput, NotFound, IllegalMove, RequestHeld, RequestValidationError),
+    *(HTTPException, Unavailable, ArtifactsAway, ClientDisconnect),
 )
 HANDLED = (*EXPECTED, Exception)
 

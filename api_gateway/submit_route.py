@@ -172,5 +172,7 @@ def _read(resolve: _Resolve, pool: str, tenant: UUID, given: Any) -> tuple[NewJo
         start_by=around.start_by,
         finish_by=around.finish_by,
         max_attempts=around.max_attempts,
+        on_doubt=around.on_doubt,
+        doubt_deadline=around.doubt_deadline,
     )
     return new, list(pictures.values())

@@ -28,6 +28,7 @@ _OF_PAUSE = {
     PauseReason.SPEND_LIMIT: WaitingFor.CREDITS,
     PauseReason.KEY_REFUSED: WaitingFor.PAUSED,
     PauseReason.FORBIDDEN: WaitingFor.PAUSED,
+    PauseReason.OPERATOR: WaitingFor.PAUSED,
 }
 
 

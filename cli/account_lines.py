@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+from cli.ages import age
 
 
 def account_lines(answer: Mapping[str, Any], now: datetime | None = None) -> Iterator[str]:
@@ -18,10 +18,14 @@ def account_lines(answer: Mapping[str, Any], now: datetime | None = None) -> Ite
             f"{account['calls_per_minute']:g} calls a minute | {_balance(account, now)} | "
             f"{account['open_calls']} calls open, up to ${account['committed']}"
         )
+        if account.get("transport"):
+            yield f"  all models are called by {account['transport']}, whatever the catalog says"
         if account["pause"]:
             yield from _pause("PAUSED", account["pause"], now)
         for pause in account["paused_models"]:
             yield from _pause(f"{pause['model']} PAUSED", pause, now)
+        if troubles := list(_troubles(account)):
+            yield f"  {', '.join(troubles)}; see `segq doubts`"
     counts = [
         f"{count:,}{' or more' if state in answer['jobs_capped'] else ''} {state}"
         for state, count in answer["jobs"].items()
@@ -30,12 +34,29 @@ def account_lines(answer: Mapping[str, Any], now: datetime | None = None) -> Ite
     yield f"jobs: {', '.join(counts) or 'none'}"
 
 
-def pauses_line(answer: Mapping[str, Any]) -> str | None:
-    """All that pauses, in one line, of what `GET /api/v1/account` answered; None: nothing does."""
-    paused = dict.fromkeys(
-        words for account in answer["accounts"] for words in _pauses_in_brief(account)
+def trouble_line(answer: Mapping[str, Any]) -> str | None:
+    """All that pauses, is in doubt, was sent again or is about to be lost, in one line.
+
+    Of what `GET /api/v1/account` answered; None: there is nothing of it.
+    """
+    words = dict.fromkeys(
+        words
+        for account in answer["accounts"]
+        for words in (*_pauses_in_brief(account), *_troubles(account))
     )
-    return f"account: {', '.join(paused)}, see `segq account`" if paused else None
+    return f"account: {', '.join(words)}, see `segq account`" if words else None
+
+
+def _troubles(account: Mapping[str, Any]) -> Iterator[str]:
+    # A gateway of an earlier version tells of neither.
+    doubts = account.get("doubts", {})
+    for count, what in (
+        (doubts.get("open", 0), "in doubt"),
+        (doubts.get("sent_again", 0), "sent again after a doubt"),
+        (account.get("expiring_soon", 0), "not fetched and about to expire"),
+    ):
+        if count:
+            yield f"{count:,} {what}"
 
 
 def _pauses_in_brief(account: Mapping[str, Any]) -> Iterator[str]:
@@ -48,18 +69,12 @@ def _pauses_in_brief(account: Mapping[str, Any]) -> Iterator[str]:
 def _balance(account: Mapping[str, Any], now: datetime) -> str:
     if account["credits"] is None:
         return "balance not read yet"
-    return f"balance ${account['credits']}, read {_age(account['credits_read_at'], now)} ago"
+    return f"balance ${account['credits']}, read {age(account['credits_read_at'], now)} ago"
 
 
 def _pause(what: str, pause: Mapping[str, Any], now: datetime) -> Iterator[str]:
-    since = f" for {_age(pause['since'], now)}" if pause["since"] else ""
+    since = f" for {age(pause['since'], now)}" if pause["since"] else ""
     until = f", until {pause['until']}" if pause.get("until") else ""
     yield f"  {what}{since}{until} ({pause['reason']}): {pause['what_to_do']}"
     if pause["said"]:
         yield f"    it paused because: {pause['said']}"
-
-
-def _age(moment: str, now: datetime) -> str:
-    seconds = max(0, int((now - datetime.fromisoformat(moment)).total_seconds()))
-    size, unit = next((one for one in _UNITS if seconds >= 2 * one[0]), _UNITS[-1])
-    return f"{seconds // size} {unit}"

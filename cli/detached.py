@@ -12,7 +12,7 @@ from cli.home import Home
 from cli.terminal import say
 
 
-def start_detached(home: Home) -> str:
+def start_detached(home: Home, *, paused: bool = False) -> str:
     """Start `segq up` in a session of its own; return its ready line.
 
     Raises `ComplaintError` with the reason when it ended instead. The reason is what the supervisor
@@ -23,10 +23,11 @@ def start_detached(home: Home) -> str:
     if log.exists() and log.stat().st_size > LOG_LIMIT:
         log.replace(log.with_suffix(".log.1"))
     reading, writing = os.pipe()
+    more = ["--paused"] if paused else []
     with log.open("ab") as output:
         began_at = output.tell()
         supervisor = subprocess.Popen(
-            (sys.executable, "-P", "-m", "cli", "up", "--report-to", str(writing)),
+            (sys.executable, "-P", "-m", "cli", "up", "--report-to", str(writing), *more),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -19,6 +19,8 @@ COMMANDS = {
     "down": ("cli.down", "end what `up --detach` started; calls in flight finish"),
     "status": ("cli.status", "a line for each process"),
     "account": ("cli.account", "balance, pauses and jobs; `account resume` ends a pause"),
+    "doubts": ("cli.doubts", "calls of which nobody knows whether they ran; `doubts resolve`"),
+    "audit": ("cli.audit", "our calls beside Segmind's own history; `--adopt` takes over"),
     "logs": ("cli.logs", "what the processes wrote"),
     "migrate": ("cli.migrate", "bring the database's schema up to date, make the first API key"),
     "gateway": ("cli.service", "the API alone, as a container starts it"),

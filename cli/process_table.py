@@ -29,11 +29,17 @@ def build_table(
     credentials: Credentials,
     environment: Mapping[str, str],
     redis_argv: tuple[str, ...],
+    *,
+    paused: bool = False,
 ) -> list[Process]:
-    """Every process of the system; `environment` is what they may be told."""
+    """Every process of the system; `environment` is what they may be told.
+
+    `paused`: the account is stopped before anything that could call is started.
+    """
     redis = _redis(addresses, credentials, environment, redis_argv)
     broker = frozenset(one.name for one in redis)
-    ready = broker | {"prepare"}
+    prepared = broker | {"prepare"}
+    ready = prepared | {"pause"} if paused else prepared
 
     def celery(name: str, service: Service, *, stage: int, patience: float) -> Process:
         mark = home.ready / name
@@ -56,6 +62,7 @@ def build_table(
             environment=migrate.environment({**environment, "SEGQ_API_KEY": credentials.api_key}),
             once=True,
         ),
+        *([_pause(environment, prepared)] if paused else []),
         Process(
             name="gateway",
             argv=gateway.argv,
@@ -103,6 +110,17 @@ def _redis(
             stop_stage=_REDIS,
         )
     ]
+
+
+def _pause(environment: Mapping[str, str], after: frozenset[str]) -> Process:
+    service = SERVICES["pause"]
+    return Process(
+        name="pause",
+        argv=service.argv,
+        environment=service.environment(environment),
+        after=after,
+        once=True,
+    )
 
 
 def _flower(

@@ -26,6 +26,7 @@ class Running:
     redis: str = field(repr=False)
     database: str = field(repr=False)
     artifacts: str
+    pool: str
     processes: dict[str, int]
 
     def has_stores_elsewhere(self, home: Home) -> bool:
@@ -39,6 +40,7 @@ def write_run_file(
     addresses: Addresses,
     credentials: Credentials,
     stores: Stores,
+    pool: str,
     pids: Mapping[str, int],
 ) -> None:
     sandboxed = addresses.sandbox is not None
@@ -53,6 +55,7 @@ def write_run_file(
         "redis": stores.redis,
         "database": stores.database,
         "artifacts": stores.artifacts,
+        "pool": pool,
         "processes": dict(pids),
     }
     write_private(home.run_file, content)

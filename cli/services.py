@@ -5,7 +5,7 @@ and the children of `segq up`.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 SECRETS = (
@@ -48,8 +48,14 @@ SERVICES = {
     "worker": Service(("worker", "generate"), _STORES | {"SEGMIND_API_KEY"}),
     "upkeep": Service(("worker", "upkeep"), _STORES | {"SEGMIND_API_KEY"}),
     "beat": Service(("worker", "beat"), frozenset({"REDIS_URL"})),
+    "pause": Service(("cli.paused_start",), frozenset({"DATABASE_URL"})),
     "migrate": Service(("db", "prepare"), frozenset({"DATABASE_URL", "SEGQ_API_KEY"})),
 }
+
+
+def audit(words: Sequence[str]) -> Service:
+    """Our calls beside the provider's history; `words` are its own."""
+    return Service(("worker", "audit", *words), _STORES | {"SEGMIND_API_KEY"})
 
 
 def flower(address: str, port: int) -> Service:

@@ -1,10 +1,10 @@
-"""`segq status`: a line a process, one a store that somebody else runs, and one of pauses."""
+"""`segq status`: a line a process, one a store that somebody else runs, and one of trouble."""
 
 import argparse
 import os
 from pathlib import Path
 
-from cli.account_lines import pauses_line
+from cli.account_lines import trouble_line
 from cli.home import Home, owner_of
 from cli.run_file import Running, read_running
 from cli.secret_files import with_secrets
@@ -46,10 +46,10 @@ def run(_: argparse.Namespace) -> int:
 
 
 def _ask_gateway(running: Running) -> tuple[str, str | None]:
-    """What its own line says besides, and the line about pauses, if there is one."""
+    """What its own line says besides, and the line about trouble, if there is one."""
     try:
         with Client(running.gateway, running.api_key, timeout=_PATIENCE) as client:
-            return "", pauses_line(client.account())
+            return "", trouble_line(client.account())
     except Unreachable:
         return f"  DOES NOT ANSWER within {_PATIENCE:g} s", None
     except SegqError as error:

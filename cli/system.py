@@ -15,6 +15,7 @@ from cli.stores import choose_stores
 from cli.supervisor import Supervisor
 from cli.valkey import server_program, write_config
 from cli.wakeups import Wakeups
+from jobs.wire import DEFAULT_POOL
 
 
 def run_system(
@@ -24,12 +25,15 @@ def run_system(
     say: Callable[[str], None],
     before_start: Callable[[], None],
     when_ready: Callable[[Running], None],
+    *,
+    paused: bool = False,
 ) -> None:
     """Start everything, call `when_ready`, keep it alive until asked to stop, then end it all.
 
     Raises `ComplaintError` when it cannot start (another one runs here, a port is taken, a child
     ended); nothing is left behind then either. `before_start` is called once the home is ours.
-    `when_ready` must return: it runs in this thread.
+    `when_ready` must return: it runs in this thread. `paused`: no call leaves, from the first
+    moment on, until an operator resumes.
     """
     home = Home(settings.home)
     home.make()
@@ -39,7 +43,7 @@ def run_system(
     try:
         before_start()
         home.clear_marks()
-        _supervise(settings, home, environ, wakeups, say, when_ready)
+        _supervise(settings, home, environ, wakeups, say, when_ready, paused=paused)
     finally:
         home.run_file.unlink(missing_ok=True)
         lock.release()
@@ -52,6 +56,8 @@ def _supervise(
     wakeups: Wakeups,
     say: Callable[[str], None],
     when_ready: Callable[[Running], None],
+    *,
+    paused: bool,
 ) -> None:
     credentials = load_credentials(home)
     addresses = choose_addresses(settings)
@@ -62,7 +68,8 @@ def _supervise(
 
     def write(pids: Mapping[str, int]) -> None:
         everyone = {"supervisor": os.getpid(), **pids}
-        write_run_file(home, addresses, credentials, stores, everyone)
+        pool = environment.get("SEGQ_POOL", DEFAULT_POOL)
+        write_run_file(home, addresses, credentials, stores, pool, everyone)
 
     supervisor = Supervisor(
         build_table(
@@ -72,6 +79,7 @@ def _supervise(
             credentials,
             environment,
             _redis_argv(settings, home, addresses, credentials, say),
+            paused=paused,
         ),
         home=home.path,
         logs=home.logs,
@@ -118,7 +126,7 @@ def _check_bucket(environment: Mapping[str, str]) -> None:
         raise ComplaintError(f"SEGQ_ARTIFACTS {environment['SEGQ_ARTIFACTS']}: {trouble}")
 
 
-def ready_line(running: Running, home: Home, *, stays: bool = True) -> str:
+def ready_line(running: Running, home: Home, *, stays: bool = True, paused: bool = False) -> str:
     """The one line that says where everything is, and loudly whether the images are real.
 
     Of a system that does not stay up, the pages that nobody would have the time to open are left out.
@@ -131,6 +139,11 @@ def ready_line(running: Running, home: Home, *, stays: bool = True) -> str:
         )
     if running.sandbox is not None:
         line += " | SANDBOX: no SEGMIND_API_KEY is set, images are sandbox images, not generations"
+    if paused:
+        line += (
+            " | PAUSED: no call leaves. Compare with Segmind's history (`segq audit`), take over what "
+            "it has (`segq audit --adopt`), then let calls go on (`segq account resume`)"
+        )
     return line
 
 

@@ -18,6 +18,11 @@ from cli.wakeups import Wakeups
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--detach", action="store_true", help="return when it is ready")
+    parser.add_argument(
+        "--paused",
+        action="store_true",
+        help="let no call leave until `segq account resume`: for a database that was restored",
+    )
     # How the process that `--detach` starts tells the one that waits how it went.
     parser.add_argument("--report-to", type=int, help=argparse.SUPPRESS)
 
@@ -27,11 +32,11 @@ def run(options: argparse.Namespace) -> int:
     settings = read_settings(environ, Path.cwd())
     home = Home(settings.home)
     if options.detach:
-        print(start_detached(home), flush=True)
+        print(start_detached(home, paused=options.paused), flush=True)
         return 0
 
     def when_ready(running: Running) -> None:
-        line = ready_line(running, home)
+        line = ready_line(running, home, paused=options.paused)
         print(line, flush=True)
         if options.report_to is not None:
             report_and_close(options.report_to, line)
@@ -41,5 +46,5 @@ def run(options: argparse.Namespace) -> int:
             say(f"starting everything in {home.path} ...")
 
     with Wakeups() as wakeups:
-        run_system(settings, environ, wakeups, say, before_start, when_ready)
+        run_system(settings, environ, wakeups, say, before_start, when_ready, paused=options.paused)
     return 0

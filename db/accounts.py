@@ -12,6 +12,7 @@ from db.pauses import pause_account
 from db.rows import Account, ModelPause, RecentCall
 from db.tables import accounts, attempts, model_pauses
 from jobs.account_pauses import Pause, PauseReason, with_probe_trouble
+from jobs.catalog import Transport
 from jobs.credits import Reading
 from jobs.money import Money
 from jobs.states import State
@@ -79,6 +80,13 @@ class AccountStore:
                 )
             )
             return bool(ended.rowcount)
+
+    def set_transport(self, account_id: UUID, transport: Transport | None) -> None:
+        """Call its models this way from the next claim on; None: as the catalog says."""
+        with self._database.write() as connection:
+            connection.execute(
+                update(accounts).where(accounts.c.id == account_id).values(transport=transport)
+            )
 
     def tell_probe_trouble(self, account_id: UUID, trouble: str | None) -> bool:
         """Add to a pause's words why its probe fails, or take that away; whether they changed."""

@@ -9,6 +9,8 @@ from sqlalchemy import Row, func, select
 
 from db.engine import Database
 from db.tables import accounts, attempts, jobs
+from jobs.catalog import Transport
+from jobs.doubts import DoubtEnd
 from jobs.money import Money
 
 MOST_SHOWN = 200
@@ -21,6 +23,7 @@ class Attempt:
 
     number: int
     account: str
+    transport: Transport
     outcome: str | None
     message: str | None
     http_status: int | None
@@ -36,6 +39,10 @@ class Attempt:
     sent_at: datetime | None
     answered_at: datetime | None
     in_doubt_at: datetime | None
+    doubt_ended: DoubtEnd | None
+    """How its doubt ended; None: it has none, or it goes on."""
+    looked: str | None
+    """What the last look for it in the provider's history came to."""
     finished_at: datetime | None
 
 
@@ -75,6 +82,7 @@ def _attempt(row: Row[Any]) -> Attempt:
     return Attempt(
         number=row.number,
         account=row.account,
+        transport=Transport(row.transport),
         outcome=row.outcome,
         message=row.message,
         http_status=row.http_status,
@@ -89,5 +97,7 @@ def _attempt(row: Row[Any]) -> Attempt:
         sent_at=row.sent_at,
         answered_at=row.answered_at,
         in_doubt_at=row.in_doubt_at,
+        doubt_ended=DoubtEnd(row.doubt_ended) if row.doubt_ended else None,
+        looked=row.looked,
         finished_at=row.finished_at,
     )

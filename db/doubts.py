@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, func, or_, select, update
+from sqlalchemy import Row, Select, func, or_, select, true, update
 
 from db.among import among
 from db.engine import Database
@@ -231,12 +231,16 @@ class DoubtStore:
             ).one_or_none()
         return None if row is None else _doubt(row)
 
-    def counts(self) -> dict[str, int]:
-        """How the doubts of all time ended, and how many are open, under `open`."""
+    def counts(self, account_id: UUID | None = None) -> dict[str, int]:
+        """How the doubts of all time ended, and how many are open, under `open`.
+
+        Of one account, or of all.
+        """
+        mine = true() if account_id is None else attempts.c.account_id == account_id
         with self._database.read() as connection:
             rows = connection.execute(
                 select(func.coalesce(attempts.c.doubt_ended, "open"), func.count())
-                .where(attempts.c.in_doubt_at.is_not(None))
+                .where(mine, attempts.c.in_doubt_at.is_not(None))
                 .group_by(attempts.c.doubt_ended)
             ).all()
         return {str(name): int(count) for name, count in rows}

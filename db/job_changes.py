@@ -6,26 +6,30 @@ from datetime import datetime
 from typing import Any, TypedDict
 from uuid import UUID
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Row, or_, select, update
 
 from db.engine import Database
+from db.job_doubts import doubts_of
 from db.job_tags import tag, untag
 from db.jobs import job_of, outputs_of
-from db.rows import Job
-from db.tables import jobs
-from jobs.changing import why_not_canceled, why_not_changed, why_not_retried
+from db.rows import Job, Output
+from db.tables import attempts, jobs
+from jobs.changing import OF_DOUBTS, why_not_canceled, why_not_changed, why_not_retried
+from jobs.doubts import OnDoubt
 from jobs.errors import IllegalMove, NotFound
 from jobs.states import FINAL, WAITING, Priority, State
 
 
 class JobChange(TypedDict, total=False):
-    """What is to change of a waiting job; a member that is not there stays."""
+    """What is to change of a job; a member that is not there stays."""
 
     priority: Priority
     group: str
     tags: tuple[str, ...]
     start_by: datetime | None
     finish_by: datetime | None
+    on_doubt: OnDoubt
+    doubt_deadline: datetime | None
 
 
 class JobChanges:
@@ -34,16 +38,23 @@ class JobChanges:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def change(self, tenant_id: UUID, job_id: UUID, decide: Callable[[Job], JobChange]) -> Job:
-        """Change a waiting job as `decide` says of it as it is now.
+    def change(
+        self,
+        tenant_id: UUID,
+        job_id: UUID,
+        change: JobChange,
+        check: Callable[[JobChange, Job], None],
+    ) -> Job:
+        """Change a job that waits, or how the doubt ends of one that is in doubt.
 
-        Raises `NotFound`, `IllegalMove` when it does not wait, and what `decide` raises. A claim
-        sees the job either before or after the whole change; before it, this raises.
+        Raises `NotFound`, `IllegalMove` where its state does not allow that, and what `check`
+        raises of the change and the job as it is now. A claim sees the job either before or after
+        the whole change; before it, this raises.
         """
         with self._database.write() as connection:
             job = self._locked(connection, tenant_id, job_id)
-            _refuse(why_not_changed(job.state), job)
-            change = decide(job)
+            _refuse(why_not_changed(job.state, change), job)
+            check(change, job)
             values: dict[str, Any] = {**change}
             if "priority" in change:
                 values["priority"] = change["priority"].rank
@@ -53,24 +64,34 @@ class JobChanges:
                 values["tags"] = list(change["tags"])
                 untag(connection, job_id)
                 tag(connection, [replace(job, tags=change["tags"])])
-            return self._update(connection, job, values) if values else job
+            changed = self._update(connection, job, values) if values else job
+        if job.doubt is not None and not values.keys().isdisjoint(OF_DOUBTS):
+            return self._look_now(changed)
+        return changed
 
-    def cancel(self, tenant_id: UUID, job_id: UUID) -> Job:
+    def cancel(self, tenant_id: UUID, job_id: UUID, *, drops: bool | None = None) -> Job:
         """End a waiting job at once; ask any other that is under way to end when its call has.
 
-        One in doubt keeps the wish: it is not sent again. Canceled again, nothing changes. Raises
-        `NotFound`, and `IllegalMove` where the job has ended otherwise.
+        `drops`: whether the image of a call that is under way is dropped; None leaves what was
+        said before, and to begin with the image is kept. One in doubt keeps the wish: it is not
+        sent again. Canceled again, nothing else changes. Raises `NotFound`, and `IllegalMove` where
+        the job has ended otherwise.
         """
         with self._database.write() as connection:
             job = self._locked(connection, tenant_id, job_id)
             _refuse(why_not_canceled(job.state), job)
-            if job.state in FINAL or job.cancel_requested_at is not None:
+            if job.state in FINAL:
                 return job
             now = self._database.time(connection)
-            values: dict[str, Any] = {"cancel_requested_at": now}
+            values: dict[str, Any] = {}
+            if job.cancel_requested_at is None:
+                values["cancel_requested_at"] = now
             if job.state in WAITING:
+                # No call is under way that could bring an image.
                 values |= {"state": State.CANCELED, "finished_at": now, "held_for": None}
-            return self._update(connection, job, values)
+            elif drops is not None and drops is not job.cancel_drops:
+                values["cancel_drops"] = drops
+            return self._update(connection, job, values) if values else job
 
     def retry(self, tenant_id: UUID, job_id: UUID) -> Job:
         """Queue a job again that ended without images, or one that is scheduled before its time.
@@ -96,6 +117,7 @@ class JobChanges:
                     "max_attempts": min(max(job.max_attempts, job.attempts + 1), 2**15 - 1),
                     "error": None,
                     "cancel_requested_at": None,
+                    "cancel_drops": False,
                     "finished_at": None,
                 },
             )
@@ -108,7 +130,31 @@ class JobChanges:
             raise NotFound(f"there is no job {job_id}")
         ended = [job_id] if row.state in FINAL else []
         made = outputs_of(self._database, connection, ended)
-        return job_of(row, made.get(job_id, ()))
+        return self._job(connection, row, made.get(job_id, ()))
+
+    def _job(self, connection: Connection, row: Row[Any], made: tuple[Output, ...]) -> Job:
+        return job_of(row, made, doubts_of(self._database, connection, [row]).get(row.id))
+
+    def _look_now(self, job: Job) -> Job:
+        """The next look may be an hour away, and there a doubt ends by policy or deadline.
+
+        A commit of its own: settles lock an attempt before its job, and would wait for this one
+        as it for them.
+        """
+        looks = attempts.c.next_look_at
+        with self._database.write() as connection:
+            now = self._database.time(connection)
+            connection.execute(
+                update(attempts)
+                .where(
+                    attempts.c.job_id == job.id,
+                    attempts.c.number == job.number,
+                    attempts.c.finished_at.is_(None),
+                    or_(looks.is_(None), looks > now),
+                )
+                .values(next_look_at=now)
+            )
+        return replace(job, doubt=job.doubt and replace(job.doubt, next_look_at=now))
 
     def _update(self, connection: Connection, job: Job, values: Mapping[str, Any]) -> Job:
         row = connection.execute(
@@ -117,7 +163,7 @@ class JobChanges:
             .values(values)
             .returning(jobs)
         ).one()
-        return job_of(row, job.outputs)
+        return self._job(connection, row, job.outputs)
 
 
 def _refuse(why: str | None, job: Job) -> None:

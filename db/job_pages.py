@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import Connection, func, select, text, true
 
 from db.engine import Database
+from db.job_doubts import doubts_of
 from db.job_walks import JobFilter, Range, checks, furthest, passing, walks
 from db.jobs import job_of, output_of
 from db.rows import Job, Output
@@ -74,7 +75,7 @@ class JobPages:
                 if end is None:
                     break
                 ahead = Range(ahead.first, end)
-            return Page(_jobs(connection, found), end)
+            return Page(_jobs(self.database, connection, found), end)
 
     def counts(self, tenant_id: UUID) -> dict[State, int]:
         """How many jobs there are of each state, each counted up to `most_counted`."""
@@ -130,14 +131,15 @@ def _id_at(moment: datetime, later: timedelta) -> UUID:
     return UUID(int=min(max(milliseconds, 0), 2**48 - 1) << 80)
 
 
-def _jobs(connection: Connection, ids: Sequence[UUID]) -> tuple[Job, ...]:
+def _jobs(database: Database, connection: Connection, ids: Sequence[UUID]) -> tuple[Job, ...]:
     """The jobs of these ids, in this order."""
     if not ids:
         return ()
     rows = connection.execute(select(jobs).where(jobs.c.id.in_(ids)))
     by_id = {row.id: row for row in rows}
     made = _outputs(connection, ids)
-    return tuple(job_of(by_id[one], tuple(made[one])) for one in ids)
+    doubts = doubts_of(database, connection, by_id.values())
+    return tuple(job_of(by_id[one], tuple(made[one]), doubts.get(one)) for one in ids)
 
 
 def _outputs(connection: Connection, ids: Sequence[UUID]) -> defaultdict[UUID, list[Output]]:

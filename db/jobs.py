@@ -22,8 +22,9 @@ from sqlalchemy import (
 from db.among import among
 from db.engine import Database
 from db.ids import new_id
+from db.job_doubts import doubts_of
 from db.job_tags import tag
-from db.rows import Job, NewJob, Output
+from db.rows import Job, JobDoubt, NewJob, Output
 from db.tables import jobs, outputs
 from db.turns import IN_ORDER, in_order
 from jobs.doubts import OnDoubt
@@ -70,8 +71,12 @@ class JobStore:
             rows = connection.execute(self._of_ids, {"ids": [job_id for _, job_id in wanted]}).all()
             final = [row.id for row in rows if row.state in FINAL]
             of_jobs = outputs_of(self._database, connection, final)
+            doubts = doubts_of(self._database, connection, rows)
         # By tenant too: whose job it is decides who may see it.
-        found = {(row.tenant_id, row.id): job_of(row, of_jobs.get(row.id, ())) for row in rows}
+        found = {
+            (row.tenant_id, row.id): job_of(row, of_jobs.get(row.id, ()), doubts.get(row.id))
+            for row in rows
+        }
         return [found.get(one) for one in wanted]
 
     def release_due(self, limit: int) -> list[UUID]:
@@ -215,7 +220,7 @@ def _row_of(job: Job) -> dict[str, Any]:
     }
 
 
-def job_of(row: Row[Any], found: tuple[Output, ...] = ()) -> Job:
+def job_of(row: Row[Any], found: tuple[Output, ...] = (), doubt: JobDoubt | None = None) -> Job:
     """A `jobs` row as a value."""
     return Job(
         id=row.id,
@@ -246,6 +251,7 @@ def job_of(row: Row[Any], found: tuple[Output, ...] = ()) -> Job:
         on_doubt=OnDoubt(row.on_doubt),
         doubt_deadline=row.doubt_deadline,
         cancel_drops=row.cancel_drops,
+        doubt=doubt,
     )
 
 

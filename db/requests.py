@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Connection, bindparam, case, func, select, update
+from sqlalchemy import Connection, bindparam, case, func, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from db.among import among
@@ -163,14 +163,20 @@ class RequestStore:
             rows = connection.execute(self._of_ids, {"ids": list(attempt_ids)}).all()
         return {row.attempt_id: _underway(row) for row in rows}
 
-    def near_expiry(self, within: timedelta) -> int:
-        """How many results are not fetched whose records expire within that."""
+    def near_expiry(self, within: timedelta, account_id: UUID | None = None) -> int:
+        """How many results are not fetched whose records expire within that.
+
+        Of one account, or of all.
+        """
+        mine = true() if account_id is None else attempts.c.account_id == account_id
         with self._database.read() as connection:
             sent_before = self._database.time(connection) + within - timedelta(seconds=RECORD_LIFE)
             return (
                 connection.scalar(
                     select(func.count()).where(
-                        attempts.c.next_poll_at.is_not(None), attempts.c.sent_at < sent_before
+                        mine,
+                        attempts.c.next_poll_at.is_not(None),
+                        attempts.c.sent_at < sent_before,
                     )
                 )
                 or 0

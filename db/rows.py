@@ -51,6 +51,20 @@ class Output:
 
 
 @dataclass(frozen=True)
+class JobDoubt:
+    """What is not known of a job's latest call, since when, and what the last look for it found."""
+
+    since: datetime
+    kind: str
+    message: str | None
+    estimate: Money
+    """What the call may have cost."""
+    request_id: str | None
+    looked: str | None
+    next_look_at: datetime | None
+
+
+@dataclass(frozen=True)
 class Job:
     """A job as its row says. `attempts` were spent; `number` counts its calls, the fence."""
 
@@ -84,6 +98,8 @@ class Job:
     """When a doubt ends as failed, if nothing has ended it before."""
     cancel_drops: bool = False
     """Whether the image of a call that was under way when it was canceled is dropped."""
+    doubt: JobDoubt | None = None
+    """Of a job in doubt, where it was read for its owner."""
 
 
 @dataclass(frozen=True)

@@ -245,6 +245,15 @@ Index(
     postgresql_where=_unsettled,
     sqlite_where=_unsettled,
 )
+# How doubts ended is counted; most attempts have had none.
+_doubted = attempts.c.in_doubt_at.is_not(None)
+Index(
+    "ix_attempts_doubts",
+    attempts.c.account_id,
+    attempts.c.doubt_ended,
+    postgresql_where=_doubted,
+    sqlite_where=_doubted,
+)
 Index("ix_attempts_claimed", attempts.c.account_id, attempts.c.claimed_at)
 # Calls of the same seed, which the history may not tell apart.
 Index("ix_attempts_seed", attempts.c.account_id, attempts.c.seed)

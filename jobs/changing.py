@@ -1,5 +1,6 @@
 """What a client may still ask of a job that is there, and why not otherwise, in words."""
 
+from collections.abc import Collection
 from types import MappingProxyType
 
 from jobs.states import FINAL, WAITING, State
@@ -15,15 +16,30 @@ _NOT_RETRIED = MappingProxyType(
         "paid again; submit it anew for that",
     }
 )
+OF_DOUBTS = ("on_doubt", "doubt_deadline")
+"""Members that say how a doubt ends: a job that is in doubt is when they matter."""
+_NOT_RESOLVED = MappingProxyType(
+    {
+        State.SCHEDULED: "the job waits for its next try: nothing of it is in doubt",
+        State.QUEUED: "the job is queued: nothing of it is in doubt",
+        State.RUNNING: "the job is running: how its call ends is still to be known",
+    }
+)
 
 
-def why_not_changed(state: State) -> str | None:
-    """None for a job that waits: nothing of its next attempt has left."""
+def why_not_changed(state: State, members: Collection[str]) -> str | None:
+    """None for a job that waits: nothing of its next attempt has left; and for members that tell
+    how its doubt ends, of one in doubt.
+    """
     if state in WAITING:
         return None
     if state in FINAL:
         return f"the job has already ended as {state}: only one that waits can be changed"
-    return f"the job is {state}: only one that waits (scheduled or queued) can be changed"
+    if state is not State.IN_DOUBT:
+        return f"the job is {state}: only one that waits (scheduled or queued) can be changed"
+    if set(members) <= set(OF_DOUBTS):
+        return None
+    return f"the job is in_doubt: only {' and '.join(OF_DOUBTS)} of it can be changed now"
 
 
 def why_not_canceled(state: State) -> str | None:
@@ -31,6 +47,15 @@ def why_not_canceled(state: State) -> str | None:
     if state in FINAL and state is not State.CANCELED:
         return f"the job has already ended as {state}"
     return None
+
+
+def why_not_resolved(state: State) -> str | None:
+    """None for a job in doubt. Nothing else is somebody's to decide."""
+    if state is State.IN_DOUBT:
+        return None
+    if state in FINAL:
+        return f"the job has already ended as {state}: nothing of it is in doubt"
+    return _NOT_RESOLVED[state]
 
 
 def why_not_retried(state: State, *, has_outputs: bool) -> str | None:

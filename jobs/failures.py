@@ -83,6 +83,10 @@ REACTIONS = MappingProxyType(
 )
 
 
+_LOOKED_FOR = (
+    "nothing: segq looks for the call in Segmind's history; `looked` and `segq doubts` say what it "
+    "found"
+)
 _ACCOUNT = "nothing: the job is kept and runs by itself when the account may call again"
 ADVICE = MappingProxyType(
     {
@@ -100,14 +104,14 @@ ADVICE = MappingProxyType(
         FailureKind.RATE_LIMITED: _ACCOUNT,
         FailureKind.UPSTREAM_ERROR: "retry the job; if it fails again, change its input: a value "
         "that the model cannot work with often ends so",
-        FailureKind.GATEWAY_ERROR: "look for the call in Segmind's history: it may have been paid",
-        FailureKind.CONNECTION_LOST: "look for the call in Segmind's history: it may have been paid",
+        FailureKind.GATEWAY_ERROR: _LOOKED_FOR,
+        FailureKind.CONNECTION_LOST: _LOOKED_FOR,
         FailureKind.INFERENCE_FAILED: "change what the message names and submit the job anew; where "
         "it names nothing, retry the job",
-        FailureKind.RECORD_EXPIRED: "look for the call in Segmind's history: it may have been paid",
+        FailureKind.RECORD_EXPIRED: _LOOKED_FOR,
         FailureKind.NOT_SENT: "nothing: the job is sent again by itself",
         FailureKind.NOT_KEPT: "have the operator look at the artifact store; the call was paid",
-        FailureKind.WORKER_LOST: "look for the call in Segmind's history: it may have been paid",
+        FailureKind.WORKER_LOST: _LOOKED_FOR,
     }
 )
 """What whoever owns the job, or runs segq, can do about each kind."""

@@ -9,10 +9,11 @@
 
 from segq_client.client import Client
 from segq_client.errors import ProblemError, SegqError, StillWaitingError, Unreachable, WrongField
-from segq_client.job import Job, JobError, Output
+from segq_client.job import Doubt, Job, JobError, Output
 
 __all__ = [
     "Client",
+    "Doubt",
     "Job",
     "JobError",
     "Output",

@@ -11,6 +11,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from segq_client.errors import SegqError, StillWaitingError, Unreachable, problem_from
+from segq_client.image_type import image_type
 from segq_client.job import Job, Output, job_from
 from segq_client.saving import save_stream
 
@@ -27,9 +28,9 @@ class Client:
     """Talks to one gateway with one API key. Use it as a context manager, or `close` it.
 
     Every method raises `ProblemError` when the gateway refuses and `Unreachable` when no whole
-    answer comes. `wait` asks again meanwhile. `upload`, `submit`, `cancel` and `retry` are sent up
-    to three times, under one Idempotency-Key, so that what they ask for is done once. The rest is
-    sent once.
+    answer comes. `wait` asks again meanwhile. `upload`, `submit`, `cancel`, `retry` and
+    `resolve` are sent up to three times, under one Idempotency-Key, so that what they ask for is
+    done once. The rest is sent once.
     """
 
     def __init__(self, url: str, key: str, *, timeout: float = _SLACK) -> None:
@@ -68,7 +69,7 @@ class Client:
             "api/v1/inputs",
             idempotency_key,
             content=content,
-            headers={"Content-Type": _image_type(content)},
+            headers={"Content-Type": image_type(content)},
         )
         return str(answer["reference"])
 
@@ -80,7 +81,8 @@ class Client:
         idempotency_key: str | None = None,
         **fields: Any,
     ) -> Job:
-        """Queue a job. `fields` are the job's other members: priority, group, tags, run_at, ...
+        """Queue a job. `fields` are the job's other members: priority, group, tags, run_at, on_doubt,
+        doubt_deadline, ...
 
         For 24 hours the same submit with the same `idempotency_key` (1 to 255 printable ASCII
         characters) gives the same job and queues no other; another one with it is refused. Without
@@ -153,13 +155,33 @@ class Client:
             if left < 1:
                 time.sleep(min(left, 0.1))  # the gateway waits in whole seconds
 
-    def cancel(self, job_id: str) -> Job:
+    def cancel(self, job_id: str, *, image: str | None = None) -> Job:
         """Cancel a job that has not ended; the answer says what became of it.
 
         A waiting one ends at once. The call of a running one is let finish and paid; one in doubt
-        keeps the wish. `raw["note"]` says what that means for the money.
+        keeps the wish. `image` says what becomes of the image of such a call: `keep`, which is so
+        unless something is said, or `drop`. `raw["note"]` says what that means for the money.
         """
-        return _job(self._post(f"api/v1/jobs/{job_id}/cancel"))
+        body = None if image is None else {"image": image}
+        return _job(self._post(f"api/v1/jobs/{job_id}/cancel", json=body))
+
+    def resolve(
+        self,
+        job_id: str,
+        as_: str,
+        note: str,
+        *,
+        request_id: str | None = None,
+        output: str | None = None,
+    ) -> Job:
+        """End the doubt of a job by hand, as `retry`, `failed` or `succeeded`; `note` says why.
+
+        As `succeeded` takes the reference of an uploaded image (`output`), Segmind's `request_id`,
+        or both; with the id alone the job stays in doubt until its result has been fetched.
+        """
+        given = {"as": as_, "note": note, "request_id": request_id, "output": output}
+        body = {name: value for name, value in given.items() if value is not None}
+        return _job(self._post(f"api/v1/jobs/{job_id}/resolve", json=body))
 
     def retry(self, job_id: str) -> Job:
         """Put a job that failed, expired or was canceled back into the queue; a scheduled one runs now.
@@ -169,7 +191,8 @@ class Client:
         return _job(self._post(f"api/v1/jobs/{job_id}/retry"))
 
     def change(self, job_id: str, **fields: Any) -> Job:
-        """Change a job that is scheduled or queued: priority, group, tags, start_by, finish_by.
+        """Change a job that is scheduled or queued: priority, group, tags, start_by, finish_by; and
+        on_doubt and doubt_deadline, also of one in doubt.
 
         None sets a member back. Refused with 409 once the job's call is being made. Sent once: after
         `Unreachable`, read the job.
@@ -255,14 +278,3 @@ def _refusal(response: httpx.Response) -> SegqError:
         body = None
     retry_after = response.headers.get("Retry-After")
     return problem_from(response.status_code, body, response.text, retry_after)
-
-
-def _image_type(content: bytes) -> str:
-    """The type as the first bytes say; the gateway looks itself and refuses what is no image."""
-    if content.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if content.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        return "image/webp"
-    return "application/octet-stream"

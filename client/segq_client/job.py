@@ -30,6 +30,21 @@ class JobError:
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """What is not known of a job's latest call. Times are RFC 3339; `estimate` is in USD.
+
+    `looked` is what the last look at Segmind's history came to; None before the first.
+    """
+
+    since: str
+    kind: str
+    message: str | None
+    estimate: Decimal | None
+    looked: str | None
+    next_look_at: str | None
+
+
+@dataclass(frozen=True)
 class Job:
     """A job at the moment it was read.
 
@@ -46,6 +61,9 @@ class Job:
     error: JobError | None
     waiting_for: str | None
     seed: int | None
+    on_doubt: str | None
+    doubt_deadline: str | None
+    doubt: Doubt | None
     raw: Mapping[str, Any] = field(repr=False, compare=False)
 
     @property
@@ -82,5 +100,19 @@ def job_from(body: Mapping[str, Any]) -> Job:
         error=None if error is None else JobError(error["kind"], error["message"]),
         waiting_for=body.get("waiting_for"),
         seed=body.get("seed"),
+        on_doubt=body.get("on_doubt"),
+        doubt_deadline=body.get("doubt_deadline"),
+        doubt=None if body.get("doubt") is None else _doubt(body["doubt"]),
         raw=body,
+    )
+
+
+def _doubt(body: Mapping[str, Any]) -> Doubt:
+    return Doubt(
+        since=body["since"],
+        kind=body["kind"],
+        message=body.get("message"),
+        estimate=None if body.get("estimate") is None else Decimal(body["estimate"]),
+        looked=body.get("looked"),
+        next_look_at=body.get("next_look_at"),
     )

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from cli.account_lines import account_lines
+from cli.account_lines import account_lines, trouble_line
 from db.accounts import AccountStore
 from db.engine import Database
 from db.rows import Account
 from jobs.account_pauses import Pause, PauseReason
+from jobs.catalog import Transport
 from jobs.wire import SANDBOX_POOL
 from tests.systems.processes import project_environment, wait_until
 from tests.systems.running_system import System, run_segq, start_system, stop_system
@@ -29,6 +30,7 @@ ACCOUNT: dict[str, Any] = {
     "committed": "0.012",
 }
 
+TROUBLE = "2 in doubt, 1 sent again after a doubt, 3 not fetched and about to expire"
 START = "default (pool segmind): 60 calls a minute |"
 
 
@@ -69,7 +71,21 @@ def test_a_rate_limit_is_told_with_its_end() -> None:
     assert found[1] == f"  PAUSED, until {until} (rate_limit): wait"
 
 
-@pytest.mark.parametrize("words", [["account"], ["account", "resume"]])
+def test_what_is_in_doubt_was_sent_again_or_is_about_to_be_lost_is_told() -> None:
+    doubts = {"open": 2, "recovered": 5, "absent": 1, "sent_again": 1}
+    account = {**ACCOUNT, "transport": "v2", "doubts": doubts, "expiring_soon": 3}
+    found = lines(account, {})
+    assert found[1:3] == [
+        "  all models are called by v2, whatever the catalog says",
+        f"  {TROUBLE}; see `segq doubts`",
+    ]
+    answer = {"accounts": [account]}
+    assert trouble_line(answer) == f"account: {TROUBLE}, see `segq account`"
+    doubts |= {"open": 0, "sent_again": 0}
+    assert trouble_line({"accounts": [{**account, "expiring_soon": 0}]}) is None
+
+
+@pytest.mark.parametrize("words", [["account"], ["account", "resume"], ["account", "pause"]])
 def test_where_nothing_runs_it_complains(words: list[str], tmp_path: Path) -> None:
     done = run_segq(words, tmp_path, project_environment())
     assert done.returncode == 1
@@ -78,7 +94,17 @@ def test_where_nothing_runs_it_complains(words: list[str], tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("words", [["stop"], ["resume", "a", "b"], ["--all"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["stop"],
+        ["resume", "a", "b"],
+        ["--all"],
+        ["transport"],
+        ["transport", "v3"],
+        ["pause", "now"],
+    ],
+)
 def test_other_words_are_a_usage_error(words: list[str], tmp_path: Path) -> None:
     done = run_segq(["account", *words], tmp_path, project_environment())
     assert done.returncode == 2
@@ -162,6 +188,41 @@ def test_resumed_models_do_not_hide_that_the_account_pauses(
     assert after_rest.endswith(ends)
     last = system.segq("account", "resume").stdout
     assert last == f"account {account.name} goes on; it paused for: key_refused\n"
+
+
+def test_what_is_stopped_by_hand_goes_on_by_hand_also_when_models_pause(
+    system: System, store: AccountStore, account: Account
+) -> None:
+    done = system.segq("account", "pause", "--reason", "a new key is coming")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"account {account.name} pauses: no call leaves until")
+    assert store.get(account.id).paused_for is PauseReason.OPERATOR
+    job = system.client.submit("ssd-1b", {"prompt": "tea"})
+    shown = system.segq("account").stdout
+    assert "PAUSED for " in shown
+    assert "it paused because: a new key is coming" in shown
+    assert system.client.get(job.id).waiting_for == "paused"
+    store.pause(account.id, Pause(PauseReason.FORBIDDEN, None, "ssd-canny", "Not for you"))
+    one = system.segq("account", "resume", "ssd-canny").stdout
+    assert f"account {account.name} still pauses: an operator has stopped it" in one
+    store.pause(account.id, Pause(PauseReason.FORBIDDEN, None, "ssd-canny", "Not for you"))
+    both = system.segq("account", "resume").stdout.splitlines()
+    assert both[0] == f"account {account.name} goes on; it paused for: operator"
+    assert both[1].startswith("ssd-canny goes on")
+    assert both[1].endswith("run within seconds")
+    assert system.client.wait(job.id, timeout=60).state == "succeeded"
+
+
+def test_how_models_are_called_is_said_for_an_account(
+    system: System, store: AccountStore, account: Account
+) -> None:
+    done = system.segq("account", "transport", "v2")
+    assert done.stdout == f"account {account.name} calls all models by v2, from the next call on\n"
+    assert store.get(account.id).transport is Transport.V2
+    assert "called by v2" in system.segq("account").stdout
+    done = system.segq("account", "transport", "default")
+    assert "as the catalog says" in done.stdout
+    assert store.get(account.id).transport is None
 
 
 def test_of_a_rate_limit_no_command_is_told(

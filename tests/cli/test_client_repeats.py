@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 
@@ -23,10 +24,11 @@ POSTS: list[Callable[[Client], object]] = [
     lambda client: client.submit("ssd-1b", {"prompt": "tea"}, priority="high"),
     lambda client: client.cancel("a"),
     lambda client: client.retry("a"),
+    lambda client: client.resolve("a", "retry", "not there"),
 ]
 
 
-@pytest.mark.parametrize("ask", POSTS, ids=["submit", "cancel", "retry"])
+@pytest.mark.parametrize("ask", POSTS, ids=["submit", "cancel", "retry", "resolve"])
 @pytest.mark.parametrize("trouble", [LOST, AWAY, IN_USE], ids=["lost", "503", "in use"])
 def test_a_post_is_sent_again_under_its_key(
     trouble: Answer, ask: Callable[[Client], object]
@@ -78,6 +80,36 @@ def test_a_change_is_sent_once() -> None:
     (one,) = asked
     assert one.line.startswith("PATCH /api/v1/jobs/a ")
     assert (one.key, one.body) == (None, b'{"priority":"high","group":null}')
+
+
+def test_a_cancel_and_a_resolve_say_what_was_given_and_no_more() -> None:
+    with scripted(TAKEN) as (url, asked), Client(url, KEY) as client:
+        client.cancel("a")
+        client.cancel("a", image="drop")
+        client.resolve("a", "failed", "nobody wants it")
+        client.resolve("a", "succeeded", "found it", request_id="r-1", output="segq:1")
+    assert [one.body for one in asked] == [
+        b"",
+        b'{"image":"drop"}',
+        b'{"as":"failed","note":"nobody wants it"}',
+        b'{"as":"succeeded","note":"found it","request_id":"r-1","output":"segq:1"}',
+    ]
+    assert asked[3].line.startswith("POST /api/v1/jobs/a/resolve ")
+
+
+def test_a_doubt_is_read_and_a_gateway_that_tells_of_none_is_too() -> None:
+    doubt = {"since": "2026-03-01T12:00:00Z", "kind": "worker_lost", "estimate": "0.006"}
+    more = {"on_doubt": "fail", "doubt_deadline": "2026-03-02T12:00:00Z", "doubt": doubt}
+    job = job_from({**JOB, **more})
+    assert (job.on_doubt, job.doubt_deadline) == ("fail", "2026-03-02T12:00:00Z")
+    assert job.doubt is not None
+    assert (job.doubt.kind, job.doubt.estimate, job.doubt.looked) == (
+        "worker_lost",
+        Decimal("0.006"),
+        None,
+    )
+    plain = job_from(JOB)
+    assert (plain.on_doubt, plain.doubt_deadline, plain.doubt) == (None, None, None)
 
 
 @pytest.mark.parametrize(

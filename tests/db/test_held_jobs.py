@@ -95,7 +95,7 @@ def test_held_jobs_can_be_canceled_changed_and_expire(
     assert job_store.expire(10) == [late.id]
     ended = [job_store.get(tenant, job.id).state for job in (canceled, late)]
     assert ended == [State.CANCELED, State.EXPIRED]
-    JobChanges(database).change(tenant, urgent.id, lambda _: {"priority": Priority.HIGH})
+    JobChanges(database).change(tenant, urgent.id, {"priority": Priority.HIGH}, lambda *_: None)
     account_store.resume_model(account.id, FORBIDDEN)
     assert held_jobs.bring_back("segmind", 10) == 2
     assert _held(database) == set()

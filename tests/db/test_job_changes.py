@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -6,13 +5,15 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
+from db.doubts import DoubtStore
 from db.engine import Database
 from db.job_changes import JobChange, JobChanges
 from db.jobs import JobStore
-from db.rows import Account, Claim
+from db.rows import Account, Claim, Moved
 from db.runs import RunStore
 from db.tables import job_tags
 from db.tenants import TenantStore
+from jobs.doubts import OnDoubt
 from jobs.errors import IllegalMove, NotFound
 from jobs.failures import Failure, FailureKind
 from jobs.retry import Decision
@@ -31,11 +32,8 @@ def changes(database: Database) -> JobChanges:
     return JobChanges(database)
 
 
-Change = Callable[..., JobChange]
-
-
-def to(change: JobChange) -> Callable[[object], JobChange]:
-    return lambda _: change
+def anything(*_: object) -> None:
+    """A check that lets everything through."""
 
 
 def tags_of(database: Database, job_id: UUID) -> set[str]:
@@ -51,7 +49,7 @@ def test_another_tenant_changes_nothing(
     stranger = TenantStore(database).ensure("stranger")
     job = submit()
     with pytest.raises(NotFound):
-        changes.change(stranger, job.id, to({"group": "mine"}))
+        changes.change(stranger, job.id, {"group": "mine"}, anything)
     for verb in (changes.cancel, changes.retry):
         with pytest.raises(NotFound):
             verb(stranger, job.id)
@@ -63,14 +61,18 @@ def test_what_is_changed_is_changed_and_the_rest_stays(
     later = datetime.now(UTC) + timedelta(hours=1)
     job = submit(tags=("a", "b", "a"), group="g", start_by=later)
     assert tags_of(database, job.id) == {"a", "b"}
-    changed = changes.change(tenant, job.id, to({"priority": Priority.HIGH, "finish_by": later}))
+    changed = changes.change(
+        tenant, job.id, {"priority": Priority.HIGH, "finish_by": later}, anything
+    )
     assert (changed.priority, changed.finish_by) == (Priority.HIGH, later)
     assert (changed.group, changed.tags, changed.start_by) == ("g", ("a", "b", "a"), later)
     assert job_store.get(tenant, job.id) == changed
-    changed = changes.change(tenant, job.id, to({"tags": ("c",), "group": "", "start_by": None}))
+    changed = changes.change(
+        tenant, job.id, {"tags": ("c",), "group": "", "start_by": None}, anything
+    )
     assert (changed.tags, changed.group, changed.start_by) == (("c",), "", None)
     assert tags_of(database, job.id) == {"c"}
-    assert changes.change(tenant, job.id, to({})) == changed
+    assert changes.change(tenant, job.id, {}, anything) == changed
 
 
 def test_a_change_that_is_refused_leaves_all_as_it_was(
@@ -78,11 +80,11 @@ def test_a_change_that_is_refused_leaves_all_as_it_was(
 ) -> None:
     job = submit()
 
-    def refuse(_: object) -> JobChange:
+    def refuse(*_: object) -> None:
         raise ValueError("does not fit")
 
     with pytest.raises(ValueError, match="does not fit"):
-        changes.change(tenant, job.id, refuse)
+        changes.change(tenant, job.id, {}, refuse)
     assert job_store.get(tenant, job.id) == job
 
 
@@ -91,23 +93,29 @@ def test_a_changed_priority_holds_for_the_next_claim(
 ) -> None:
     submit()
     second = submit()
-    changes.change(tenant, second.id, to({"priority": Priority.HIGH}))
+    changes.change(tenant, second.id, {"priority": Priority.HIGH}, anything)
     assert claim().job.id == second.id
 
 
 def test_only_what_waits_is_changed(
-    submit: Submit, changes: JobChanges, claim: Claimer, runs: RunStore, tenant: UUID
+    submit: Submit,
+    changes: JobChanges,
+    claim: Claimer,
+    runs: RunStore,
+    tenant: UUID,
+    job_store: JobStore,
 ) -> None:
     job = submit()
     claimed = claim()
     with pytest.raises(IllegalMove, match=r"the job is running: only one that waits"):
-        changes.change(tenant, job.id, to({"group": "g"}))
+        changes.change(tenant, job.id, {"group": "g"}, anything)
     runs.settle(failed(claimed, LIMITED, DOUBT))
-    with pytest.raises(IllegalMove, match=r"the job is in_doubt: only one that waits"):
-        changes.change(tenant, job.id, to({}))
+    with pytest.raises(IllegalMove, match=r"in_doubt: only on_doubt and doubt_deadline of it"):
+        changes.change(tenant, job.id, {"group": "g"}, anything)
+    assert changes.change(tenant, job.id, {}, anything) == job_store.get(tenant, job.id)
     runs.settle(succeeded(claimed))
     with pytest.raises(IllegalMove, match=r"already ended as succeeded"):
-        changes.change(tenant, job.id, to({}))
+        changes.change(tenant, job.id, {}, anything)
 
 
 def test_a_change_that_races_a_claim_holds_for_it_or_is_refused(
@@ -117,7 +125,7 @@ def test_a_change_that_races_a_claim_holds_for_it_or_is_refused(
         for _ in range(30):
             job = submit()
             claiming = pool.submit(claim_one, runs, account.id)
-            changing = pool.submit(changes.change, tenant, job.id, to({"group": "new"}))
+            changing = pool.submit(changes.change, tenant, job.id, {"group": "new"}, anything)
             error = changing.exception()
             claimed = claiming.result()
             if claimed is None:  # the changed row was locked at that moment
@@ -172,6 +180,46 @@ def test_a_cancel_in_doubt_is_kept_and_an_image_that_turns_up_too(
     assert runs.settle(succeeded(claimed))
     found = job_store.get(tenant, job.id)
     assert (found.state, found.cost, len(found.outputs)) == (State.SUCCEEDED, 50_000_000, 1)
+
+
+def test_the_latest_wish_for_an_image_counts_while_the_call_is_under_way(
+    submit: Submit, changes: JobChanges, tenant: UUID, claim: Claimer, runs: RunStore
+) -> None:
+    job = submit()
+    claimed = claim()
+    wishes = [
+        changes.cancel(tenant, job.id, drops=drops).cancel_drops
+        for drops in (None, True, None, False, True)
+    ]
+    assert wishes == [False, True, True, False, True]
+    assert runs.settle(succeeded(claimed)) is Moved.WITHOUT_IMAGES
+    found = changes.cancel(tenant, job.id, drops=False)
+    assert (found.state, found.cost, found.outputs) == (State.CANCELED, 50_000_000, ())
+    # A new try is a new wish.
+    assert changes.retry(tenant, job.id).cancel_drops is False
+    assert changes.cancel(tenant, job.id, drops=True).cancel_drops is False
+
+
+def test_how_its_doubt_ends_can_be_changed_of_one_in_doubt(
+    submit: Submit,
+    changes: JobChanges,
+    tenant: UUID,
+    claim: Claimer,
+    runs: RunStore,
+    database: Database,
+) -> None:
+    job = submit()
+    claimed = claim()
+    runs.settle(failed(claimed, LIMITED, DOUBT))
+    DoubtStore(database).look_again([claimed.attempt_id], timedelta(hours=1), "nothing there")
+    deadline = datetime.now(UTC) + timedelta(hours=2)
+    wanted: JobChange = {"on_doubt": OnDoubt.FAIL, "doubt_deadline": deadline}
+    found = changes.change(tenant, job.id, wanted, anything)
+    assert (found.on_doubt, found.doubt_deadline) == (OnDoubt.FAIL, deadline)
+    assert found.doubt is not None
+    assert found.doubt.looked == "nothing there"
+    (due,) = DoubtStore(database).take_due(claimed.account_id, 9, timedelta(0))[1]
+    assert due.job.on_doubt is OnDoubt.FAIL
 
 
 def test_what_has_ended_cannot_be_canceled(

@@ -12,8 +12,10 @@ from api_gateway import documents
 from api_gateway.pause_words import note
 from api_gateway.waiting import REMEMBERED_SECONDS
 from db.accounts import AccountStore
+from db.requests import Accepted, RequestStore
 from db.tables import accounts, model_pauses
 from jobs.account_pauses import WORDS, Pause, PauseReason
+from jobs.catalog import Transport
 from jobs.credits import Reading
 from jobs.money import parse
 from jobs.wire import DEFAULT_POOL
@@ -85,6 +87,51 @@ def test_an_account_that_works(
     assert (found["open_calls"], found["committed"]) == before
 
 
+def test_doubts_are_counted_for_their_account(
+    gateway: Gateway, client: httpx.Client, submit: Submit, second: str
+) -> None:
+    before = the_account(client)["doubts"]
+    jobs = [submit()["id"] for _ in range(3)]
+    for job in jobs:
+        worker_hands.doubted(gateway, job)
+    for job, verdict in zip(jobs, ("retry", "failed"), strict=False):
+        said = {"as": verdict, "note": "as a test wants it"}
+        assert client.post(f"/api/v1/jobs/{job}/resolve", json=said).status_code == 200
+    more = {
+        name: count - before[name]
+        for name, count in the_account(client)["doubts"].items()
+        if count != before[name]
+    }
+    assert more == {"open": 1, "operator_retry": 1, "operator_failed": 1, "sent_again": 1}
+    assert set(the_account(client, second)["doubts"].values()) == {0}
+    client.post(f"/api/v1/jobs/{jobs[0]}/cancel")
+
+
+def test_results_that_expire_soon_are_counted(
+    gateway: Gateway, client: httpx.Client, submit: Submit
+) -> None:
+    requests = RequestStore(gateway.database)
+    assert the_account(client)["expiring_soon"] == 0
+    now = datetime.now(UTC)
+    claims = [worker_hands.claim(gateway, submit()["id"]) for _ in range(2)]
+    for claimed, age in zip(claims, (timedelta(minutes=51), timedelta(minutes=49)), strict=True):
+        request = f"v2-{claimed.attempt_id}"
+        requests.accepted([Accepted(claimed.attempt_id, claimed.job.id, request, now - age, 60.0)])
+    assert the_account(client)["expiring_soon"] == 1
+    for claimed in claims:
+        worker_hands.succeed(gateway, claimed, picture())
+    assert the_account(client)["expiring_soon"] == 0
+
+
+def test_how_the_models_of_an_account_are_called(gateway: Gateway, client: httpx.Client) -> None:
+    store, account = AccountStore(gateway.database), worker_hands.account_of(gateway)
+    assert the_account(client)["transport"] is None
+    store.set_transport(account.id, Transport.V2)
+    assert the_account(client)["transport"] == "v2"
+    store.set_transport(account.id, None)
+    assert the_account(client)["transport"] is None
+
+
 def test_own_jobs_are_counted_by_state(client: httpx.Client, submit: Submit) -> None:
     submit()
     for _ in range(2):
@@ -98,7 +145,8 @@ def test_own_jobs_are_counted_by_state(client: httpx.Client, submit: Submit) -> 
 
 
 @pytest.mark.parametrize(
-    "reason", [PauseReason.CREDITS, PauseReason.SPEND_LIMIT, PauseReason.KEY_REFUSED]
+    "reason",
+    [PauseReason.CREDITS, PauseReason.SPEND_LIMIT, PauseReason.KEY_REFUSED, PauseReason.OPERATOR],
 )
 def test_a_pause_is_seen_at_once(
     gateway: Gateway, client: httpx.Client, reason: PauseReason
@@ -156,6 +204,7 @@ def await_waiting(client: httpx.Client, job_id: str, told: str) -> dict[str, Any
         (PauseReason.CREDITS, "credits"),
         (PauseReason.SPEND_LIMIT, "credits"),
         (PauseReason.KEY_REFUSED, "paused"),
+        (PauseReason.OPERATOR, "paused"),
     ],
 )
 def test_a_waiting_job_says_what_segmind_said(

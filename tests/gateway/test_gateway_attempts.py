@@ -9,6 +9,7 @@ from sqlalchemy import insert
 
 from api_gateway import documents
 from db.attempt_history import AttemptHistory
+from db.doubts import DoubtStore
 from db.ids import new_id
 from db.rows import Claim, Output, Settlement
 from db.runs import RunStore
@@ -190,10 +191,14 @@ def test_a_doubt_and_its_end(
         None,
     )
     assert events(found) == ["claimed", "sent", "in_doubt"]
+    assert (found["transport"], found["doubt_ended"], found["looked"]) == ("v1", None, None)
+    doubts = DoubtStore(gateway.database)
+    doubts.look_again([claimed.attempt_id], timedelta(hours=1), "not in the history yet")
     settle(claimed, SUCCEEDED, outputs=(IMAGE,), cost=parse("0.006"), sent_at=SENT)
     (found,) = history(client, job)
     assert (found["state"], found["outcome"], found["cost"]) == ("ended", "succeeded", "0.006")
     assert events(found) == ["claimed", "sent", "in_doubt", "finished"]
+    assert (found["doubt_ended"], found["looked"]) == ("receipt", "not in the history yet")
 
 
 def test_of_very_many_calls_the_latest_are_shown(

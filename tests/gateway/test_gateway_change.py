@@ -10,7 +10,7 @@ from tests.gateway.conftest import Submit, is_problem
 from tests.gateway.gateway_process import Gateway
 from tests.gateway.pictures import picture
 
-CHANGEABLE = "priority, group, tags, start_by, finish_by"
+CHANGEABLE = "priority, group, tags, start_by, finish_by, on_doubt, doubt_deadline"
 
 Change = Callable[..., httpx.Response]
 
@@ -34,6 +34,8 @@ def test_a_waiting_job_is_changed_and_nothing_else_of_it(
         "tags": ["new", "newer"],
         "start_by": "2099-01-01T00:00:00Z",
         "finish_by": "2099-01-02T00:00:00Z",
+        "on_doubt": "fail",
+        "doubt_deadline": "2099-01-03T00:00:00Z",
     }
     response = client.patch(
         f"/api/v1/jobs/{job['id']}",
@@ -49,8 +51,9 @@ def test_a_waiting_job_is_changed_and_nothing_else_of_it(
 
 def test_null_sets_a_member_back(submit: Submit, change: Change) -> None:
     later = "2099-01-01T00:00:00Z"
-    job = submit(priority="low", group="g", tags=["a"], start_by=later, finish_by=later)
-    names = ("priority", "group", "tags", "start_by", "finish_by")
+    doubts = {"on_doubt": "retry", "doubt_deadline": later}
+    job = submit(priority="low", group="g", tags=["a"], start_by=later, finish_by=later, **doubts)
+    names = ("priority", "group", "tags", "start_by", "finish_by", *doubts)
     found = change(job["id"], **dict.fromkeys(names)).json()
     assert {name: found[name] for name in names} == {
         "priority": "normal",
@@ -58,6 +61,8 @@ def test_null_sets_a_member_back(submit: Submit, change: Change) -> None:
         "tags": [],
         "start_by": None,
         "finish_by": None,
+        "on_doubt": "hold",
+        "doubt_deadline": None,
     }
 
 
@@ -82,6 +87,9 @@ def test_an_empty_change_changes_nothing(submit: Submit, change: Change) -> None
         ("start_by", "2020-01-01T00:00:00Z", "must be in the future"),
         ("finish_by", "2099-01-01T00:00:00", "must name its time zone"),
         ("finish_by", "2098-01-01T00:00:00Z", "must be after run_at, 2098-01-01T00:00:00Z"),
+        ("doubt_deadline", "2098-01-01T00:00:00Z", "must be after run_at, 2098-01-01T00:00:00Z"),
+        ("doubt_deadline", "2099-01-01T00:00:00", "must name its time zone"),
+        ("on_doubt", "guess", "must be one of ['hold', 'retry', 'fail']"),
         ("start_by", "2097-01-01T00:00:00Z", "must be after run_at, 2098-01-01T00:00:00Z"),
         ("input", {}, "cannot be changed of a job that was accepted; only " + CHANGEABLE),
         ("run_at", None, "cannot be changed of a job that was accepted; only " + CHANGEABLE),
@@ -129,8 +137,19 @@ def test_a_job_that_does_not_wait_is_not_changed(
     claimed = worker_hands.claim(gateway, job_id)
     problem = is_problem(change(job_id, group="g"), 409, "illegal-move")
     assert problem["detail"].startswith("the job is running: only one that waits")
+    is_problem(change(job_id, on_doubt="fail"), 409, "illegal-move")
     worker_hands.doubt(gateway, claimed)
-    is_problem(change(job_id, group="g"), 409, "illegal-move")
+    problem = is_problem(change(job_id, group="g", on_doubt="fail"), 409, "illegal-move")
+    assert problem["detail"] == (
+        "the job is in_doubt: only on_doubt and doubt_deadline of it can be changed now"
+    )
+    later = "2099-01-01T00:00:00Z"
+    found = change(job_id, on_doubt="fail", doubt_deadline=later).json()
+    assert (found["state"], found["on_doubt"], found["doubt_deadline"]) == (
+        "in_doubt",
+        "fail",
+        later,
+    )
     worker_hands.succeed(gateway, claimed, picture())
     is_problem(change(job_id, group="g"), 409, "illegal-move")
 

@@ -141,8 +141,9 @@ def test_a_key_may_stand_in_quotes(client: httpx.Client, sent: str, same: str) -
 )
 def test_a_wrong_key_is_named(client: httpx.Client, sent: str | bytes) -> None:
     raw = sent if isinstance(sent, bytes) else sent.encode()
-    for path in ("/api/v1/jobs", f"/api/v1/jobs/{post(client, 'good').json()['id']}/cancel"):
-        response = client.post(path, json=BODY, headers=[(b"Idempotency-Key", raw)])
+    cancel = f"/api/v1/jobs/{post(client, 'good').json()['id']}/cancel"
+    for path, body in (("/api/v1/jobs", BODY), (cancel, {"image": "keep"})):
+        response = client.post(path, json=body, headers=[(b"Idempotency-Key", raw)])
         problem = is_problem(response, 422, "invalid-fields")
         assert [error["field"] for error in problem["errors"]] == ["Idempotency-Key"]
 

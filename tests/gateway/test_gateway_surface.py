@@ -82,7 +82,8 @@ def test_answers_may_get_more_members_and_requests_may_not(described: dict[str, 
     schemas = described["components"]["schemas"]
     strict = {name for name, schema in schemas.items() if "additionalProperties" in schema}
     assert strict
-    assert all(name.startswith(("Submit-", "Input-")) for name in strict)
+    ours = ("Submit-", "Input-", "Cancel", "Resolve")
+    assert all(name.startswith(ours) for name in strict)
     assert set(schemas["JobError"]["properties"]) == {
         *("kind", "message", "advice", "status", "reaction"),
     }
@@ -125,6 +126,7 @@ def test_every_operation_describes_its_answers_and_its_problems(
         "/api/v1/jobs/{job_id}",
         "/api/v1/jobs/{job_id}/cancel",
         "/api/v1/jobs/{job_id}/retry",
+        "/api/v1/jobs/{job_id}/resolve",
         "/api/v1/jobs/{job_id}/outputs/{n}",
         "/api/v1/inputs",
         "/api/v1/account",

@@ -10,6 +10,7 @@ import redis
 
 from db.accounts import AccountStore
 from db.artifacts import output_key
+from db.doubts import DoubtStore
 from db.rows import Account, Claim, Output, Settlement
 from db.runs import RunStore
 from jobs.failures import Failure, FailureKind
@@ -71,8 +72,8 @@ def fail(gateway: Gateway, claimed: Claim, cost: str = "0") -> None:
     )
 
 
-def doubt(gateway: Gateway, claimed: Claim) -> None:
-    """Settle the job as in doubt."""
+def doubt(gateway: Gateway, claimed: Claim, looked: str | None = None) -> None:
+    """Settle the job as in doubt, after one look that came to `looked`."""
     _settle(
         gateway,
         claimed,
@@ -80,6 +81,16 @@ def doubt(gateway: Gateway, claimed: Claim) -> None:
         cost=Money(0),
         failure=Failure(FailureKind.CONNECTION_LOST, "the connection broke"),
     )
+    if looked is not None:
+        doubts = DoubtStore(gateway.database)
+        doubts.look_again([claimed.attempt_id], timedelta(hours=1), looked)
+
+
+def doubted(gateway: Gateway, job_id: str, looked: str | None = None) -> Claim:
+    """Claim this job and leave it in doubt."""
+    claimed = claim(gateway, job_id)
+    doubt(gateway, claimed, looked)
+    return claimed
 
 
 def hint(gateway: Gateway, job_id: str) -> None:

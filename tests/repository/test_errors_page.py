@@ -23,7 +23,7 @@ BECOMES = {
     Reaction.RETRY: "tried again after a pause, `failed` when its attempts are spent",
     Reaction.KEEP: "back to `queued`, no attempt spent",
     Reaction.FREE: "tried again, no attempt spent",
-    Reaction.DOUBT: "`in_doubt`: never sent again by itself",
+    Reaction.DOUBT: "`in_doubt`, until the history, its policy or an operator ends that",
 }
 
 
