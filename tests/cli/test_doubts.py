@@ -10,9 +10,9 @@ import pytest
 
 from cli.doubt_lines import doubt_lines, ended_line
 from segq_client.job import job_from
-from tests.acceptance.processes import project_environment
-from tests.acceptance.running_system import run_segq
 from tests.cli.scripted_gateway import Answer, Asked, scripted
+from tests.systems.processes import project_environment
+from tests.systems.running_system import run_segq
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 DOUBT: dict[str, Any] = {

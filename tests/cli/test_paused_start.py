@@ -4,8 +4,8 @@ import time
 from pathlib import Path
 
 from segq_client import Client
-from tests.acceptance.processes import project_environment
-from tests.acceptance.running_system import System, run_segq, start_system, stop_system
+from tests.systems.processes import project_environment
+from tests.systems.running_system import System, run_segq, start_system, stop_system
 
 
 def test_a_system_that_starts_paused_calls_nobody_until_it_is_resumed(tmp_path: Path) -> None:
