@@ -13,6 +13,10 @@ from tests.servers.valkey import running_valkey
 state_writes.listen()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="fault tests at their full size")
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """One server for each test process; its tests make databases of their own in it."""

@@ -18,7 +18,7 @@ def beside(system: System, service: str, like: str, **changes: str) -> Iterator[
     A gateway is to be given a port of its own in `changes`, and is waited for by who asks it.
     """
     mark = system.folder / f"second-{service}-{len(list(system.folder.iterdir()))}"
-    environment = {**_environment(system.pid(like)), "SEGQ_READY_FILE": str(mark), **changes}
+    environment = {**environment_of(system.pid(like)), "SEGQ_READY_FILE": str(mark), **changes}
     with mark.with_suffix(".log").open("wb") as log:
         popen = subprocess.Popen(
             SERVICES[service].argv,
@@ -37,6 +37,7 @@ def beside(system: System, service: str, like: str, **changes: str) -> Iterator[
         popen.wait(30)
 
 
-def _environment(pid: int) -> dict[str, str]:
+def environment_of(pid: int) -> dict[str, str]:
+    """What a process was started with."""
     pairs = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     return dict(os.fsdecode(pair).split("=", 1) for pair in pairs if pair)
