@@ -22,15 +22,13 @@ class Fleet:
         self._cwd = system.home
         self._log = (system.folder / "fleet.log").open("ab")
         self._workers = [self._start() for _ in range(count)]
-        self.killed = 0
 
     def kill_one(self) -> None:
-        """SIGKILL for one that has had time to take jobs; another takes its place."""
-        place = self._random.randrange(len(self._workers))
-        self._workers[place].kill()
-        self._workers[place].wait()
-        self._workers[place] = self._start()
-        self.killed += 1
+        """SIGKILL for the oldest, which has had time to take jobs; another takes its place."""
+        oldest = self._workers.pop(0)
+        oldest.kill()
+        oldest.wait()
+        self._workers.append(self._start())
 
     def kill(self, times: int, every: float) -> None:
         """Kill so many, one after the other, with pauses of about so many seconds."""

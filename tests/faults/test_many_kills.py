@@ -55,8 +55,8 @@ class Size:
 @pytest.fixture
 def size(request: pytest.FixtureRequest) -> Size:
     if request.config.getoption("--full"):
-        return Size(jobs=1_000, kills=50, every=0.7, outage=30)
-    return Size(jobs=150, kills=8, every=0.7, outage=5)
+        return Size(jobs=1_000, kills=50, every=1.5, outage=30)
+    return Size(jobs=200, kills=6, every=1.5, outage=4)
 
 
 @contextmanager
