@@ -1,6 +1,7 @@
 """`segq audit`: our calls beside Segmind's own history; the work is done by `python -m worker audit`.
 
-Beside a running system it works with that one's parts; what the environment sets goes first.
+Beside a running system it works with that one's parts; what the environment sets goes first, but a
+sandbox is asked with its own key alone.
 """
 
 import argparse
@@ -68,9 +69,8 @@ def environment_of(
 ) -> dict[str, str]:
     """What it works with. Raises `ComplaintError` that names what is missing."""
     found = {**(_parts_of(running) if running else {}), **_set(environ)}
-    if running and running.sandbox and found["SEGMIND_BASE_URL"] == running.sandbox:
-        # A proxy on another machine does not reach this one's loopback.
-        found["SEGMIND_PROXY"] = ""
+    if running and running.sandbox:
+        found |= _sandbox_of(running)
     missing = [name for name in _NEEDED if not found.get(name)]
     if missing:
         where = "nothing runs" if running is None else "the system that runs does not say all"
@@ -87,16 +87,21 @@ def _set(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _parts_of(running: Running) -> dict[str, str]:
-    parts = {
+    return {
         "DATABASE_URL": running.database,
         "REDIS_URL": running.redis,
         "SEGQ_ARTIFACTS": running.artifacts,
         "SEGQ_POOL": running.pool,
     }
-    if running.sandbox is not None:
-        parts["SEGMIND_BASE_URL"] = running.sandbox
-        parts["SEGMIND_API_KEY"] = running.sandbox_key or ""
-    return parts
+
+
+def _sandbox_of(running: Running) -> dict[str, str]:
+    """Whatever the environment says: a real account's key is not for the sandbox, nor its proxy."""
+    return {
+        "SEGMIND_BASE_URL": running.sandbox or "",
+        "SEGMIND_API_KEY": running.sandbox_key or "",
+        "SEGMIND_PROXY": "",
+    }
 
 
 def _moment(option: str, text: str, more: timedelta) -> datetime:
