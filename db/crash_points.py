@@ -9,6 +9,7 @@ all processes and their restarts.
 
 import os
 import signal
+import threading
 from enum import StrEnum
 from pathlib import Path
 
@@ -61,8 +62,9 @@ def reached(point: CrashPoint) -> None:
     if _ARMED and point in _ARMED:
         token = _taken(point)
         if token is not None:
-            stops = token.suffix == ".stop"
-            os.kill(os.getpid(), signal.SIGSTOP if stops else signal.SIGKILL)
+            number = signal.SIGSTOP if token.suffix == ".stop" else signal.SIGKILL
+            # To this thread: sent to the process, another may take it while this one goes on.
+            signal.pthread_kill(threading.get_ident(), number)
 
 
 def _taken(point: CrashPoint) -> Path | None:
