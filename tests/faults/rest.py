@@ -11,6 +11,10 @@ _RESTLESS = """
 SELECT state, count(*) AS jobs FROM jobs
 WHERE state NOT IN ('succeeded', 'failed', 'canceled', 'expired', 'in_doubt') GROUP BY state
 """
+_NOT_LOOKED_FOR = """
+SELECT count(*) AS new FROM attempts
+WHERE in_doubt_at IS NOT NULL AND finished_at IS NULL AND looked IS NULL
+"""
 _OPEN = "SELECT count(*) AS open FROM attempts WHERE finished_at IS NULL AND in_doubt_at IS NULL"
 
 
@@ -34,6 +38,9 @@ def _going_on(system: System) -> Iterator[str]:
     (attempts,) = system.sql(_OPEN)
     if attempts["open"]:
         yield f"{attempts['open']} attempts open"
+    (doubts,) = system.sql(_NOT_LOOKED_FOR)
+    if doubts["new"]:
+        yield f"{doubts['new']} doubts that nobody has looked for in the history"
     try:
         kept = receipts.pending(system.artifacts)
     except ArtifactsAway as error:
