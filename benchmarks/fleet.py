@@ -12,6 +12,21 @@ CALLS_A_MINUTE = 100_000
 """The limiter is on and has every call ask for a permit, but is never what a call waits for."""
 
 
+def worker_settings(
+    folder: Path, database_url: str, redis_url: str, upstream_url: str
+) -> dict[str, str]:
+    """What a worker's environment has to say; `folder` is for its images."""
+    return {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "SEGQ_ARTIFACTS": str(folder / "artifacts"),
+        "SEGQ_POOL": POOL,
+        "SEGMIND_API_KEY": "SG_0123456789abcdef",
+        "SEGMIND_BASE_URL": upstream_url,
+        "SEGMIND_RPM": str(CALLS_A_MINUTE),
+    }
+
+
 class Fleet(Group):
     """A `with` block whose end ends what was started. `folder` is for its files."""
 
@@ -19,13 +34,7 @@ class Fleet(Group):
         super().__init__()
         self._folder = folder
         self._environment = plain_environment(
-            DATABASE_URL=database_url,
-            REDIS_URL=redis_url,
-            SEGQ_ARTIFACTS=str(folder / "artifacts"),
-            SEGQ_POOL=POOL,
-            SEGMIND_API_KEY="SG_0123456789abcdef",
-            SEGMIND_BASE_URL=upstream_url,
-            SEGMIND_RPM=str(CALLS_A_MINUTE),
+            **worker_settings(folder, database_url, redis_url, upstream_url)
         )
 
     def workers(self, count: int, slots: int, *, ticket_seconds: float = 0) -> list[Process]:

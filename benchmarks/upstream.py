@@ -1,8 +1,9 @@
 """A stand-in for Segmind that costs next to nothing: `python -m benchmarks.upstream PORT SECONDS`.
 
 It answers `POST /v1/<model>` with one and the same JPEG of about 100 KB after SECONDS and notes
-when each call came. Nothing is checked and nothing refused: that is the sandbox's business, whose
-checks would be what a benchmark measures. One process, a protocol on uvloop, no framework.
+when each call came. A v2 request, whatever its id, runs for ever; questions for it are counted.
+Nothing is checked and nothing refused: that is the sandbox's business, whose checks would be what a
+benchmark measures. One process, a protocol on uvloop, no framework.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ import uvloop
 from benchmarks.picture import picture
 
 _SEED = re.compile(rb'"seed":\s*(-?\d+)')
+_STATUS = re.compile(r"/v2/requests/([^/]+)/status")
 _LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
 
 
@@ -28,6 +30,7 @@ class Calls:
         self.seconds = seconds
         self.image = picture()
         self.came: list[tuple[float, int]] = []
+        self.asked = 0
         self._made = 0
 
     def head(self, seed: int) -> bytes:
@@ -43,7 +46,8 @@ class Calls:
 
     def told(self) -> dict[str, object]:
         times = [at for at, _ in self.came]
-        return {"calls": len(times), "first": min(times, default=0), "last": max(times, default=0)}
+        first, last = min(times, default=0), max(times, default=0)
+        return {"calls": len(times), "first": first, "last": last, "asked": self.asked}
 
 
 class Connection(asyncio.Protocol):
@@ -78,6 +82,9 @@ class Connection(asyncio.Protocol):
                 asyncio.get_running_loop().call_later(self._calls.seconds, self._send, seed)
             else:
                 self._send(seed)
+        elif method == "GET" and (status := _STATUS.fullmatch(path)):
+            self._calls.asked += 1
+            self._tell(_runs(status[1]))
         elif path == "/v1/get-user-credits":
             self._tell({"credits": 100000.0, "free-credits": 0.0})
         elif (method, path) == ("GET", "/stats"):
@@ -86,6 +93,7 @@ class Connection(asyncio.Protocol):
             self._tell(self._calls.came)
         elif (method, path) == ("POST", "/reset"):
             self._calls.came.clear()
+            self._calls.asked = 0
             self._tell({})
         else:
             self._transport.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
@@ -98,6 +106,13 @@ class Connection(asyncio.Protocol):
         body = json.dumps(document).encode()
         head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
         self._transport.write(head.encode() + b"\r\n\r\n" + body)
+
+
+def _runs(request_id: str) -> dict[str, object]:
+    """As Segmind says it of a request that is not done (segmind-api §2)."""
+    later = ("cost", "remaining_credits", "inference_time", "total_time")
+    metrics = {**dict.fromkeys(later), "queue_time": 0.1}
+    return {"status": "PROCESSING", "request_id": request_id, "metrics": metrics}
 
 
 async def _serve(port: int, seconds: float) -> None:

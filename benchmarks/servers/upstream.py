@@ -14,11 +14,12 @@ from benchmarks.servers.processes import plain_environment, running
 
 @dataclass(frozen=True)
 class Stats:
-    """Times are `time.time()` seconds; 0 when no call came."""
+    """Times are `time.time()` seconds; 0 when no call came. `asked`: questions for v2 requests."""
 
     calls: int
     first: float
     last: float
+    asked: int
 
 
 class Upstream:

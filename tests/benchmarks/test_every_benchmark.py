@@ -17,6 +17,7 @@ TINY = {
     "claims": "--jobs 1500 --claims 4 --churn 50",
     "sqlite": "--jobs 40 --processes 2 --slots 4",
     "start-latency": "--jobs 5 --gap 0.02",
+    "polls": "--requests 40 --age 10 --seconds 3 --loop 1.5",
 }
 MEASURES = {
     "drain": {"rate", "CPU of the worker process"},
@@ -28,8 +29,9 @@ MEASURES = {
         "rate", '"database is locked" in any log', "requests not answered 2xx", "slowest request",
     },
     "start-latency": {"p50", "p90", "p99"},
+    "polls": {"CPU", "polls, rate", "CPU of a poll"},
 }  # fmt: skip
-TARGETS = {"drain": 4, "slots": 4, "claims": 7, "sqlite": 2, "start-latency": 2}
+TARGETS = {"drain": 4, "slots": 4, "claims": 7, "sqlite": 2, "start-latency": 2, "polls": 6}
 
 
 @pytest.mark.parametrize("name", TINY)
@@ -63,6 +65,12 @@ def _check(found: Report) -> None:
             assert [one.met for one in found.targets] == [True, True]
         case "claims":
             assert values["1,500 queued", "Redis memory"] > 0
+        case "polls":
+            assert len(values) == 9
+            assert all(value > 0 for value in values.values())
+            # Requests of this age are asked about every 2 s or so, however fast the machine is.
+            rates = [value for (_, measure), value in values.items() if measure == "polls, rate"]
+            assert max(rates[:2]) <= 40
 
 
 def test_each_is_tested_or_said_why_not() -> None:
