@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
-from db.artifacts import ArtifactStore, output_key
+from db.artifacts import ArtifactStore, found_key
 from db.doubts import Doubt, DoubtStore
 from db.engine import Database
 from db.jobs import JobStore
@@ -77,8 +77,8 @@ class Resolving:
         operator's other image. What was copied in vain is overwritten by nobody, and in nobody's
         way.
         """
-        number = doubt.number
-        key = f"{output_key(doubt.job.tenant_id, doubt.job.id, number, 0)}-{image.sha256[:16]}"
+        job = doubt.job
+        key = found_key(job.tenant_id, job.id, doubt.number, 0, image.sha256)
         self._artifacts.put(key, self._artifacts.get(image.artifact))
         return Output(
             0, key, image.content_type, image.width, image.height, image.bytes, image.sha256

@@ -1,23 +1,35 @@
 """Keeps what a paid call brought, before SQL is told: images first, then the receipt."""
 
 import hashlib
+from dataclasses import replace
 from uuid import UUID
 
-from db.artifacts import ArtifactStore, output_key
+from db.artifacts import ArtifactStore, found_key, output_key
 from db.rows import Lost, Output
 from upstream import Image
 from upstream.images import look_at
 
 
 def keep_images(
-    store: ArtifactStore, images: tuple[Image, ...], *, tenant: UUID, job: UUID, number: int
+    store: ArtifactStore,
+    images: tuple[Image, ...],
+    *,
+    tenant: UUID,
+    job: UUID,
+    number: int,
+    found: bool = False,
 ) -> tuple[Output, ...]:
-    """Flush each image under its attempt's own name, so that it can be found without SQL."""
+    """Flush each image under its attempt's own name, so that it can be found without SQL.
+
+    `found`: in the history, and not by the attempt's worker, which may still bring its own.
+    """
     outputs = []
     for n, image in enumerate(images):
-        key = output_key(tenant, job, number, n)
-        store.put(key, image.data)
-        outputs.append(_output(n, key, image))
+        output = _output(n, output_key(tenant, job, number, n), image)
+        if found:
+            output = replace(output, artifact=found_key(tenant, job, number, n, output.sha256))
+        store.put(output.artifact, image.data)
+        outputs.append(output)
     return tuple(outputs)
 
 

@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from threading import Lock
 
 import structlog
 
@@ -69,6 +70,8 @@ class _Turn:
     came_to: Counter[str] = field(default_factory=Counter)
     unknown_by_request: list[Doubt] = field(default_factory=list)
     again: dict[_Again, list[Doubt]] = field(default_factory=lambda: defaultdict(list))
+    lock: Lock = field(default_factory=Lock)
+    """Several threads write down what they found."""
 
     def each(self, work: Callable[[Doubt], None], doubts: Sequence[Doubt]) -> None:
         """For several at once, since each waits for Segmind; one that breaks keeps no other."""
@@ -102,7 +105,8 @@ class _Turn:
             self.goes_on(doubt, str(Unclear.MISSING))
         else:
             # Whether v1's id is the history's is documented nowhere.
-            self.unknown_by_request.append(doubt)
+            with self.lock:
+                self.unknown_by_request.append(doubt)
 
     def by_history(self, model: str, doubts: Sequence[Doubt]) -> None:
         """In one pass; those whose calls were made weeks after the first wait for the next."""
@@ -140,21 +144,26 @@ class _Turn:
             )
             if end is not None:
                 end_by_policy(self.parts, doubt, end)
-                self.came_to[str(end.as_)] += 1
+                self._note(str(end.as_))
                 return
-        self.came_to["goes on"] += 1
+        self._note("goes on")
         after: timedelta | None = max(at_least, next_look(age, timing))
         if not doubt.is_open and age > _GIVEN_UP:
             after = None
         elif after is not None and doubt.is_open:
             after = min([after, *self._bounds(doubt, age)])
-        self.again[_Again(after, looked, missed_at)].append(doubt)
+        with self.lock:
+            self.again[_Again(after, looked, missed_at)].append(doubt)
 
     def keep(self) -> None:
         """Write down when to look again, and what was seen."""
         for how, doubts in self.again.items():
             ids = [one.attempt_id for one in doubts]
             self.parts.doubts.look_again(ids, how.after, how.looked, how.missed_at)
+
+    def _note(self, what: str) -> None:
+        with self.lock:
+            self.came_to[what] += 1
 
     def _bounds(self, doubt: Doubt, age: timedelta) -> list[timedelta]:
         """What is still to come that may end it."""
@@ -178,7 +187,7 @@ class _Turn:
             self.goes_on(doubt, "the call was paid for, and its output cannot be fetched yet")
             return
         end_by_record(self.parts, doubt, result, record.facts)
-        self.came_to["ended"] += 1
+        self._note("ended")
 
     def _conclude(self, doubt: Doubt, found: Look, slow: timedelta) -> None:
         verdict = found.found[doubt.attempt_id]
@@ -192,7 +201,7 @@ class _Turn:
     def _end(self, doubt: Doubt, request: Request) -> None:
         why_not = end_with(self.parts, doubt, request)
         if why_not is None:
-            self.came_to["ended"] += 1
+            self._note("ended")
         else:
             self.goes_on(doubt, why_not)
 
@@ -204,7 +213,7 @@ class _Turn:
         )
         if so_far.absent:
             end_as_absent(self.parts, doubt)
-            self.came_to["absent"] += 1
+            self._note("absent")
             return
         if not one.lists_a_later_call:
             why = "nor a call that was sent later and has settled, so it may lag behind"

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from PIL import Image
 
-from db.artifacts import ArtifactsAway, output_key
+from db.artifacts import ArtifactsAway, found_key, output_key
 from sandbox.bundled import NOTE, bundled_picture
 from sandbox.pictures import drawn
 from tests.faults.evidence import Call, Evidence, Output
@@ -43,7 +43,8 @@ def images(evidence: Evidence, found: Matched) -> Iterator[str]:
 def _look(evidence: Evidence, output: Output) -> str | None:
     """What is wrong with what is kept; None when nothing is."""
     job = evidence.jobs[output.job_id]
-    if output.artifact != output_key(job.tenant_id, job.id, job.number, output.n):
+    place = job.tenant_id, job.id, job.number, output.n
+    if output.artifact not in {output_key(*place), found_key(*place, output.sha256)}:
         return f"stands under {output.artifact}, which is another attempt's"
     try:
         data = evidence.store.get(output.artifact)

@@ -7,6 +7,9 @@ from uuid import UUID
 from jobs.states import FINAL, State
 from tests.faults.evidence import Attempt, Evidence, Job
 
+_NUMBER = 5
+"""Where an attempt's number stands in the name of its image: after the five parts of a job's id."""
+
 
 def promises(evidence: Evidence) -> Iterator[str]:
     """I1: every job that was promised is there and final, or in doubt with a reason."""
@@ -39,7 +42,7 @@ def _moves(job: Job, its: Sequence[Attempt], evidence: Evidence) -> Iterator[str
         if one is not last and not one.is_finished:
             yield f"{one}: never recorded, though the job went on to {job.number}"
     numbers = {
-        int(output.artifact.rsplit("-", 2)[1])
+        int(output.artifact.rpartition("/")[2].split("-")[_NUMBER])
         for output in evidence.outputs
         if output.job_id == job.id
     }
