@@ -4,6 +4,7 @@ The order of load and faults follows from the seed; when exactly each meets the 
 """
 
 import argparse
+import json
 import secrets
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from db.engine import Database
 from db.tenants import KEY_PREFIX, TenantStore
+from jobs.doubts import SENT_AGAIN
 from segq_client import Client
 from tests.faults.checker import Allowed, check
 from tests.faults.durations import SHORT
@@ -60,6 +62,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000))
     parser.add_argument("--scaled", action="store_true", help="short leases and quick calls")
     parser.add_argument("--postgres", action="store_true", help="PostgreSQL instead of SQLite")
+    parser.add_argument(
+        "--transport", choices=["v1", "v2"], default="v1", help="how calls are made"
+    )
     return parser.parse_args()
 
 
@@ -71,6 +76,7 @@ def _started(options: argparse.Namespace) -> Iterator[tuple[System, Proxy | None
         settings = {
             "SEGQ_HOME": str(home),
             "SEGQ_PORT": "0",
+            "SEGQ_TRANSPORT": options.transport,
             **(SCALED if options.scaled else TRUE),
         }
         sql = None
@@ -136,13 +142,29 @@ def _report(system: System, load: Load, faults: Faults, title: str, patience: fl
     except AssertionError as error:
         violations.append(str(error))
     # Of limits that change under way, and of money that nobody told us of, any number may come.
-    report = check(evidence_of(system, load.promised), Allowed(refused=None, estimated=None))
-    violations += report.violations
+    allowed = Allowed(refused=None, estimated=None, paid_again=_sent_again(system))
+    report = check(evidence_of(system, load.promised), allowed)
+    violations += [*report.violations, *_audited(system)]
     told = page(
         system, report, title=title, load=load.did, faults=faults.did, violations=violations
     )
     print(told, flush=True)
     return 1 if violations else 0
+
+
+def _sent_again(system: System) -> int:
+    """How many doubts have led to another call: each is explained, though it may be paid twice."""
+    ended = system.sql("SELECT doubt_ended FROM attempts WHERE doubt_ended IS NOT NULL")
+    return sum(row["doubt_ended"] in SENT_AGAIN for row in ended)
+
+
+def _audited(system: System) -> list[str]:
+    """What `segq audit` finds to differ."""
+    done = system.segq("audit", "--json")
+    if done.returncode == 2:
+        return [f"no audit: {done.stderr}"]
+    found = json.loads(done.stdout)
+    return [f"audit: {one}" for one in found["differences"]]
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from tests.faults.checker import Report
 from tests.systems.running_system import System
 
-_DOUBTED = """
-SELECT count(*) AS doubts FROM attempts WHERE in_doubt_at IS NOT NULL AND finished_at IS NOT NULL
+_DOUBTS = """
+SELECT doubt_ended AS ended, count(*) AS doubts FROM attempts
+WHERE doubt_ended IS NOT NULL GROUP BY doubt_ended
 """
 
 
@@ -20,11 +21,11 @@ def page(
     faults: Mapping[str, int],
     violations: Sequence[str],
 ) -> str:
-    (row,) = system.sql(_DOUBTED)
+    doubts = {f"doubts {row['ended']}": row["doubts"] for row in system.sql(_DOUBTS)}
     recovered = {
         "settled from a receipt": len(system.events("upkeep", "settled_from_receipt")),
         "images without a receipt": len(system.events("upkeep", "recovered_without_receipt")),
-        "doubts that ended": row["doubts"],
+        **doubts,
     }
     lines = [
         title,
