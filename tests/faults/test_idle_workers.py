@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from celery import Celery
 
 from tests.faults.checker import assert_promises_kept
-from tests.faults.durations import FAST, SHORT
+from tests.faults.durations import FAST, LEASE, SHORT
 from tests.systems.jobs_at_work import submit
 from tests.systems.processes import wait_until
 from tests.systems.running_system import System
@@ -67,6 +67,17 @@ def test_a_worker_that_may_take_nothing_is_left_alone(system: Start) -> None:
     time.sleep(4)
     assert one.pid("worker-1") == worker
     assert not one.events("worker-1", "consumes_nothing")
+
+
+@ON_ITS_OWN_PARTS
+def test_a_call_that_lasts_longer_than_a_lease_is_its_workers(system: Start) -> None:
+    """Its process's heartbeats say that it lives: nothing comes into doubt."""
+    one = system(**{**SHORT, "SEGMIND_TIMEOUT": "20"})
+    one.settings(latency={"median": LEASE + 3, "sigma": 0})
+    ids = submit(one, 3)
+    report = assert_promises_kept(one, ids)
+    assert report.states == {"succeeded": 3}
+    assert one.sql("SELECT count(*) AS n FROM attempts WHERE in_doubt_at IS NOT NULL") == [{"n": 0}]
 
 
 def _consumes(app: Celery) -> bool:
