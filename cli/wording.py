@@ -13,7 +13,7 @@ def suffix_for(content_type: str) -> str:
 def ending_of(job: Job) -> str:
     """What became of a job that has no image to show."""
     if job.state == "in_doubt":
-        return "is in doubt: the call may or may not have been made and paid; it is not repeated"
+        return "is in doubt: the call may or may not have been paid; segq looks for it, see `segq doubts`"
     why = f": {job.error.message} ({job.error.kind})" if job.error else ""
     return f"{job.state}{why}"
 
