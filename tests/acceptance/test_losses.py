@@ -35,7 +35,7 @@ def test_a_flush_of_redis_under_load_loses_and_repeats_nothing(system: Start) ->
     assert_promises_kept(one, ids)
 
 
-def test_a_killed_worker_leaves_doubts_and_never_a_second_call(system: Start) -> None:
+def test_a_killed_workers_calls_are_found_and_never_made_a_second_time(system: Start) -> None:
     one = system(SEGMIND_RPM="6000", SEGQ_SLOTS="50", SEGMIND_TIMEOUT="6", SEGQ_LEASE_GRACE="2")
     one.settings(latency={"median": 2.0, "sigma": 0.2})
     ids = submit(one, 80)
@@ -44,14 +44,15 @@ def test_a_killed_worker_leaves_doubts_and_never_a_second_call(system: Start) ->
     killed = one.pid("worker-1")
     os.kill(killed, signal.SIGKILL)
     one.wait_restarted("worker-1", killed)
-    jobs = all_ended(one, ids)
-    doubts = [job for job in jobs if job.state == "in_doubt"]
-    assert {job.state for job in jobs} == {"succeeded", "in_doubt"}
-    assert doubts
-    for job in doubts:
-        assert job.raw["error"]["kind"] == "worker_lost"
-        assert "may have been paid" in job.raw["error"]["message"]
-    assert_promises_kept(one, ids)
+    report = assert_promises_kept(one, ids)
+    doubts = one.sql("SELECT doubt_ended AS ended FROM attempts WHERE in_doubt_at IS NOT NULL")
+    assert [row for row in doubts if row["ended"] == "recovered"], doubts
+    # Who was claimed and had not been sent is held: the history cannot tell so soon.
+    assert report.states["succeeded"] == report.calls >= 75
+    for job in (one.client.get(job_id) for job_id in ids):
+        if job.state == "in_doubt":
+            assert job.raw["error"]["kind"] == "worker_lost"
+            assert "does not list the call" in job.raw["doubt"]["looked"]
 
 
 def test_what_has_a_receipt_is_settled_though_its_worker_died(system: Start) -> None:

@@ -78,8 +78,11 @@ def test_two_sweepers_and_two_beats_do_what_one_does(system: Start) -> None:
         killed = one.pid("worker-1")
         os.kill(killed, 9)
         report = assert_promises_kept(one, ids)
-    assert set(report.states) == {"succeeded", "in_doubt"}
-    assert report.states["in_doubt"] <= 4
+    assert set(report.states) <= {"succeeded", "in_doubt"}
+    # Those alone that were claimed and had not been sent: nobody knows that for ten minutes.
+    assert report.calls == report.states["succeeded"] >= 26
+    doubts = one.sql("SELECT count(*) AS n FROM attempts WHERE in_doubt_at IS NOT NULL")
+    assert doubts[0]["n"] > 0
 
 
 @contextmanager
