@@ -5,6 +5,7 @@ again, and a third are its three events for Flower, each published alone. A tick
 made good from SQL, so nobody needs to know who had it; and events may be told together.
 """
 
+from functools import partial
 from typing import Any
 
 from celery import bootsteps
@@ -12,6 +13,8 @@ from celery.worker.consumer import Consumer, Tasks
 
 EVENTS_EVERY = 0.25
 """Seconds by which Flower may be behind."""
+_LONGEST_WAIT = 2.0
+"""Seconds between two tries to reach a Redis that is away."""
 _MOST_EVENTS = 500
 """Events in one message; Celery's own bound makes it one message for eight tickets."""
 
@@ -22,6 +25,18 @@ class TicketConsumer(Consumer):
     def register_with_event_loop(self, hub: Any) -> None:
         super().register_with_event_loop(hub)
         hub.call_repeatedly(EVENTS_EVERY, self._tell_events)
+
+    def ensure_connected(self, conn: Any) -> Any:
+        """Celery's own waits between two tries grow by 2 s each: a Redis that was away for a minute
+        would be back for a quarter of one before anybody noticed.
+        """
+        conn.ensure_connection = partial(
+            conn.ensure_connection,
+            interval_start=0.5,
+            interval_step=0.5,
+            interval_max=_LONGEST_WAIT,
+        )
+        return super().ensure_connected(conn)
 
     def _tell_events(self) -> None:
         dispatcher = getattr(
