@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from db.doubts import Doubt
+from db.doubt_rows import Doubt
 from db.rows import Claim, Settlement
 from jobs.doubts import SENT_AGAIN, DoubtEnd, PolicyEnd
 from jobs.failures import Failure, FailureKind

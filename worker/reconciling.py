@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from db.doubts import Doubt
+from db.doubt_rows import Doubt
 from jobs.catalog import Transport
 from jobs.doubts import Pass, by_policy, lacking, next_look
 from jobs.errors import RequestHeld, Unavailable
