@@ -37,8 +37,7 @@ def end_with(parts: Parts, doubt: Doubt, request: Request) -> str | None:
     if request.status is HistoryStatus.PENDING:
         return "Segmind's history lists the call, and it has not ended"
     if not doubt.is_open:
-        _correct(parts, doubt, request)
-        return None
+        return _correct(parts, doubt, request)
     result: tuple[Image, ...] | Failure
     if request.status is HistoryStatus.FAILED:
         words = request.error or "Segmind's history says that it failed"
@@ -120,12 +119,12 @@ def _settle(
     tell("doubt_ended", job=doubt.job.id, number=doubt.number, ended=str(ends))
 
 
-def _correct(parts: Parts, doubt: Doubt, request: Request) -> None:
-    """The attempt has ended, and what it cost was only believed: now it is known."""
+def _correct(parts: Parts, doubt: Doubt, request: Request) -> str | None:
+    """The attempt has ended, and what it cost was only believed: now it is known, or why not."""
     failed = request.status is HistoryStatus.FAILED
     cost = ZERO if failed and request.cost is None else request.cost
     if cost is None:
-        return
+        return "Segmind's history lists the call and does not say what it cost"
     if doubt.ended is DoubtEnd.ABSENT and cost:
         log.error("paid_after_all", job=doubt.job.id, number=doubt.number, request=request.id)
     failure = Failure(FailureKind.UPSTREAM_ERROR, request.error) if failed else None
@@ -145,6 +144,7 @@ def _correct(parts: Parts, doubt: Doubt, request: Request) -> None:
             found_by_request=True,
         )
     )
+    return None
 
 
 def _claim(doubt: Doubt) -> Claim:
