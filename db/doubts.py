@@ -148,19 +148,24 @@ class DoubtStore:
         after: timedelta | None,
         looked: str | None,
         missed_at: datetime | None = None,
+        held_until: datetime | None = None,
     ) -> None:
         """Look for these again `after` that long (None: not any more), and keep what the last look
         came to. `missed_at`: the first pass that counted and lacked them.
+
+        `held_until`: until when they were taken. One that somebody has asked to be looked for
+        meanwhile, since he knows more of it, is left to the next turn then.
         """
         if not attempt_ids:
             return
+        looks = attempts.c.next_look_at
         with self._database.write() as connection:
             now = self._database.time(connection)
             connection.execute(
                 update(attempts)
                 .where(
                     among(self._database, attempts.c.id, "ids"),
-                    attempts.c.next_look_at.is_not(None),
+                    looks.is_not(None) if held_until is None else looks == held_until,
                 )
                 .values(
                     next_look_at=None if after is None else now + after,

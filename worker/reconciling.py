@@ -140,7 +140,7 @@ class _Turn:
                 if isinstance(error, HistoryUnread):
                     why = f"Segmind's history cannot be read: {error.failure.message}"
                 else:
-                    log.exception("cannot_reconcile", model=model)
+                    log.exception("cannot_reconcile", attempt=near[0].attempt_id)
                 self.each(partial(self.goes_on, looked=why), near)
             else:
                 self.each(partial(self._conclude, found=found, began_at=began_at), near)
@@ -182,7 +182,9 @@ class _Turn:
         for how, attempt_id in self.again:
             alike[how].append(attempt_id)
         for how, ids in alike.items():
-            self.parts.doubts.look_again(ids, how.after, how.looked, how.missed_at)
+            self.parts.doubts.look_again(
+                ids, how.after, how.looked, how.missed_at, held_until=self.now + HOLD
+            )
 
     def _bounds(self, doubt: Doubt, age: timedelta) -> list[timedelta]:
         """What is still to come that may end it."""
