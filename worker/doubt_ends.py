@@ -112,9 +112,11 @@ def _settle(
         cost_known=False,
         failure=Failure(FailureKind(doubt.outcome), words),
         seed=doubt.seed,
+        request_id=doubt.request_id,
         doubt_ended=ends,
     )
-    parts.settler.settle(settlement)
+    if not parts.settler.settle(settlement):
+        return  # somebody knew more
     tell = log.warning if ends in SENT_AGAIN else log.info
     tell("doubt_ended", job=doubt.job.id, number=doubt.number, ended=str(ends))
 
@@ -125,8 +127,6 @@ def _correct(parts: Parts, doubt: Doubt, request: Request) -> str | None:
     cost = ZERO if failed and request.cost is None else request.cost
     if cost is None:
         return "Segmind's history lists the call and does not say what it cost"
-    if doubt.ended is DoubtEnd.ABSENT and cost:
-        log.error("paid_after_all", job=doubt.job.id, number=doubt.number, request=request.id)
     failure = Failure(FailureKind.UPSTREAM_ERROR, request.error) if failed else None
     parts.settler.settle(
         Settlement(
