@@ -10,12 +10,23 @@ from upstream.images import look_at
 
 
 def keep_images(
-    store: ArtifactStore, images: tuple[Image, ...], *, tenant: UUID, job: UUID, number: int
+    store: ArtifactStore,
+    images: tuple[Image, ...],
+    *,
+    tenant: UUID,
+    job: UUID,
+    number: int,
+    request_id: str | None = None,
 ) -> tuple[Output, ...]:
-    """Flush each image under its attempt's own name, so that it can be found without SQL."""
+    """Flush each image under its attempt's own name, so that it can be found without SQL.
+
+    `request_id`: as which they were found in the history. Then the name is of both: the call's own
+    worker may be settling what it has kept at this moment, and that need not be the same bytes.
+    """
     outputs = []
+    found = "" if request_id is None else f"-{hashlib.sha256(request_id.encode()).hexdigest()[:16]}"
     for n, image in enumerate(images):
-        key = output_key(tenant, job, number, n)
+        key = output_key(tenant, job, number, n) + found
         store.put(key, image.data)
         outputs.append(_output(n, key, image))
     return tuple(outputs)

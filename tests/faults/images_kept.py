@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from uuid import UUID
@@ -43,7 +44,9 @@ def images(evidence: Evidence, found: Matched) -> Iterator[str]:
 def _look(evidence: Evidence, output: Output) -> str | None:
     """What is wrong with what is kept; None when nothing is."""
     job = evidence.jobs[output.job_id]
-    if output.artifact != output_key(job.tenant_id, job.id, job.number, output.n):
+    key = output_key(job.tenant_id, job.id, job.number, output.n)
+    # Found in the history, it has its request's mark.
+    if not re.fullmatch(rf"{re.escape(key)}(-[0-9a-f]{{16}})?", output.artifact):
         return f"stands under {output.artifact}, which is another attempt's"
     try:
         data = evidence.store.get(output.artifact)
