@@ -68,11 +68,13 @@ def output_key(tenant: UUID, job: UUID, number: int, n: int) -> str:
     return f"outputs/{tenant}/{job.hex[-2:]}/{job}-{number}-{n}"
 
 
-def found_key(tenant: UUID, job: UUID, number: int, n: int, sha256: str) -> str:
+def found_key(tenant: UUID, job: UUID, number: int, n: int, mark: str) -> str:
     """Where an image of the attempt is kept that another than its own worker brings: the history, an
     operator. The worker may be keeping its own at this moment, and must not have it overwritten.
+
+    `mark`: SHA-256 (hex) of what it was found by.
     """
-    return f"{output_key(tenant, job, number, n)}-{sha256[:16]}"
+    return f"{output_key(tenant, job, number, n)}-{mark[:16]}"
 
 
 def parts_of_key(key: str) -> tuple[str, ...]:

@@ -1,68 +1,18 @@
 """Attempts in doubt, and others whose cost is only believed: which to look for next, among what."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, func, or_, select, true, update
+from sqlalchemy import func, or_, select, true, update
 
 from db.among import among
+from db.doubt_rows import DOUBTS, Doubt, Sibling, doubt_of, sibling_of, standing_of
 from db.engine import Database
-from db.jobs import job_of
-from db.rows import Job
 from db.tables import attempts, jobs
-from jobs.catalog import Transport
-from jobs.doubts import DoubtEnd
 from jobs.failures import FailureKind
 from jobs.matching import Standing
-from jobs.money import Money
 from jobs.states import State
-
-
-@dataclass(frozen=True)
-class Doubt:
-    """An attempt that the history is to be asked about, and its job as it is now."""
-
-    attempt_id: UUID
-    account_id: UUID
-    number: int
-    job: Job
-    transport: Transport
-    seed: int | None
-    estimate: Money
-    outcome: str
-    message: str
-    request_id: str | None
-    claimed_at: datetime
-    deadline_at: datetime
-    since: datetime
-    """When it came into doubt."""
-    finished_at: datetime | None
-    """Not None: it has ended, and only what it cost is to be found out."""
-    missed_at: datetime | None
-    ended: DoubtEnd | None
-    """How its doubt ended, where it has."""
-
-    @property
-    def is_open(self) -> bool:
-        return self.finished_at is None
-
-
-@dataclass(frozen=True)
-class Sibling:
-    """Another attempt that may have a row like a doubt's in the history."""
-
-    attempt_id: UUID
-    tenant_id: UUID
-    input: dict[str, Any]
-    model: str
-    seed: int | None
-    standing: Standing
-    claimed_at: datetime
-    request_id: str | None
-
 
 _WITH_A_ROW = (FailureKind.UPSTREAM_ERROR, FailureKind.RESULT_REJECTED, FailureKind.WORKER_LOST)
 """Outcomes of ended attempts whose call may have a row though none is known by id. Refusals before
@@ -99,12 +49,12 @@ class DoubtStore:
                 ).scalars()
             )
             rows = connection.execute(
-                _DOUBTS.where(among(self._database, attempts.c.id, "ids")).order_by(
+                DOUBTS.where(among(self._database, attempts.c.id, "ids")).order_by(
                     attempts.c.claimed_at
                 ),
                 {"ids": ids},
             ).all()
-        return now, [_doubt(row) for row in rows]
+        return now, [doubt_of(row) for row in rows]
 
     def siblings(self, doubts: Sequence[Doubt], around: timedelta) -> list[Sibling]:
         """All other attempts of the same account and seed, claimed at most `around` before or after
@@ -124,6 +74,8 @@ class DoubtStore:
                     attempts.c.finished_at,
                     attempts.c.in_doubt_at,
                     attempts.c.cost,
+                    attempts.c.cost_known,
+                    attempts.c.outcome,
                     attempts.c.request_id,
                     jobs.c.tenant_id,
                     jobs.c.input,
@@ -143,7 +95,7 @@ class DoubtStore:
                 ),
                 {"seeds": sorted({doubt.seed for doubt in doubts if doubt.seed is not None})},
             ).all()
-        return [_sibling(row, _standing(row)) for row in rows if row.id not in mine]
+        return [sibling_of(row, standing_of(row)) for row in rows if row.id not in mine]
 
     def held(self, account_id: UUID, request_ids: Collection[str]) -> set[str]:
         """Which of these requests are known to be attempts' of ours."""
@@ -188,7 +140,7 @@ class DoubtStore:
                 .order_by(attempts.c.claimed_at)
                 .limit(limit)
             ).all()
-        return [_sibling(row, Standing.PAID) for row in rows]
+        return [sibling_of(row, Standing.PAID) for row in rows]
 
     def look_again(
         self,
@@ -196,19 +148,24 @@ class DoubtStore:
         after: timedelta | None,
         looked: str | None,
         missed_at: datetime | None = None,
+        held_until: datetime | None = None,
     ) -> None:
         """Look for these again `after` that long (None: not any more), and keep what the last look
         came to. `missed_at`: the first pass that counted and lacked them.
+
+        `held_until`: until when they were taken. One that somebody has asked to be looked for
+        meanwhile, since he knows more of it, is left to the next turn then.
         """
         if not attempt_ids:
             return
+        looks = attempts.c.next_look_at
         with self._database.write() as connection:
             now = self._database.time(connection)
             connection.execute(
                 update(attempts)
                 .where(
                     among(self._database, attempts.c.id, "ids"),
-                    attempts.c.next_look_at.is_not(None),
+                    looks.is_not(None) if held_until is None else looks == held_until,
                 )
                 .values(
                     next_look_at=None if after is None else now + after,
@@ -222,14 +179,14 @@ class DoubtStore:
         """The attempt that a job in doubt is in doubt about; None for another job."""
         with self._database.read() as connection:
             row = connection.execute(
-                _DOUBTS.where(
+                DOUBTS.where(
                     jobs.c.id == job_id,
                     jobs.c.tenant_id == tenant_id,
                     jobs.c.state == State.IN_DOUBT,
                     attempts.c.number == jobs.c.number,
                 )
             ).one_or_none()
-        return None if row is None else _doubt(row)
+        return None if row is None else doubt_of(row)
 
     def counts(self, account_id: UUID | None = None) -> dict[str, int]:
         """How the doubts of all time ended, and how many are open, under `open`.
@@ -244,63 +201,3 @@ class DoubtStore:
                 .group_by(attempts.c.doubt_ended)
             ).all()
         return {str(name): int(count) for name, count in rows}
-
-
-_DOUBTS: Select[Any] = select(
-    attempts.c.id.label("attempt_id"),
-    attempts.c.account_id,
-    attempts.c.number.label("attempt_number"),
-    attempts.c.transport,
-    attempts.c.seed.label("attempt_seed"),
-    attempts.c.estimate.label("attempt_estimate"),
-    attempts.c.outcome,
-    attempts.c.message,
-    attempts.c.request_id,
-    attempts.c.claimed_at,
-    func.coalesce(attempts.c.deadline_at, attempts.c.lease_until).label("deadline_at"),
-    func.coalesce(attempts.c.in_doubt_at, attempts.c.finished_at).label("since"),
-    attempts.c.finished_at.label("attempt_finished_at"),
-    attempts.c.missed_at,
-    attempts.c.doubt_ended,
-    jobs,
-).join_from(attempts, jobs, jobs.c.id == attempts.c.job_id)
-
-
-def _sibling(row: Any, standing: Standing) -> Sibling:
-    return Sibling(
-        attempt_id=row.id,
-        tenant_id=row.tenant_id,
-        input=row.input,
-        model=row.model,
-        seed=row.seed,
-        standing=standing,
-        claimed_at=row.claimed_at,
-        request_id=row.request_id,
-    )
-
-
-def _standing(row: Any) -> Standing:
-    if row.finished_at is None:
-        return Standing.OPEN if row.in_doubt_at is None else Standing.IN_DOUBT
-    return Standing.PAID if row.cost else Standing.UNPAID
-
-
-def _doubt(row: Row[Any]) -> Doubt:
-    return Doubt(
-        attempt_id=row.attempt_id,
-        account_id=row.account_id,
-        number=row.attempt_number,
-        job=job_of(row),
-        transport=Transport(row.transport),
-        seed=row.attempt_seed,
-        estimate=Money(row.attempt_estimate),
-        outcome=row.outcome or "",
-        message=row.message or "",
-        request_id=row.request_id,
-        claimed_at=row.claimed_at,
-        deadline_at=row.deadline_at,
-        since=row.since,
-        finished_at=row.attempt_finished_at,
-        missed_at=row.missed_at,
-        ended=DoubtEnd(row.doubt_ended) if row.doubt_ended else None,
-    )

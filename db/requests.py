@@ -1,13 +1,13 @@
 """v2 requests under way: their ids as they become known, and which are to be asked about next."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Connection, bindparam, case, func, select, true, update
+from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from db.among import among
@@ -61,6 +61,7 @@ class RequestStore:
             select(
                 attempts.c.id.label("attempt_id"),
                 attempts.c.account_id,
+                attempts.c.number.label("attempt_number"),
                 attempts.c.seed.label("attempt_seed"),
                 attempts.c.sent_at,
                 jobs,
@@ -72,7 +73,8 @@ class RequestStore:
     def accepted(self, requests: Sequence[Accepted]) -> None:
         """Write down what was accepted, in one commit; each by itself where that fails.
 
-        One that counts as lost already keeps its doubt, which then has a request to ask about.
+        One that counts as lost already keeps its doubt, which then has a request to ask about; and so
+        has one whose doubt was ended by a guess: what it cost is not known.
         One whose id another attempt has is left as it is: it will be in doubt.
         """
         try:
@@ -184,20 +186,26 @@ class RequestStore:
 
 
 _OPEN = (attempts.c.id == bindparam("attempt"), attempts.c.finished_at.is_(None))
-_IN_DOUBT = attempts.c.in_doubt_at.is_not(None)
+_GUESSED = and_(attempts.c.cost_known.is_(False), attempts.c.request_id.is_(None))
+_LOOKED_FOR = or_(attempts.c.in_doubt_at.is_not(None), attempts.c.finished_at.is_not(None))
+"""By its id in the history, and not polled: no job waits for it as one that runs."""
 _ACCEPTED = (
     update(attempts)
-    .where(*_OPEN, attempts.c.next_poll_at.is_(None))
+    .where(
+        attempts.c.id == bindparam("attempt"),
+        or_(attempts.c.finished_at.is_(None), _GUESSED),
+        attempts.c.next_poll_at.is_(None),
+    )
     .values(
         request_id=bindparam("request"),
         sent_at=bindparam("sent"),
         holder=None,
         lease_until=bindparam("lease"),
         next_poll_at=case(
-            (_IN_DOUBT, None), else_=bindparam("poll", type_=attempts.c.sent_at.type)
+            (_LOOKED_FOR, None), else_=bindparam("poll", type_=attempts.c.sent_at.type)
         ),
         next_look_at=case(
-            (_IN_DOUBT, bindparam("look", type_=attempts.c.sent_at.type)), else_=None
+            (_LOOKED_FOR, bindparam("look", type_=attempts.c.sent_at.type)), else_=None
         ),
     )
 )
@@ -214,5 +222,7 @@ def _age(now: datetime, sent_at: datetime) -> float:
 
 
 def _underway(row: Any) -> Underway:
-    claim = Claim(row.attempt_id, row.account_id, job_of(row), row.attempt_seed, Transport.V2)
+    # The fence: whoever was stopped for long must not end the job's next call in its place.
+    job = replace(job_of(row), number=row.attempt_number)
+    claim = Claim(row.attempt_id, row.account_id, job, row.attempt_seed, Transport.V2)
     return Underway(claim, row.sent_at)

@@ -8,7 +8,8 @@ from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
 from db.artifacts import ArtifactStore, found_key
-from db.doubts import Doubt, DoubtStore
+from db.doubt_rows import Doubt
+from db.doubts import DoubtStore
 from db.engine import Database
 from db.jobs import JobStore
 from db.rows import Input, Job, Moved, Output, Settlement

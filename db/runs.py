@@ -116,6 +116,9 @@ class RunStore:
             done = self._settling.settle(connection, settlements)
         for pause in done.pauses:
             _log_pause(pause)
+        for one in done.after_all:
+            # Its job was sent again: it may be paid twice.
+            log.error("paid_after_all", job=one.job_id, number=one.number, request=one.request_id)
         return done.moved
 
     def extend(self, holder: UUID, lease: timedelta) -> int:

@@ -6,35 +6,20 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    ColumnElement,
-    Connection,
-    Integer,
-    Row,
-    bindparam,
-    case,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Row, select
 
 from db.accounts import believe
 from db.among import among
-from db.column_types import Instant
 from db.engine import Database
 from db.pauses import pause_account
 from db.rows import Moved, Output, Settlement
-from db.tables import attempts, jobs, outputs
+from db.settle_statements import BOOK, KEEP, MOVE, RECORD
+from db.tables import attempts, jobs
 from db.turns import Refund, refund
 from jobs import credits as balances
 from jobs.account_pauses import Pause
 from jobs.credits import Reading
-from jobs.doubts import DoubtEnd
+from jobs.doubts import FOR_WANT_OF_WORD, DoubtEnd
 from jobs.failures import FailureKind
 from jobs.money import Money
 from jobs.settling import Settled, settled
@@ -46,10 +31,13 @@ _LOOK_FOR_THE_COST = timedelta(seconds=60)
 
 @dataclass(frozen=True)
 class Done:
-    """`moved`: what each settlement did to its job; `pauses`: those that began."""
+    """`moved`: what each settlement did to its job; `pauses`: those that began; `after_all`: those
+    of calls that were taken for absent, and that are booked now.
+    """
 
     moved: list[Moved]
     pauses: list[Pause]
+    after_all: list[Settlement]
 
 
 @dataclass(frozen=True)
@@ -74,6 +62,8 @@ class Settling:
                 attempts.c.in_doubt_at.label("attempt_in_doubt_at"),
                 attempts.c.cost.label("attempt_cost"),
                 attempts.c.cost_known.label("attempt_cost_known"),
+                attempts.c.request_id.label("attempt_request_id"),
+                attempts.c.doubt_ended.label("attempt_doubt_ended"),
                 database.now.label("at"),
                 jobs,
             )
@@ -89,9 +79,13 @@ class Settling:
         rows = {row.attempt_id: row for row in connection.execute(self._standing, {"ids": ids})}
         if not rows:
             # As after another database was restored.
-            return Done([Moved.NO] * len(settlements), [])
+            return Done([Moved.NO] * len(settlements), [], [])
         at: datetime = next(iter(rows.values())).at
-        settlements = [s for s in settlements if s.attempt_id in rows]
+        settlements = [
+            s
+            for s in settlements
+            if s.attempt_id in rows and not _is_overtaken(s, rows[s.attempt_id])
+        ]
         unrecorded = [s for s in settlements if _adds_to(s, rows[s.attempt_id])]
         # A doubt's record stays open, and what its call costs is not known yet.
         booked = [s for s in unrecorded if s.decision.state is not State.IN_DOUBT]
@@ -99,16 +93,16 @@ class Settling:
         moves = [m for s in settlements if (m := _move(s, rows[s.attempt_id])) is not None]
         moved = {m.settlement.attempt_id: m.becomes for m in moves}
         if unrecorded:
-            connection.execute(_RECORD, [_record(s, rows[s.attempt_id], at) for s in unrecorded])
+            connection.execute(RECORD, [_record(s, rows[s.attempt_id], at) for s in unrecorded])
         if moves:
-            connection.execute(_MOVE, [_values(m, at, prices) for m in moves])
+            connection.execute(MOVE, [_values(m, at, prices) for m in moves])
         if late := [s for s in booked if prices[s.attempt_id] and s.attempt_id not in moved]:
             connection.execute(
-                _BOOK, [{"job": s.job_id, "price": prices[s.attempt_id]} for s in late]
+                BOOK, [{"job": s.job_id, "price": prices[s.attempt_id]} for s in late]
             )
         wanted = [m for m in moves if m.becomes.keeps_images]
         if kept := [_output(m.settlement, o) for m in wanted for o in m.settlement.outputs]:
-            connection.execute(_KEEP, kept)
+            connection.execute(KEEP, kept)
         for account_id, reading in _latest(booked).items():
             believe(connection, account_id, reading)
         # In this commit, or the jobs would be free to be claimed before their account pauses.
@@ -121,75 +115,33 @@ class Settling:
         # After the account's row, as claims do: one that waits for the other would be a deadlock.
         if unsent := [m.row for m in moves if _is_unsent(m.settlement)]:
             refund(connection, [_refund_of(row) for row in unsent])
-        return Done([_done(moved.get(one), rows.get(one)) for one in ids], pauses)
+        after_all = [
+            s
+            for s in booked
+            if rows[s.attempt_id].attempt_doubt_ended == DoubtEnd.ABSENT and s.cost
+        ]
+        return Done([_done(moved.get(one), rows.get(one)) for one in ids], pauses, after_all)
 
 
-def _or_as_it_is(name: str, column: Column[Any]) -> ColumnElement[Any]:
-    return func.coalesce(bindparam(name, type_=column.type), column)
-
-
-def _unless_it_corrects(name: str, column: Column[Any]) -> ColumnElement[Any]:
-    corrects = bindparam("corrects", type_=Boolean)
-    return case((corrects, column), else_=bindparam(name, type_=column.type))
-
-
-# Conditional once more: the rows are locked, and should that ever change, nothing is overwritten.
-_RECORD = (
-    update(attempts)
-    .where(
-        attempts.c.id == bindparam("attempt"),
-        or_(attempts.c.finished_at.is_(None), attempts.c.cost_known.is_(False)),
+def _is_overtaken(settlement: Settlement, row: Row[Any]) -> bool:
+    """Whether the doubt is to end for want of word, and its request has become known meanwhile."""
+    return (
+        settlement.doubt_ended in FOR_WANT_OF_WORD
+        and row.attempt_request_id is not None
+        and row.attempt_request_id != settlement.request_id
     )
-    .values(
-        finished_at=bindparam("ended"),
-        next_poll_at=None,
-        next_look_at=bindparam("look"),
-        outcome=_unless_it_corrects("came_to", attempts.c.outcome),
-        message=_unless_it_corrects("said", attempts.c.message),
-        cost=bindparam("price"),
-        cost_known=bindparam("known"),
-        doubt_ended=_or_as_it_is("doubt_end", attempts.c.doubt_ended),
-        # What whoever came before has seen stays where this one has not.
-        in_doubt_at=_or_as_it_is("doubted", attempts.c.in_doubt_at),
-        http_status=_or_as_it_is("status", attempts.c.http_status),
-        request_id=_or_as_it_is("request", attempts.c.request_id),
-        generation_seconds=_or_as_it_is("seconds", attempts.c.generation_seconds),
-        sent_at=_or_as_it_is("sent", attempts.c.sent_at),
-        answered_at=_or_as_it_is("answered", attempts.c.answered_at),
-        answer_form=_or_as_it_is("form", attempts.c.answer_form),
-    )
-)
-_MOVE = (
-    update(jobs)
-    .where(
-        jobs.c.id == bindparam("job"),
-        jobs.c.number == bindparam("fence"),
-        jobs.c.state == bindparam("leaves"),
-    )
-    .values(
-        state=bindparam("becomes"),
-        run_at=func.coalesce(bindparam("due", type_=Instant), jobs.c.run_at),
-        attempts=jobs.c.attempts + bindparam("spent", type_=Integer),
-        seed=bindparam("used"),
-        error=bindparam("why"),
-        finished_at=bindparam("ended"),
-        cost=jobs.c.cost + bindparam("price", type_=BigInteger),
-    )
-)
-_BOOK = (
-    update(jobs)
-    .where(jobs.c.id == bindparam("job"))
-    .values(cost=jobs.c.cost + bindparam("price", type_=BigInteger))
-)
-_KEEP = insert(outputs)
 
 
 def _adds_to(settlement: Settlement, row: Row[Any]) -> bool:
-    """Whether the attempt has no end yet, or one whose cost was only believed and is known now."""
+    """Whether the attempt has no end yet, or one whose cost was only believed and is known now.
+
+    Or is known to have been more: one that was taken for absent has come with its images.
+    """
     if row.attempt_finished_at is None:
         return True
-    knows = settlement.cost_known and settlement.decision.state is not State.IN_DOUBT
-    return row.attempt_cost_known is False and knows
+    if row.attempt_cost_known is not False or settlement.decision.state is State.IN_DOUBT:
+        return False
+    return settlement.cost_known or settlement.cost > (row.attempt_cost or 0)
 
 
 def _price(settlement: Settlement, row: Row[Any]) -> Money:
@@ -217,7 +169,8 @@ def _record(settlement: Settlement, row: Row[Any], at: datetime) -> dict[str, An
         "attempt": settlement.attempt_id,
         # An attempt in doubt stays open: it may still turn out to have cost something.
         "ended": None if doubt else at,
-        "doubted": at if doubt else None,
+        # Patience counts from the first doubt.
+        "doubted": at if doubt and row.attempt_in_doubt_at is None else None,
         "corrects": corrects,
         "came_to": failure.kind if failure else State.SUCCEEDED,
         "said": failure.message if failure else None,

@@ -45,6 +45,10 @@ class DoubtEnd(StrEnum):
 
 SENT_AGAIN = frozenset({DoubtEnd.ABSENT, DoubtEnd.POLICY_RETRY, DoubtEnd.OPERATOR_RETRY})
 """The only ways to a second call for one that may have been paid: each is counted and shown."""
+FOR_WANT_OF_WORD = frozenset(
+    {DoubtEnd.ABSENT, DoubtEnd.POLICY_RETRY, DoubtEnd.POLICY_FAIL, DoubtEnd.DEADLINE}
+)
+"""Ends for which nothing may have become known meanwhile."""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,14 @@ class Standing(StrEnum):
     """Ended with a charge, and its row is not known by id."""
     UNPAID = "unpaid"
     """Ended without one; there may be a row of it that failed."""
+    GUESSED = "guessed"
+    """Ended as somebody decided, and nobody knows whether it ran."""
+
+
+_TAKE_ROWS = (Standing.PAID, Standing.IN_DOUBT, Standing.GUESSED)
+"""Whose a completed row is among equal calls, the first of them first: one that was paid has one, and
+a job whose call is in doubt would be paid again for a row that a call of the past had taken.
+"""
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,7 @@ class Unclear(StrEnum):
     NO_SEED = "the model takes no seed, so its calls cannot be told apart in Segmind's history"
     INPUT_GONE = "the image that was sent is no longer kept, so the call cannot be recognised"
     DIFFERS = "Segmind's history lists a call with this one's seed and other inputs"
+    UNREADABLE = "Segmind's history has rows that cannot be read, and one of them may be this call"
     AMBIGUOUS = (
         "Segmind's history does not show the image, and more than one call could be this one"
     )
@@ -81,28 +90,28 @@ class Unclear(StrEnum):
 def matched(
     calls: Sequence[Call], rows: Iterable[Listed], images: Collection[str]
 ) -> dict[str, Listed | Unclear]:
-    """For each call that is in doubt its row, or why there is none.
+    """For each call that is in doubt, was paid or is guessed at its row, or why there is none.
 
-    `calls`: those in doubt, and all others of the account and model that could have a row of the
-    same inputs. `images` names the inputs that the history may leave out.
+    `calls`: those that are looked for, and all others of the account and model that could have a
+    row of the same inputs. `images` names the inputs that the history may leave out.
     """
     groups: dict[str, _Group] = defaultdict(_Group)
     for call in calls:
         groups[key_of(call.inputs, images)].calls.append(call)
-    strange_seeds = set()
+    strange: list[Listed] = []
     for row in rows:
-        # A key that no call has is somebody else's.
-        if (group := groups.get(key_of(row.inputs, images))) is not None:
+        group = groups.get(key_of(row.inputs, images))
+        if group is not None and any(same_call(row, call, images) for call in group.calls):
             group.rows.append(row)
         else:
-            strange_seeds.add(row.inputs.get(SEED))
+            strange.append(row)
     found: dict[str, Listed | Unclear] = {}
     for group in groups.values():
         found |= _in_group(group, images)
+    # A history that rewrites inputs must not make its calls look absent.
+    seeds = [row.inputs.get(SEED) for row in strange]
     for call in calls:
-        # A history that rewrites inputs must not make its calls look absent.
-        differs = call.own_seed and call.inputs.get(SEED) in strange_seeds
-        if differs and found.get(call.id) is Unclear.MISSING:
+        if found.get(call.id) is Unclear.MISSING and call.own_seed and call.inputs[SEED] in seeds:
             found[call.id] = Unclear.DIFFERS
     return found
 
@@ -142,7 +151,7 @@ def _in_group(group: _Group, images: Collection[str]) -> dict[str, Listed | Uncl
 
 def _by_elimination(group: _Group, images: Collection[str]) -> dict[str, Listed | Unclear]:
     """Some rows hide an image: only one row and one call that could be it are sure."""
-    doubts = [call for call in group.calls if call.standing is Standing.IN_DOUBT]
+    doubts = [call for call in group.calls if call.standing in _TAKE_ROWS]
     found: dict[str, Listed | Unclear] = {}
     for doubt in doubts:
         mine = [r for r in group.rows if hides(r, doubt, images) or _is_shown_of(r, doubt, images)]
@@ -157,27 +166,30 @@ def _by_elimination(group: _Group, images: Collection[str]) -> dict[str, Listed 
 
 def _interchangeable(calls: Sequence[Call], rows: Sequence[Listed]) -> dict[str, Listed | Unclear]:
     """Calls of equal inputs: as many rows as are left when the others have had theirs."""
-    doubts = sorted(
-        (call for call in calls if call.standing is Standing.IN_DOUBT),
-        key=lambda call: (call.claimed_at, call.id),
+    takers = sorted(
+        (call for call in calls if call.standing in _TAKE_ROWS),
+        key=lambda call: (_TAKE_ROWS.index(call.standing), call.claimed_at, call.id),
     )
     if rows and any(call.standing is Standing.OPEN for call in calls):
         # One of the rows is of the call that is under way. Taking it would book the call twice.
-        return dict.fromkeys((doubt.id for doubt in doubts), Unclear.SHARED)
+        return dict.fromkeys((call.id for call in takers), Unclear.SHARED)
     # The dearest first: whoever takes a failed row for one that lags would pay once more.
-    completed = _left(rows, HistoryStatus.COMPLETED, calls, Standing.PAID)
-    pending = _left(rows, HistoryStatus.PENDING, calls, None)
-    failed = _left(rows, HistoryStatus.FAILED, calls, Standing.UNPAID)
-    free: list[Listed | Unclear] = [*completed, *(Unclear.PENDING for _ in pending), *failed]
-    free += [Unclear.MISSING] * max(0, len(doubts) - len(free))
-    return {doubt.id: row for doubt, row in zip(doubts, free, strict=False)}
+    completed = _of_status(rows, HistoryStatus.COMPLETED)
+    found: dict[str, Listed | Unclear] = dict.fromkeys(
+        (call.id for call in takers), Unclear.MISSING
+    )
+    found |= {call.id: row for call, row in zip(takers, completed, strict=False)}
+    unsure = [call for call in takers[len(completed) :] if call.standing is not Standing.PAID]
+    others: list[Listed | Unclear] = [Unclear.PENDING] * len(
+        _of_status(rows, HistoryStatus.PENDING)
+    )
+    had = sum(call.standing is Standing.UNPAID for call in calls)
+    others += _of_status(rows, HistoryStatus.FAILED)[had:]
+    return found | {call.id: row for call, row in zip(unsure, others, strict=False)}
 
 
-def _left(
-    rows: Sequence[Listed], status: HistoryStatus, calls: Sequence[Call], taken_by: Standing | None
-) -> list[Listed]:
-    of_status = [row for row in rows if row.status is status]
-    return of_status[sum(call.standing is taken_by for call in calls) :]
+def _of_status(rows: Sequence[Listed], status: HistoryStatus) -> list[Listed]:
+    return [row for row in rows if row.status is status]
 
 
 def _is_pending(row: Listed) -> bool:

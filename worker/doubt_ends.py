@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from db.doubts import Doubt
+from db.doubt_rows import Doubt
 from db.rows import Claim, Settlement
 from jobs.doubts import SENT_AGAIN, DoubtEnd, PolicyEnd
 from jobs.failures import Failure, FailureKind
@@ -37,8 +37,7 @@ def end_with(parts: Parts, doubt: Doubt, request: Request) -> str | None:
     if request.status is HistoryStatus.PENDING:
         return "Segmind's history lists the call, and it has not ended"
     if not doubt.is_open:
-        _correct(parts, doubt, request)
-        return None
+        return _correct(parts, doubt, request)
     result: tuple[Image, ...] | Failure
     if request.status is HistoryStatus.FAILED:
         words = request.error or "Segmind's history says that it failed"
@@ -113,21 +112,21 @@ def _settle(
         cost_known=False,
         failure=Failure(FailureKind(doubt.outcome), words),
         seed=doubt.seed,
+        request_id=doubt.request_id,
         doubt_ended=ends,
     )
-    parts.settler.settle(settlement)
+    if not parts.settler.settle(settlement):
+        return  # somebody knew more
     tell = log.warning if ends in SENT_AGAIN else log.info
     tell("doubt_ended", job=doubt.job.id, number=doubt.number, ended=str(ends))
 
 
-def _correct(parts: Parts, doubt: Doubt, request: Request) -> None:
-    """The attempt has ended, and what it cost was only believed: now it is known."""
+def _correct(parts: Parts, doubt: Doubt, request: Request) -> str | None:
+    """The attempt has ended, and what it cost was only believed: now it is known, or why not."""
     failed = request.status is HistoryStatus.FAILED
     cost = ZERO if failed and request.cost is None else request.cost
     if cost is None:
-        return
-    if doubt.ended is DoubtEnd.ABSENT and cost:
-        log.error("paid_after_all", job=doubt.job.id, number=doubt.number, request=request.id)
+        return "Segmind's history lists the call and does not say what it cost"
     failure = Failure(FailureKind.UPSTREAM_ERROR, request.error) if failed else None
     parts.settler.settle(
         Settlement(
@@ -145,6 +144,7 @@ def _correct(parts: Parts, doubt: Doubt, request: Request) -> None:
             found_by_request=True,
         )
     )
+    return None
 
 
 def _claim(doubt: Doubt) -> Claim:

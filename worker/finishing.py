@@ -80,7 +80,7 @@ def _keep(
                     tenant=claim.job.tenant_id,
                     job=claim.job.id,
                     number=claim.number,
-                    found=doubt_ends is not None,
+                    request_id=reply.facts.request_id if doubt_ends is not None else None,
                 )
                 reached(CrashPoint.IMAGES_KEPT)
             settlement = _conclude(parts, claim, reply, outputs, doubt_ends)

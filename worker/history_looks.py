@@ -1,16 +1,16 @@
 """One full pass through the provider's history, for all doubts of a model that are due."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from db.doubts import Doubt, Sibling
+from db.doubt_rows import Doubt, Sibling
 from jobs import seeds
 from jobs.catalog import MODELS, Kind
-from jobs.matching import SEED, Call, HistoryStatus, Listed, Standing, Unclear, matched, same_call
+from jobs.matching import SEED, Call, HistoryStatus, Listed, Unclear, matched, same_call
 from jobs.money import Money
 from jobs.shown_inputs import shown
 from jobs.timing import SEND_GUARD_SECONDS
@@ -22,6 +22,8 @@ AROUND = timedelta(days=1)
 """Before and after an attempt: clocks and time zones may differ."""
 LONGEST_SPAN = timedelta(days=27)
 """Of the attempts of one pass, so that with `AROUND` it fits the history's window of 31 days."""
+_LONGEST_CALL = timedelta(hours=2)
+"""From a claim until the provider has its call: longer than any deadline that can be set."""
 _WITNESSES = 200
 """Later calls that are looked for in a pass; one of them shows that the history has caught up."""
 
@@ -70,49 +72,69 @@ def look(parts: Parts, model: str, doubts: Sequence[Doubt]) -> Look:
     began = time.monotonic()
     if model not in MODELS or SEED not in MODELS[model].parameters:
         return Look({one.attempt_id: Unclear.NO_SEED for one in doubts}, (), 0.0)
-    calls = {one.attempt_id: _call(parts, one.job, one.seed, one) for one in doubts}
     later = _later(parts, model, doubts)
-    mine = {one.request_id for one in doubts if one.request_id}
-    wanted = {call.inputs[SEED] for call in (*calls.values(), *later) if call is not None}
-    requests = _requests(parts, model, doubts, wanted, mine)
+    calls = {one.attempt_id: _call(parts, one.job, one.seed, one) for one in doubts}
+    known = [call for call in (*calls.values(), *(one for _, one in later)) if call is not None]
+    history = _read(parts, model, doubts, {call.inputs[SEED] for call in known})
+    requests = history.requests
+    # A call whose request is known by its id takes no other row.
+    named = {
+        one.attempt_id: requests[one.request_id] for one in doubts if one.request_id in requests
+    }
+    sought = [call for key, call in calls.items() if call is not None and key not in named]
     siblings = [
         call
         for one in parts.doubts.siblings(doubts, AROUND)
         if one.model == model and one.request_id not in requests
         if (call := _call(parts, one, one.seed, one)) is not None
     ]
-    held = parts.doubts.held(doubts[0].account_id, requests) - mine
-    free = [_listed(one) for one in requests.values() if one.id not in held | mine]
+    taken = parts.doubts.held(doubts[0].account_id, requests) | {one.id for one in named.values()}
+    free = [_listed(one) for one in requests.values() if one.id not in taken]
     images = images_of(model)
-    verdicts = matched([c for c in calls.values() if c is not None] + siblings, free, images)
-    found: dict[UUID, Request | Unclear] = {}
-    for doubt in doubts:
-        verdict = verdicts.get(str(doubt.attempt_id), Unclear.INPUT_GONE)
-        request_id = verdict.request_id if isinstance(verdict, Listed) else ""
-        own = requests.get(doubt.request_id or request_id)
-        found[doubt.attempt_id] = own or (
-            Unclear.MISSING if isinstance(verdict, Listed) else verdict
-        )
-    listed = [_listed(one) for one in requests.values() if one.status is HistoryStatus.COMPLETED]
-    witnesses = [c.claimed_at for c in later if any(same_call(row, c, images) for row in listed)]
+    verdicts = matched(sought + siblings, free, images)
+    found: dict[UUID, Request | Unclear] = {**named}
+    for key in calls.keys() - named.keys():
+        verdict = verdicts.get(str(key), Unclear.INPUT_GONE)
+        if verdict is Unclear.MISSING and history.skipped:
+            verdict = Unclear.UNREADABLE
+        found[key] = requests[verdict.request_id] if isinstance(verdict, Listed) else verdict
+    ended = [_listed(one) for one in requests.values() if one.status is HistoryStatus.COMPLETED]
+    witnesses = [
+        call.claimed_at
+        for one, call in later
+        if any(_is_surely(row, one, call, images) for row in ended)
+    ]
     return Look(found, tuple(witnesses), time.monotonic() - began)
 
 
-def _requests(
-    parts: Parts, model: str, doubts: Sequence[Doubt], wanted: set[Any], mine: set[str]
-) -> dict[str, Request]:
-    """What the history lists with one of these seeds or ids; the rest is not kept in memory."""
-    first = min(one.claimed_at for one in doubts) - AROUND
-    last = max(one.deadline_at for one in doubts) + AROUND
+@dataclass(frozen=True)
+class _History:
+    """What a pass lists that matters here; `skipped` rows could not be read."""
+
+    requests: dict[str, Request]
+    skipped: int
+
+
+def _read(parts: Parts, model: str, doubts: Sequence[Doubt], chosen: Collection[int]) -> _History:
+    """What the history lists with one of these seeds or of the doubts' ids; the rest is not kept in
+    memory.
+    """
+    first = min(one.claimed_at for one in doubts)
+    # A call is made soon after its claim, whatever deadline it was given since.
+    last = max(min(one.deadline_at, one.claimed_at + _LONGEST_CALL) for one in doubts)
+    mine = {one.request_id for one in doubts}
     found: dict[str, Request] = {}
-    for row in parts.segmind.history(model, first.date(), last.date()):
-        if row.inputs.get(SEED) in wanted or row.request_id in mine:
+    rows = parts.segmind.history(model, (first - AROUND).date(), (last + AROUND).date())
+    for row in rows:
+        seed = row.inputs.get(SEED)
+        # Other people's may be anything that JSON has.
+        if (isinstance(seed, int | float) and seed in chosen) or row.request_id in mine:
             known = found.get(row.request_id)
             found[row.request_id] = known.and_(row) if known else Request.of(row)
-    return found
+    return _History(found, rows.skipped)
 
 
-def _later(parts: Parts, model: str, doubts: Sequence[Doubt]) -> list[Call]:
+def _later(parts: Parts, model: str, doubts: Sequence[Doubt]) -> list[tuple[Sibling, Call]]:
     """Calls that were sent later and are settled: after the first of the doubts and after the last."""
     open_ones = [one for one in doubts if one.is_open]
     if not open_ones:
@@ -121,8 +143,14 @@ def _later(parts: Parts, model: str, doubts: Sequence[Doubt]) -> list[Call]:
     for doubt in (open_ones[0], open_ones[-1]):
         for one in parts.doubts.sent_later(doubt.account_id, model, _sent_by(doubt), _WITNESSES):
             found[one.attempt_id] = one
-    calls = (_call(parts, one, one.seed, one) for one in found.values())
-    return [call for call in calls if call is not None]
+    calls = ((one, _call(parts, one, one.seed, one)) for one in found.values())
+    return [(one, call) for one, call in calls if call is not None]
+
+
+def _is_surely(row: Listed, one: Sibling, call: Call, images: Collection[str]) -> bool:
+    """Whether a row is just this call's, and no earlier one's with the same inputs."""
+    is_own = call.own_seed or row.request_id == one.request_id
+    return is_own and same_call(row, call, images)
 
 
 def _sent_by(doubt: Doubt) -> datetime:
@@ -144,7 +172,7 @@ def _call(parts: Parts, job: Asking, seed: int | None, attempt: Doubt | Sibling)
     return Call(
         id=str(attempt.attempt_id),
         inputs=shown(inputs),
-        standing=attempt.standing if isinstance(attempt, Sibling) else Standing.IN_DOUBT,
+        standing=attempt.standing,
         claimed_at=attempt.claimed_at,
         own_seed=job.input.get(SEED, seeds.RANDOM) == seeds.RANDOM,
     )

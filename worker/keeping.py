@@ -1,7 +1,6 @@
 """Keeps what a paid call brought, before SQL is told: images first, then the receipt."""
 
 import hashlib
-from dataclasses import replace
 from uuid import UUID
 
 from db.artifacts import ArtifactStore, found_key, output_key
@@ -17,19 +16,20 @@ def keep_images(
     tenant: UUID,
     job: UUID,
     number: int,
-    found: bool = False,
+    request_id: str | None = None,
 ) -> tuple[Output, ...]:
     """Flush each image under its attempt's own name, so that it can be found without SQL.
 
-    `found`: in the history, and not by the attempt's worker, which may still bring its own.
+    `request_id`: as which they were found in the history. Then the name is of both: the call's own
+    worker may be settling what it has kept at this moment, and that need not be the same bytes.
     """
     outputs = []
+    mark = None if request_id is None else hashlib.sha256(request_id.encode()).hexdigest()
     for n, image in enumerate(images):
-        output = _output(n, output_key(tenant, job, number, n), image)
-        if found:
-            output = replace(output, artifact=found_key(tenant, job, number, n, output.sha256))
-        store.put(output.artifact, image.data)
-        outputs.append(output)
+        place = tenant, job, number, n
+        key = output_key(*place) if mark is None else found_key(*place, mark)
+        store.put(key, image.data)
+        outputs.append(_output(n, key, image))
     return tuple(outputs)
 
 

@@ -5,20 +5,22 @@ By the request's id where it is known; else by account, model and all inputs wit
 tell, patience and the job's policy decide (`jobs/doubts.py`).
 """
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from threading import Lock
+from functools import partial
+from uuid import UUID
 
 import structlog
 
-from db.doubts import Doubt
-from jobs.catalog import Transport
+from db.doubt_rows import Doubt
+from jobs.catalog import MODELS, Transport
 from jobs.doubts import Pass, by_policy, lacking, next_look
 from jobs.errors import RequestHeld, Unavailable
 from jobs.failures import Failure, FailureKind
-from jobs.matching import Unclear
+from jobs.matching import HistoryStatus, Unclear
 from jobs.states import State
 from upstream import HistoryUnread, Record, RequestState
 from worker.doubt_ends import end_as_absent, end_by_policy, end_by_record, end_with
@@ -35,6 +37,8 @@ _GIVEN_UP = timedelta(days=2)
 """A cost that the history has not told by then stays believed; `segq audit` shows it."""
 _PART_OF_TIME = 4
 """A pass that took long is begun again only after so many times as long."""
+_BROKEN = "it could not be looked for: the log of upkeep says why"
+_IN_PART = "Segmind's history lists the call, and not yet all of its outputs"
 
 
 def reconcile(parts: Parts) -> dict[str, int]:
@@ -63,30 +67,39 @@ class _Again:
 
 @dataclass
 class _Turn:
-    """What is due now; `now` is the database's time."""
+    """What is due now; `now` is the database's time when it was taken."""
 
     parts: Parts
     now: datetime
+    began: float = field(default_factory=time.monotonic)
     came_to: Counter[str] = field(default_factory=Counter)
     unknown_by_request: list[Doubt] = field(default_factory=list)
-    again: dict[_Again, list[Doubt]] = field(default_factory=lambda: defaultdict(list))
-    lock: Lock = field(default_factory=Lock)
-    """Several threads write down what they found."""
+    known_in_part: set[UUID] = field(default_factory=set)
+    """Whose request is known, and has more rows than the one that is given for an id."""
+    again: list[tuple[_Again, UUID]] = field(default_factory=list)
 
     def each(self, work: Callable[[Doubt], None], doubts: Sequence[Doubt]) -> None:
         """For several at once, since each waits for Segmind; one that breaks keeps no other."""
 
         def guarded(doubt: Doubt) -> None:
-            try:
-                work(doubt)
-            except Unavailable:
-                log.warning("reconcile_delayed", job=doubt.job.id)  # the hold ends
-            except RequestHeld as error:
-                self.goes_on(doubt, str(error))
-            except Exception:
-                log.exception("cannot_reconcile", attempt=doubt.attempt_id)
+            why = self._tried(work, doubt)
+            if why is not None:
+                self._tried(partial(self.goes_on, looked=why), doubt)
 
         list(self.parts.askers.map(guarded, doubts))
+
+    def _tried(self, work: Callable[[Doubt], None], doubt: Doubt) -> str | None:
+        """Why it could not be done, where the doubt goes on for that."""
+        try:
+            work(doubt)
+        except Unavailable:
+            log.warning("reconcile_delayed", job=doubt.job.id)  # the hold ends
+        except RequestHeld as error:
+            return str(error)
+        except Exception:
+            log.exception("cannot_reconcile", attempt=doubt.attempt_id)
+            return _BROKEN
+        return None
 
     def by_request(self, doubt: Doubt) -> None:
         """Its request is known: nobody has to be recognised."""
@@ -99,29 +112,38 @@ class _Turn:
         row = self.parts.segmind.history_row(request_id)
         if isinstance(row, Failure):
             self.goes_on(doubt, f"Segmind's history cannot be read: {row.message}")
+        elif row is not None and doubt.is_open and _samples(doubt) > 1:
+            # One row for each output: they are all in the list alone.
+            self.known_in_part.add(doubt.attempt_id)
+            self.unknown_by_request.append(doubt)
         elif row is not None:
             self._end(doubt, Request.of(row))
         elif doubt.transport is Transport.V2:
             self.goes_on(doubt, str(Unclear.MISSING))
         else:
             # Whether v1's id is the history's is documented nowhere.
-            with self.lock:
-                self.unknown_by_request.append(doubt)
+            self.unknown_by_request.append(doubt)
 
     def by_history(self, model: str, doubts: Sequence[Doubt]) -> None:
-        """In one pass; those whose calls were made weeks after the first wait for the next."""
-        first = doubts[0].claimed_at
-        near = [one for one in doubts if one.claimed_at <= first + LONGEST_SPAN]
-        try:
-            found = look(self.parts, model, near)
-        except HistoryUnread as unread:
-            for doubt in doubts:
-                self.goes_on(doubt, f"Segmind's history cannot be read: {unread.failure.message}")
-            return
-        slow = timedelta(seconds=found.seconds * _PART_OF_TIME)
-        self.each(lambda one: self._conclude(one, found, slow), near)
-        for doubt in doubts[len(near) :]:
-            self.goes_on(doubt, "it is looked for after those of weeks before")
+        """In one pass, or in several where calls were made weeks after the first."""
+        while doubts:
+            first = doubts[0].claimed_at
+            near = [one for one in doubts if one.claimed_at <= first + LONGEST_SPAN]
+            doubts = doubts[len(near) :]
+            began_at = self.now + timedelta(seconds=time.monotonic() - self.began)
+            try:
+                found = look(self.parts, model, near)
+            except Unavailable:
+                raise
+            except Exception as error:
+                why = _BROKEN
+                if isinstance(error, HistoryUnread):
+                    why = f"Segmind's history cannot be read: {error.failure.message}"
+                else:
+                    log.exception("cannot_reconcile", attempt=near[0].attempt_id)
+                self.each(partial(self.goes_on, looked=why), near)
+            else:
+                self.each(partial(self._conclude, found=found, began_at=began_at), near)
 
     def goes_on(
         self,
@@ -133,7 +155,7 @@ class _Turn:
     ) -> None:
         """Nothing has ended it: its policy may, or it is looked for again."""
         timing, job = self.parts.doubt_timing, doubt.job
-        age = self.now - doubt.since
+        age = self.now - (doubt.finished_at or doubt.since)
         if doubt.is_open and job.state is State.IN_DOUBT and job.number == doubt.number:
             end = by_policy(
                 job.on_doubt,
@@ -144,26 +166,25 @@ class _Turn:
             )
             if end is not None:
                 end_by_policy(self.parts, doubt, end)
-                self._note(str(end.as_))
+                self.came_to[str(end.as_)] += 1
                 return
-        self._note("goes on")
+        self.came_to["goes on"] += 1
         after: timedelta | None = max(at_least, next_look(age, timing))
         if not doubt.is_open and age > _GIVEN_UP:
             after = None
         elif after is not None and doubt.is_open:
             after = min([after, *self._bounds(doubt, age)])
-        with self.lock:
-            self.again[_Again(after, looked, missed_at)].append(doubt)
+        self.again.append((_Again(after, looked, missed_at), doubt.attempt_id))
 
     def keep(self) -> None:
         """Write down when to look again, and what was seen."""
-        for how, doubts in self.again.items():
-            ids = [one.attempt_id for one in doubts]
-            self.parts.doubts.look_again(ids, how.after, how.looked, how.missed_at)
-
-    def _note(self, what: str) -> None:
-        with self.lock:
-            self.came_to[what] += 1
+        alike: dict[_Again, list[UUID]] = defaultdict(list)
+        for how, attempt_id in self.again:
+            alike[how].append(attempt_id)
+        for how, ids in alike.items():
+            self.parts.doubts.look_again(
+                ids, how.after, how.looked, how.missed_at, held_until=self.now + HOLD
+            )
 
     def _bounds(self, doubt: Doubt, age: timedelta) -> list[timedelta]:
         """What is still to come that may end it."""
@@ -187,33 +208,51 @@ class _Turn:
             self.goes_on(doubt, "the call was paid for, and its output cannot be fetched yet")
             return
         end_by_record(self.parts, doubt, result, record.facts)
-        self._note("ended")
+        self.came_to["ended"] += 1
 
-    def _conclude(self, doubt: Doubt, found: Look, slow: timedelta) -> None:
+    def _conclude(self, doubt: Doubt, found: Look, began_at: datetime) -> None:
         verdict = found.found[doubt.attempt_id]
+        slow = timedelta(seconds=found.seconds * _PART_OF_TIME)
         if isinstance(verdict, Request):
             self._end(doubt, verdict)
+        elif doubt.attempt_id in self.known_in_part:
+            self.goes_on(doubt, _IN_PART, at_least=slow)
         elif verdict is Unclear.MISSING and doubt.is_open:
-            self._lacks(doubt, found, slow)
+            self._lacks(doubt, found, began_at)
         else:
             self.goes_on(doubt, str(verdict), at_least=slow)
 
     def _end(self, doubt: Doubt, request: Request) -> None:
+        if self._lags(doubt, request):
+            self.goes_on(doubt, _IN_PART)
+            return
         why_not = end_with(self.parts, doubt, request)
         if why_not is None:
-            self._note("ended")
+            self.came_to["ended"] += 1
         else:
             self.goes_on(doubt, why_not)
 
-    def _lacks(self, doubt: Doubt, found: Look, slow: timedelta) -> None:
+    def _lags(self, doubt: Doubt, request: Request) -> bool:
+        """Whether outputs are missing that may still be listed; what is there by then is taken."""
+        age, deadline = self.now - doubt.since, doubt.job.doubt_deadline
+        return (
+            doubt.is_open
+            and request.status is HistoryStatus.COMPLETED
+            and 0 < len(request.outputs) < _samples(doubt)
+            and age < self.parts.doubt_timing.patience
+            and (deadline is None or deadline > self.now)
+        )
+
+    def _lacks(self, doubt: Doubt, found: Look, began_at: datetime) -> None:
         timing = self.parts.doubt_timing
-        one = Pass(self.now, found.lists_later_than(doubt))
+        slow = timedelta(seconds=found.seconds * _PART_OF_TIME)
+        one = Pass(began_at, found.lists_later_than(doubt))
         so_far = lacking(
             one, deadline_at=doubt.deadline_at, missed_at=doubt.missed_at, timing=timing
         )
         if so_far.absent:
             end_as_absent(self.parts, doubt)
-            self._note("absent")
+            self.came_to["absent"] += 1
             return
         if not one.lists_a_later_call:
             why = "nor a call that was sent later and has settled, so it may lag behind"
@@ -223,3 +262,8 @@ class _Turn:
         else:
             why = "and is looked through once more before that counts"
         self.goes_on(doubt, f"{Unclear.MISSING}, {why}", at_least=slow, missed_at=so_far.missed_at)
+
+
+def _samples(doubt: Doubt) -> int:
+    model = MODELS.get(doubt.job.model)
+    return model.samples(doubt.job.input) if model is not None else 1

@@ -87,18 +87,18 @@ def claim(runs: RunStore, account: Account) -> Claimer:
 
 
 def succeeded(claim: Claim, **fields: Any) -> Settlement:
-    return _settlement(
-        claim,
-        decision=Decision(State.SUCCEEDED, spends_attempt=True),
-        cost=Money(50_000_000),
-        outputs=(Output(0, "outputs/x/0", "image/jpeg", 8, 8, 100, "ab" * 32),),
-        request_id=f"r-{claim.attempt_id}",
-        **fields,
-    )
+    brought: dict[str, Any] = {
+        "decision": Decision(State.SUCCEEDED, spends_attempt=True),
+        "cost": Money(50_000_000),
+        "outputs": (Output(0, "outputs/x/0", "image/jpeg", 8, 8, 100, "ab" * 32),),
+        "request_id": f"r-{claim.attempt_id}",
+    }
+    return _settlement(claim, **{**brought, **fields})
 
 
 def failed(claim: Claim, failure: Failure, decision: Decision, **fields: Any) -> Settlement:
-    return _settlement(claim, decision=decision, failure=failure, cost=Money(0), **fields)
+    fields = {"cost": Money(0), **fields}
+    return _settlement(claim, decision=decision, failure=failure, **fields)
 
 
 def _settlement(claim: Claim, **fields: Any) -> Settlement:

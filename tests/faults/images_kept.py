@@ -2,13 +2,14 @@
 
 import hashlib
 import io
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from uuid import UUID
 
 from PIL import Image
 
-from db.artifacts import ArtifactsAway, found_key, output_key
+from db.artifacts import ArtifactsAway, output_key
 from sandbox.bundled import NOTE, bundled_picture
 from sandbox.pictures import drawn
 from tests.faults.evidence import Call, Evidence, Output
@@ -43,8 +44,9 @@ def images(evidence: Evidence, found: Matched) -> Iterator[str]:
 def _look(evidence: Evidence, output: Output) -> str | None:
     """What is wrong with what is kept; None when nothing is."""
     job = evidence.jobs[output.job_id]
-    place = job.tenant_id, job.id, job.number, output.n
-    if output.artifact not in {output_key(*place), found_key(*place, output.sha256)}:
+    key = output_key(job.tenant_id, job.id, job.number, output.n)
+    # Found in the history, it has its request's mark.
+    if not re.fullmatch(rf"{re.escape(key)}(-[0-9a-f]{{16}})?", output.artifact):
         return f"stands under {output.artifact}, which is another attempt's"
     try:
         data = evidence.store.get(output.artifact)

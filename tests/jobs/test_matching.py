@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -48,9 +49,7 @@ def test_a_row_with_all_inputs_equal_is_the_calls() -> None:
 def test_a_row_that_differs_in_anything_is_not_and_its_seed_is_noticed(
     changes: dict[str, Any],
 ) -> None:
-    # An image that is shown whole and is another one is simply another call.
-    strange = "MISSING" if "image" in changes else "DIFFERS"
-    assert found([call()], [row(**changes)]) == {1: strange}
+    assert found([call()], [row(**changes)]) == {1: "DIFFERS"}
     assert found([call(own_seed=False)], [row(**changes)]) == {1: "MISSING"}
 
 
@@ -76,7 +75,10 @@ def test_an_image_that_is_left_out_is_never_guessed() -> None:
 def test_an_address_is_compared_and_what_stands_in_its_place_is_not() -> None:
     sent = call(image="https://example.org/a.png")
     assert found([sent], [row(image="https://example.org/a.png")]) == {1: "r1"}
-    assert found([sent], [row(image="https://example.org/b.png")]) == {1: "MISSING"}
+    other = row(image="https://example.org/b.png")
+    # A seed of ours is no other call's.
+    assert found([sent], [other]) == {1: "DIFFERS"}
+    assert found([replace(sent, own_seed=False)], [other]) == {1: "MISSING"}
     assert found([sent], [row(image=...)]) == {1: "r1"}
 
 
@@ -106,11 +108,24 @@ def test_a_row_that_may_be_of_a_call_under_way_is_not_taken() -> None:
 def test_calls_that_have_ended_have_had_their_rows() -> None:
     paid, unpaid = call(2, Standing.PAID), call(3, Standing.UNPAID)
     failed = row("failed", HistoryStatus.FAILED)
-    assert found([call(), paid], [row()]) == {1: "MISSING"}
-    assert found([call(), paid], [row(), row("r2")]) == {1: "r2"}
+    assert found([call(), paid], [row()]) == {1: "MISSING", 2: "r1"}
+    assert found([call(), paid], [row(), row("r2")]) == {1: "r2", 2: "r1"}
+    # Its row lags: what has not ended is not its.
+    assert found([call(), paid], [row(status=HistoryStatus.PENDING)]) == {
+        1: "PENDING",
+        2: "MISSING",
+    }
     # Else a call that was paid and lags would be sent again for a failure that was another's.
     assert found([call(), unpaid], [failed]) == {1: "MISSING"}
     assert found([call(), unpaid], [failed, row()]) == {1: "r1"}
+
+
+def test_a_call_in_doubt_goes_before_one_that_somebody_has_decided_about() -> None:
+    """Else its job would be paid once more for the row that the other has taken."""
+    guessed = call(1, Standing.GUESSED, own_seed=False)
+    calls = [guessed, call(2, own_seed=False)]
+    assert found(calls, [row()]) == {1: "MISSING", 2: "r1"}
+    assert found(calls, [row(), row("r2")]) == {1: "r2", 2: "r1"}
 
 
 STANDINGS, STATUSES = st.sampled_from(Standing), st.sampled_from(HistoryStatus)
@@ -136,7 +151,8 @@ def test_no_row_is_given_twice_and_none_to_a_call_with_another_image(
         for n, (status, image, seed) in enumerate(drawn_rows)
     ]
     verdicts = matched(calls, rows, IMAGES)
-    assert set(verdicts) == {one.id for one in calls if one.standing is Standing.IN_DOUBT}
+    seek = {Standing.IN_DOUBT, Standing.PAID, Standing.GUESSED}
+    assert set(verdicts) == {one.id for one in calls if one.standing in seek}
     taken = {key: one for key, one in verdicts.items() if isinstance(one, Listed)}
     assert all(count == 1 for count in Counter(one.request_id for one in taken.values()).values())
     by_id = {one.id: one for one in calls}

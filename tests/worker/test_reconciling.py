@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,10 +10,11 @@ from structlog.testing import capture_logs
 
 from db.job_changes import JobChanges
 from db.rows import Job, Terms
-from jobs.doubts import DoubtEnd, DoubtTiming, OnDoubt
+from jobs.doubts import DoubtEnd, OnDoubt
 from jobs.states import State
 from tests.sandbox.sandbox_process import KEY, PHOTOGRAPH, SandboxProcess
 from tests.worker.conftest import Submit
+from tests.worker.lost_calls import AT_ONCE, lose_answer, lose_worker, succeed_later
 from tests.worker.upkeep_turns import attempt, long_ago, look_now, until
 from upstream.images import look_at
 from upstream.replies import Image
@@ -25,14 +25,6 @@ from worker.run import run_ticket
 from worker.settings import Settings
 from worker.sweeper import sweep
 
-AT_ONCE = DoubtTiming(
-    patience=timedelta(minutes=30),
-    absent_after=timedelta(minutes=10),
-    between_passes=timedelta(milliseconds=1),
-    look_every=timedelta(milliseconds=1),
-)
-LOST = {"runs": True, "effect": {"kind": "reset"}}
-
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
@@ -42,25 +34,6 @@ def settings(settings: Settings) -> Settings:
 @pytest.fixture
 def state(parts: Parts, tenant: UUID) -> Callable[[Job], State]:
     return lambda job: parts.jobs.get(tenant, job.id).state
-
-
-def lose_answer(parts: Parts, sandbox: SandboxProcess, **rule: Any) -> None:
-    """The next call runs and is paid for, and its answer never comes."""
-    sandbox.faults({**LOST, **rule})
-    run_ticket(parts)
-
-
-def lose_worker(parts: Parts) -> dict[str, Any]:
-    """Claim the next job as a worker that dies before it sends; its inputs as they would be sent."""
-    claims = parts.runs.claim(parts.pool, parts.account.id, terms=Terms(timedelta()))
-    assert isinstance(claims, list)
-    sweep(parts)
-    return sent_inputs(parts.inputs, parts.artifacts, claims[0].job, claims[0].seed)
-
-
-def succeed_later(parts: Parts, submit: Submit) -> None:
-    submit(prompt="later")
-    assert run_ticket(parts).outcome == "succeeded"
 
 
 def test_a_call_whose_answer_was_lost_is_found_with_its_image_and_its_cost(
