@@ -68,13 +68,13 @@ def _read(text: str) -> datetime:
 @ON_ITS_OWN_PARTS
 def test_two_sweepers_and_two_beats_do_what_one_does(system: Start) -> None:
     one = system(**{**SHORT, "SEGQ_WORKERS": "2", "SEGQ_SLOTS": "4"})
-    one.settings(latency={"median": 0.4, "sigma": 0.2})
+    one.settings(latency={"median": 1.0, "sigma": 0.2})
     with ExitStack() as seconds:
         for service in ("upkeep", "beat"):
             seconds.enter_context(beside(one, service, like=service))
         soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
         ids = submit(one, 20) + submit(one, 10, run_at=soon)
-        wait_for_states(one, running=4)
+        wait_for_states(one, running=6)
         killed = one.pid("worker-1")
         os.kill(killed, 9)
         report = assert_promises_kept(one, ids)
