@@ -1,12 +1,14 @@
 """What an audit reads and writes: the attempts of a window, and calls that have no attempt yet."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from db.engine import Database
 from db.ids import new_id
@@ -14,6 +16,7 @@ from db.jobs import job_of
 from db.rows import Job
 from db.tables import attempts, jobs
 from jobs.catalog import Transport
+from jobs.errors import RequestHeld
 from jobs.money import Money
 from jobs.states import FINAL, WAITING, State
 
@@ -41,9 +44,11 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Adopted:
-    """A call of the provider's that gets an attempt after all."""
+    """A call of the provider's that gets an attempt after all. `request_id` None: it may be this
+    job's or another's.
+    """
 
-    request_id: str
+    request_id: str | None
     seed: int | None
     cost: Money
     sent_at: datetime | None
@@ -107,9 +112,10 @@ class AuditStore:
 
         A job that waits is moved to `running`, as a claim moves it, for whoever ends it with what
         the call brought. Of a job that has ended only the money is recorded. None for a job whose
-        own call is under way or in doubt: that one may be this.
+        own call is under way or in doubt: that one may be this. Raises `RequestHeld` where another
+        attempt has the request by now.
         """
-        with self._database.write() as connection:
+        with _held_is_told(call.request_id), self._database.write() as connection:
             now = self._database.time(connection)
             row = connection.execute(
                 select(jobs).where(jobs.c.id == job.id).with_for_update()
@@ -129,6 +135,7 @@ class AuditStore:
                     transport=Transport.V1,
                     claimed_at=call.sent_at or now,
                     sent_at=call.sent_at,
+                    request_id=call.request_id,
                     lease_until=now + lease,
                     deadline_at=now + lease,
                 )
@@ -140,8 +147,11 @@ class AuditStore:
             return attempt_id
 
     def correct(self, attempt_id: UUID, cost: Money, request_id: str) -> None:
-        """Book what the provider says that an attempt cost, in the place of what was booked."""
-        with self._database.write() as connection:
+        """Book what the provider says that an attempt cost, in the place of what was booked.
+
+        Raises `RequestHeld` where another attempt has the request by now.
+        """
+        with _held_is_told(request_id), self._database.write() as connection:
             row = connection.execute(
                 select(attempts).where(attempts.c.id == attempt_id).with_for_update()
             ).one()
@@ -185,7 +195,6 @@ class AuditStore:
                 finished_at=now,
                 outcome=State.SUCCEEDED,
                 message="found in Segmind's history, and adopted",
-                request_id=call.request_id,
                 cost=call.cost,
                 cost_known=True,
             )
@@ -195,6 +204,14 @@ class AuditStore:
             .where(jobs.c.id == row.id, jobs.c.state == row.state)
             .values(number=row.number + 1, cost=jobs.c.cost + call.cost)
         )
+
+
+@contextmanager
+def _held_is_told(request_id: str | None) -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError as error:
+        raise RequestHeld(f"request {request_id} is another attempt's") from error
 
 
 def _recorded(row: Any) -> Recorded:

@@ -49,7 +49,9 @@ class Kind(StrEnum):
     NOT_LISTED = "not_listed"
     """We booked a call that the provider does not list."""
     NOT_RECORDED = "not_recorded"
-    """The provider charged a call of one of our jobs that we have no attempt of."""
+    """The provider has a call of one of our jobs that we have no attempt of, and has charged it or
+    runs it still.
+    """
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,9 @@ class Compared:
 
     differences: list[Difference] = field(default_factory=list)
     unmatched: list[Request] = field(default_factory=list)
-    """Requests that were charged and are no attempt's: somebody else's, or not recorded."""
+    """Requests that were charged, or may be yet, and are no attempt's: somebody else's, or not
+    recorded.
+    """
     open: list[Attempt] = field(default_factory=list)
     """Calls that have not ended, or are in doubt: what they cost is not booked."""
     too_fresh: list[Attempt] = field(default_factory=list)
@@ -117,7 +121,9 @@ def compared(
                 result.too_fresh.append(attempt)
             else:
                 result.differences.append(Difference(Kind.NOT_LISTED, attempt, None))
-    result.unmatched = [one for one in free.values() if one.cost]
+    result.unmatched = [
+        one for one in free.values() if one.cost or one.status is HistoryStatus.PENDING
+    ]
     return result
 
 

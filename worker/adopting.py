@@ -13,7 +13,9 @@ from db.audits import Adopted
 from db.rows import Claim, Job, Settlement
 from jobs.auditing import Kind
 from jobs.doubts import DoubtEnd
+from jobs.errors import RequestHeld
 from jobs.failures import Failure, FailureKind
+from jobs.matching import HistoryStatus
 from jobs.retry import Decision
 from jobs.states import FINAL, WAITING, State
 from upstream import Facts, Reply
@@ -35,44 +37,53 @@ def adopt(parts: Parts, found: Audit) -> Counter[str]:
     done = Counter[str]()
     taken: set[str] = set()
     for difference in found.differences:
-        if difference.attempt is not None and difference.request is not None:
-            request = difference.request
-            parts.audits.correct(UUID(difference.attempt.id), request.cost, request.id)
-            done["corrected"] += 1
-        elif difference.kind is Kind.NOT_RECORDED and difference.request is not None:
-            listed = found.listed[difference.request.id]
-            jobs = [job for job in found.jobs[listed.request.id] if str(job.id) not in taken]
-            for job, outcome in _adopted(parts, listed, jobs):
-                taken.add(str(job.id))
-                done[outcome] += 1
+        try:
+            if difference.attempt is not None and difference.request is not None:
+                request = difference.request
+                parts.audits.correct(UUID(difference.attempt.id), request.cost, request.id)
+                done["corrected"] += 1
+            elif difference.kind is Kind.NOT_RECORDED and difference.request is not None:
+                listed = found.listed[difference.request.id]
+                jobs = [job for job in found.jobs[listed.request.id] if str(job.id) not in taken]
+                for job, outcome in _adopted(parts, listed, jobs):
+                    taken.add(str(job.id))
+                    done[outcome] += 1
+        except RequestHeld:
+            done["recorded meanwhile"] += 1
     return done
 
 
 def _adopted(parts: Parts, listed: Listed, jobs: Sequence[Job]) -> Iterator[tuple[Job, str]]:
     """Give a call to the job whose it is. Equal jobs are interchangeable; those that wait go first."""
     waiting = [job for job in jobs if job.state in WAITING]
-    different = len({job.input.get("image") for job in waiting}) > 1
-    if listed.hides_image and different:
+    # One that had ended may have been retried since.
+    possible = [job for job in jobs if job.state is not State.SUCCEEDED]
+    if waiting and listed.hides_image and len({job.input.get("image") for job in possible}) > 1:
         # Any of them may have run: none runs again before somebody has looked.
         for job in waiting:
-            claim = _start(parts, listed, job)
+            claim = _start(parts, listed, job, sure=False)
             if claim is not None:
                 _doubt(parts, claim, None, "it may be the call of this job or of another")
                 yield job, "in doubt"
         return
-    ended = [job for job in jobs if job.state in FINAL]
+    under_way = listed.request.status is HistoryStatus.PENDING
+    # What a call will have cost that has not ended is not known, and its job does not wait for it.
+    ended = [] if under_way else [job for job in jobs if job.state in FINAL]
     for job in (*waiting, *ended):
-        claim = _start(parts, listed, job)
+        claim = _start(parts, listed, job, sure=True)
         if claim is not None:
             yield job, "recorded" if job.state in FINAL else _end(parts, listed, claim)
             return
 
 
-def _start(parts: Parts, listed: Listed, job: Job) -> Claim | None:
-    """Give the call an attempt of this job; None where its own call is under way or in doubt."""
+def _start(parts: Parts, listed: Listed, job: Job, *, sure: bool) -> Claim | None:
+    """Give the call an attempt of this job; None where its own call is under way or in doubt.
+
+    Where it is surely the job's, no other attempt gets its request from then on.
+    """
     request = listed.request
     seed = listed.seed if isinstance(listed.seed, int) else None
-    call = Adopted(request.id, seed, request.cost, request.created_at)
+    call = Adopted(request.id if sure else None, seed, request.cost, request.created_at)
     attempt_id = parts.audits.adopt(job, parts.account.id, call, LEASE)
     if attempt_id is None:
         return None
@@ -81,6 +92,9 @@ def _start(parts: Parts, listed: Listed, job: Job) -> Claim | None:
 
 
 def _end(parts: Parts, listed: Listed, claim: Claim) -> str:
+    if listed.request.status is HistoryStatus.PENDING:
+        _doubt(parts, claim, listed.request.id, "it has not ended")
+        return "in doubt"
     result = fetched(parts.segmind, listed.outputs)
     if isinstance(result, Failure) and (
         result.kind is not FailureKind.RESULT_REJECTED or result.status is None

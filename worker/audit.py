@@ -22,7 +22,7 @@ from worker.parts import Parts, build
 _WORDS = {
     Kind.COST: "Segmind charged another amount",
     Kind.NOT_LISTED: "booked here, and Segmind does not list it",
-    Kind.NOT_RECORDED: "Segmind charged it, and no attempt here is this call",
+    Kind.NOT_RECORDED: "Segmind charged it or runs it still, and no attempt here is this call",
 }
 
 

@@ -68,6 +68,9 @@ def _announce(settings: Settings | BeatSettings) -> None:
         if settings.ready_file is not None:
             settings.ready_file.touch()
 
+    if settings.ready_file is not None:
+        # One that was killed has left it, and it would say so of this one, too.
+        settings.ready_file.unlink(missing_ok=True)
     signals.worker_ready.connect(ready, weak=False)
     signals.beat_init.connect(ready, weak=False)
 

@@ -52,6 +52,7 @@ class Vitals:
         self._ready_file = ready_file
         self._work_waits = work_waits
         self._idle_since: float | None = None
+        self._stalled = False
         self._ending = False
         patience = parts.stalls_after / _LOOKS_BEFORE_A_STALL
         self._beat = min(parts.timing.heartbeat, patience, _LONGEST_BEAT)
@@ -63,22 +64,24 @@ class Vitals:
         # Until the process is gone: what is in flight when it is told to stop keeps its lease.
         while True:
             time.sleep(self._beat)
+            ready = self._stalled = False
             try:
-                self._show(ready=self._look() and not stopping.is_set())
+                ready = self._look()
             except Exception:
                 log.exception("vitals_broke")  # leases run out at the worst, and doubts follow
+            self._show(ready=ready and not stopping.is_set())
+            if self._stalled and not self._ending:
+                self._end()
 
     def _look(self) -> bool:
         """Whether it can do what it is there for, as far as can be seen."""
         try:
             self._parts.runs.extend(self._parts.holder, self._parts.timing.lease)
-            stalled = self._stalls()
+            self._stalled = self._stalls()
         except (Unavailable, RedisError):
             self._idle_since = None  # whoever cannot reach them takes no task, and rightly so
             return False
-        if stalled and not self._ending:
-            self._end()
-        return not stalled
+        return not self._stalled
 
     def _stalls(self) -> bool:
         """Tasks lie in the queue, SQL has work, hands are free: and none was taken for long."""
