@@ -102,11 +102,16 @@ def result_of(parts: Parts, found: Record | Failure) -> tuple[Image, ...] | Fail
 
 
 def is_delayed(found: Record | Failure, result: tuple[Image, ...] | Failure) -> bool:
-    """Whether the request is done and only its output cannot be fetched just now: it stays for days."""
-    completed = isinstance(found, Record) and found.failure is None
-    return (
-        completed and isinstance(result, Failure) and result.kind is not FailureKind.RESULT_REJECTED
-    )
+    """Whether the request is done and only its output cannot be fetched just now: it stays for days.
+
+    So it is where its host is not allowed, which is the operator's to say, and he may yet.
+    """
+    if not isinstance(found, Record) or found.failure is not None:
+        return False
+    if not isinstance(result, Failure):
+        return False
+    refused_by_us = bool(found.outputs) and result.status is None
+    return result.kind is not FailureKind.RESULT_REJECTED or refused_by_us
 
 
 def reply_of(

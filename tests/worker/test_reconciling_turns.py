@@ -1,6 +1,8 @@
 """Turns of reconciliation over doubts that are not alike: each is looked for, and all of it found."""
 
+import hashlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -15,7 +17,7 @@ from jobs.states import State
 from tests.sandbox.sandbox_process import SandboxProcess
 from tests.worker.conftest import Submit
 from tests.worker.lost_calls import AT_ONCE, CUT, lose_answer, lose_worker, page_of, succeed_later
-from tests.worker.upkeep_turns import attempt, change, long_ago, look_now
+from tests.worker.upkeep_turns import attempt, change, long_ago, look_now, until
 from worker.parts import Parts
 from worker.run import run_ticket
 from worker.settings import Settings
@@ -135,3 +137,32 @@ def test_a_doubt_that_cannot_be_looked_for_ends_by_its_policy_all_the_same(
     long_ago(parts, job, timedelta(minutes=31))
     look_now(parts)
     assert state(job) is State.FAILED
+
+
+def test_two_upkeeps_at_once_book_each_call_once_and_share_no_row(
+    parts: Parts, submit: Submit, sandbox: SandboxProcess, tenant: UUID
+) -> None:
+    """Both look for all: as after a pass that took longer than its hold."""
+    equal = [submit(seed=7) for _ in range(6)]
+    own = [submit() for _ in range(4)]
+    for _ in (*equal, *own):
+        lose_answer(parts, sandbox)
+
+    def ended() -> bool:
+        return all(
+            parts.jobs.get(tenant, job.id).state is State.SUCCEEDED for job in (*equal, *own)
+        )
+
+    def both() -> None:
+        list(pool.map(lambda _: look_now(parts), range(2)))
+
+    with ThreadPoolExecutor(2) as pool:
+        until(both, ended)
+    found = [attempt(parts, job) for job in (*equal, *own)]
+    assert {one["request_id"] for one in found} == {row["id"] for row in sandbox.ledger()}
+    assert all(one["cost_known"] for one in found)
+    for job in (*equal, *own):
+        done = parts.jobs.get(tenant, job.id)
+        (output,) = done.outputs
+        assert done.cost == 60_000_000
+        assert hashlib.sha256(parts.artifacts.get(output.artifact)).hexdigest() == output.sha256
