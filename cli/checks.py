@@ -24,7 +24,8 @@ def run(options: Namespace) -> int:
     # More than there are cores: most of the time tests wait for processes. And several at least:
     # tests that only pass one after the other should be found here.
     workers = max(_FEWEST, min(_MOST, os.cpu_count() or _FEWEST))
-    pytest = (*_module("pytest"), "-n", str(workers), *arguments)
+    # Stealing: or the slowest tests would all be one worker's in the end.
+    pytest = (*_module("pytest"), "-n", str(workers), "--dist", "worksteal", *arguments)
     checks: list[tuple[str, Sequence[str]]] = [("pytest", pytest)]
     if not arguments:
         checks = [

@@ -34,7 +34,11 @@ def beside(system: System, service: str, like: str, **changes: str) -> Iterator[
         yield popen.pid
     finally:
         popen.terminate()
-        popen.wait(30)
+        try:
+            popen.wait(30)
+        finally:
+            popen.kill()  # nothing may be left of a test, whatever it found out
+            popen.wait()
 
 
 def environment_of(pid: int) -> dict[str, str]:
