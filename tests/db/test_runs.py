@@ -193,6 +193,8 @@ def test_a_success_is_settled_once(
     settlement = succeeded(claim())
     assert runs.settle(settlement)
     assert not runs.settle(settlement)
+    # Nor as something else: what is known is written once.
+    assert not runs.settle(replace(settlement, cost=Money(70_000_000)))
     found = job_store.get(tenant, job.id)
     assert found.state is State.SUCCEEDED
     assert (found.attempts, found.cost, len(found.outputs)) == (1, 50_000_000, 1)

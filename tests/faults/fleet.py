@@ -6,10 +6,27 @@ The supervisor waits longer before each start of a process that keeps dying; her
 import random
 import subprocess
 import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 
 from cli.services import SERVICES
 from tests.faults.beside import environment_of
 from tests.systems.running_system import System
+
+_PATIENCE = 15.0
+"""Seconds in which a worker serves, if what it needs is there; with SQL away none does."""
+
+
+@dataclass(frozen=True)
+class _Worker:
+    popen: "subprocess.Popen[bytes]"
+    ready: Path
+
+    def wait_until_it_serves(self) -> None:
+        ends = time.monotonic() + _PATIENCE
+        while not self.ready.exists() and time.monotonic() < ends:
+            time.sleep(0.05)
 
 
 class Fleet:
@@ -18,38 +35,41 @@ class Fleet:
     def __init__(self, system: System, count: int, seed: int) -> None:
         self._random = random.Random(seed)
         self._environment = environment_of(system.pid("worker-1"))
-        self._environment.pop("SEGQ_READY_FILE", None)
-        self._cwd = system.home
+        self._system = system
         self._log = (system.folder / "fleet.log").open("ab")
+        self._started = 0
         self._workers = [self._start() for _ in range(count)]
 
-    def kill_one(self) -> None:
-        """SIGKILL for the oldest, which has had time to take jobs; another takes its place."""
-        oldest = self._workers.pop(0)
-        oldest.kill()
-        oldest.wait()
-        self._workers.append(self._start())
-
     def kill(self, times: int, every: float) -> None:
-        """Kill so many, one after the other, with pauses of about so many seconds."""
+        """Kill so many, each time the oldest, about so many seconds after it could take jobs."""
         for _ in range(times):
+            oldest = self._workers.pop(0)
+            oldest.wait_until_it_serves()
             time.sleep(self._random.uniform(0.5, 1.5) * every)
-            self.kill_one()
+            oldest.popen.kill()
+            oldest.popen.wait()
+            self._workers.append(self._start())
 
     def end(self) -> None:
-        """An orderly end of those that live."""
+        """An orderly end of those that live; whatever else, none is left."""
         for worker in self._workers:
-            worker.terminate()
+            worker.popen.terminate()
         for worker in self._workers:
-            worker.wait(60)
+            with suppress(subprocess.TimeoutExpired):
+                worker.popen.wait(60)
+            worker.popen.kill()
+            worker.popen.wait()
         self._log.close()
 
-    def _start(self) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(
+    def _start(self) -> _Worker:
+        self._started += 1
+        ready = self._system.folder / f"fleet-{self._started}"
+        popen = subprocess.Popen(
             SERVICES["worker"].argv,
-            env=self._environment,
-            cwd=self._cwd,
+            env={**self._environment, "SEGQ_READY_FILE": str(ready)},
+            cwd=self._system.home,
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
         )
+        return _Worker(popen, ready)

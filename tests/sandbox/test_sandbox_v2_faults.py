@@ -186,7 +186,7 @@ def test_an_unstated_rate_limit_of_an_output_ends_with_the_window(sandbox: Sandb
 
 
 def test_a_spoiled_answer_is_not_the_end_of_its_request(sandbox: SandboxProcess) -> None:
-    sandbox.change(queue={"median": 30})
+    sandbox.change(queue={"median": 3_000, "sigma": 0})
     sandbox.faults({"runs": True, "effect": {"kind": "status", "status": 502}})
     assert sandbox.submit().status_code == 502
     (row,) = sandbox.ledger()
