@@ -90,5 +90,5 @@ class FaultyAnswer(Response):
     def _finished(self) -> None:
         # A call that ran has its end already, the moment of the charge, or will have it.
         row = self._row
-        if row is not None and row.finished_at is None:
+        if row is not None and row.finished_at is None and row.state != "pending":
             row.finished_at = time.time()
