@@ -113,3 +113,5 @@ def test_the_disk_is_full_for_a_while(behind: Callable[..., Behind]) -> None:
     report = assert_promises_kept(one, ids)
     assert report.states == {"succeeded": 8}
     assert report.calls == 8
+    # By whoever had them, not from the history.
+    assert one.sql("SELECT count(*) AS n FROM attempts WHERE in_doubt_at IS NOT NULL") == [{"n": 0}]
