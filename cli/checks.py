@@ -10,7 +10,7 @@ from pathlib import Path
 from cli.checkout import ROOT
 from cli.terminal import say
 
-_FEWEST, _MOST = 4, 8
+_FEWEST, _MOST = 3, 8
 
 
 def add_arguments(parser: ArgumentParser) -> None:
