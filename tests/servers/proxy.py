@@ -28,14 +28,13 @@ class Proxy:
 
     def __init__(self, to: int, port: int | None) -> None:
         self._to = to
-        self._listener = _listening(port or 0)
+        self._listener: socket.socket | None = _listening(port or 0)
         self.port: int = self._listener.getsockname()[1]
         self._loop = asyncio.new_event_loop()
-        self._server: asyncio.Server | None = None
-        self._does = Does.PASS
         self._passes = asyncio.Event()
         self._delay = 0.0
         self._watched: Callable[[], Watcher] | None = None
+        self._clients: dict[asyncio.Task[None], socket.socket] = {}
         self._links: set[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = set()
         self._cuts = threading.Semaphore(0)
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy")
@@ -43,7 +42,7 @@ class Proxy:
     def start(self) -> None:
         self._thread.start()
         self._passes_now(True)
-        self._do(self._listen(self._listener))
+        self._do(self._listen())
 
     def stop(self) -> None:
         self._do(self._close())
@@ -93,16 +92,33 @@ class Proxy:
         change = self._passes.set if does else self._passes.clear
         self._loop.call_soon_threadsafe(change)
 
-    async def _listen(self, listener: socket.socket) -> None:
-        self._server = await asyncio.start_server(self._connected, sock=listener)
+    async def _listen(self) -> None:
+        if self._listener is None:
+            self._listener = _listening(self.port)
+        # Not asyncio's server: ended while it accepts, it leaves sockets open.
+        self._loop.add_reader(self._listener, self._accept, self._listener)
+
+    def _listens_no_more(self) -> None:
+        if self._listener is not None:
+            self._loop.remove_reader(self._listener)
+            self._listener.close()
+            self._listener = None
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            client, _ = listener.accept()
+        except OSError:  # it has gone again
+            return
+        client.setblocking(False)
+        task = self._loop.create_task(self._connected(client))
+        self._clients[task] = client
+        task.add_done_callback(self._clients.pop)
 
     async def _become(self, does: Does) -> None:
-        self._does = does
-        if does is Does.REFUSE and self._server is not None:
-            self._server.close()
-            self._server = None
-        if does is not Does.REFUSE and self._server is None:
-            await self._listen(_listening(self.port))
+        if does is Does.REFUSE:
+            self._listens_no_more()
+        else:
+            await self._listen()
         if does is Does.SILENT:
             self._passes.clear()
         else:
@@ -113,15 +129,17 @@ class Proxy:
             _break(link)
 
     async def _close(self) -> None:
-        if self._server is not None:
-            self._server.close()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
+        self._listens_no_more()
+        clients = dict(self._clients)
+        for task in clients:
             task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.gather(*clients, return_exceptions=True)
         await self._drop()
+        for client in clients.values():  # a task that was cancelled before it began closed nothing
+            client.close()
 
-    async def _connected(self, client: asyncio.StreamReader, out: asyncio.StreamWriter) -> None:
+    async def _connected(self, line: socket.socket) -> None:
+        client, out = await asyncio.open_connection(sock=line)
         try:
             await self._passes.wait()
             server, to_server = await asyncio.open_connection("127.0.0.1", self._to)
@@ -204,6 +222,7 @@ def _listening(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
     listener.listen(200)
+    listener.setblocking(False)
     return listener
 
 

@@ -1,5 +1,6 @@
 """The proxy does what the fault tests rely on."""
 
+import gc
 import socket
 import threading
 import time
@@ -146,3 +147,23 @@ def test_a_command_of_redis_is_carried_out_and_its_client_cannot_know(valkey: st
             with pytest.raises((RedisGoneError, RedisTimeoutError)):
                 client.incr("seen")
         assert direct.get("seen") == b"1"
+
+
+def test_it_leaves_nothing_open_when_it_ends_while_many_connect() -> None:
+    def connect(port: int, ends: threading.Event) -> None:
+        while not ends.is_set():
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            except OSError:
+                return
+
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
+        for _ in range(20):
+            ends = threading.Event()
+            with proxied(server.getsockname()[1]) as proxy:
+                client = threading.Thread(target=connect, args=(proxy.port, ends))
+                client.start()
+                time.sleep(0.01)
+            ends.set()
+            client.join()
+    gc.collect()  # pytest makes an error of each socket that was left open
