@@ -24,7 +24,7 @@ MARKERS = "store-id"
 MARKING_SECONDS = 30.0
 """For whoever has written the row to write the marker too, before another takes the row over."""
 LATE_SECONDS = 3.0
-"""For a marker that is known to be written to be seen."""
+"""For what is known to be written to be seen."""
 _NAME = "SEGQ_ARTIFACTS"
 _LOOK_EVERY = 0.2
 
@@ -54,10 +54,19 @@ def _rehearse(store: ArtifactStore) -> None:
     """All that is needed of the store, so that no missing right is found out by a paid image."""
     key = f"rehearsal/{uuid.uuid4()}"
     store.put(key, b"")
-    found = store.has(key) and key in store.list("rehearsal")
+    found = store.has(key) and _lists(store, key)
     store.remove(key)
     if not found:
-        raise ArtifactsRefused(f"{store.place} does not list what was just put there")
+        raise ArtifactsRefused(f"{store.place} does not list what was put there")
+
+
+def _lists(store: ArtifactStore, key: str) -> bool:
+    """There are servers that show what they hold a moment late."""
+    until = time.monotonic() + LATE_SECONDS
+    folder = key.partition("/")[0]
+    while not (listed := key in store.list(folder)) and time.monotonic() < until:
+        time.sleep(_LOOK_EVERY)
+    return listed
 
 
 class _Identity:
@@ -84,8 +93,7 @@ class _Identity:
         if _marker(row.id) in markers:
             return row.marked_at is not None or self._finish(row.id)
         if row.marked_at is not None:
-            # Looked at again: it may have been written between the two looks, and there are servers
-            # that show what they hold a moment late.
+            # Looked at again: it may have been written between the two looks, or be listed late.
             if self._store.has(_marker(row.id)):
                 return True
             if self._may_look_again():
