@@ -38,9 +38,9 @@ def test_the_clock_jumps_an_hour_while_calls_are_in_flight(
     path = project_environment()["PYTHONPATH"]
     one = _started(
         system,
-        **{**SHORT, "SEGMIND_TIMEOUT": "10"},
         # An S3 server refuses who is an hour off (SigV4), rightly: its images wait for the clock.
-        SEGQ_ARTIFACTS=str(tmp_path / "artifacts"),
+        tmp_path / "artifacts",
+        **{**SHORT, "SEGMIND_TIMEOUT": "10"},
         PYTHONPATH=f"{_CLOCK}{os.pathsep}{path}",
         SEGQ_TEST_FAKETIME=library,
         SEGQ_TEST_CLOCK=str(clock),
@@ -61,14 +61,14 @@ def test_the_clock_jumps_an_hour_while_calls_are_in_flight(
         assert timedelta(minutes=50) < jump < timedelta(minutes=70), "the clock did not jump"
 
 
-def _started(system: Start, **settings: str) -> System:
+def _started(system: Start, artifacts: Path, **settings: str) -> System:
     """Now and then libfaketime 0.9.10 crashes the process that it is loaded into, before it begins."""
     try:
-        return system(**settings)
+        return system(SEGQ_ARTIFACTS=str(artifacts / "first"), **settings)
     except AssertionError as error:
         if "SIGSEGV" not in str(error):
             raise
-    return system(**settings)
+    return system(SEGQ_ARTIFACTS=str(artifacts / "second"), **settings)
 
 
 def _read(text: str) -> datetime:
