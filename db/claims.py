@@ -88,7 +88,7 @@ class Claiming:
             running = replace(job, state=State.RUNNING, number=job.number + 1)
             seed = seeds.for_attempt(job.input.get("seed"), self._randint)
             how = now.transport or terms.transport or transport_of(job.model)
-            claims.append(Claim(new_id(), account_id, running, seed, how))
+            claims.append(Claim(new_id(), account_id, running, seed, how, one.capped))
         connection.execute(
             self._intend,
             [

@@ -141,22 +141,29 @@ def running_of_groups(
     return {row.group_name: row.run for row in found}
 
 
-# Written out and not bound, or a plan made for any state would serve. What is counted is bounded by
-# the caps themselves.
+# A fence: what stands inside is looked up by tenant and state, along the index of a tenant's jobs by
+# state, and by nothing else. Put together, PostgreSQL has walked all queued jobs of a group to count
+# those that run. What is counted is bounded by what runs.
 _runs = jobs.c.state == literal_column(f"'{State.RUNNING}'")
-_RUNNING = (
-    select(jobs.c.tenant_id, func.count().label("run"))
+_of_tenants = (
+    select(jobs.c.tenant_id)
     .where(_runs, jobs.c.tenant_id.in_(bindparam("tenants", expanding=True)))
-    .group_by(jobs.c.tenant_id)
+    .offset(0)
+    .subquery()
+)
+_RUNNING = select(_of_tenants.c.tenant_id, func.count().label("run")).group_by(
+    _of_tenants.c.tenant_id
+)
+_of_tenant = (
+    select(jobs.c.group_name)
+    .where(_runs, jobs.c.tenant_id == bindparam("tenant"))
+    .offset(0)
+    .subquery()
 )
 _RUNNING_OF_GROUPS = (
-    select(jobs.c.group_name, func.count().label("run"))
-    .where(
-        _runs,
-        jobs.c.tenant_id == bindparam("tenant"),
-        jobs.c.group_name.in_(bindparam("groups", expanding=True)),
-    )
-    .group_by(jobs.c.group_name)
+    select(_of_tenant.c.group_name, func.count().label("run"))
+    .where(_of_tenant.c.group_name.in_(bindparam("groups", expanding=True)))
+    .group_by(_of_tenant.c.group_name)
 )
 
 
