@@ -167,11 +167,13 @@ def charge(connection: Connection, charges: Iterable[Charge], *, postgres: bool)
     members: dict[tuple[str, str], Charge] = {}
     clocks: dict[str, int] = {}
     for one in charges:
+        # Of the last turn, whoever had it: a clock that stays behind lets a newcomer take as many
+        # turns in a row as one claim gave out.
+        clocks[one.level] = max(one.at, clocks.get(one.level, 0))
         earlier = members.get((one.level, one.member))
         if earlier is not None:
             one = replace(earlier, price=earlier.price + one.price)  # noqa: PLW2901
         members[one.level, one.member] = one
-        clocks[one.level] = max(one.at, clocks.get(one.level, 0))
     turns = [members[key] for key in sorted(members)]
     connection.execute(
         pay, [{"at_level": t.level, "by": t.member, "at": t.at, "price": t.price} for t in turns]
