@@ -54,6 +54,7 @@ def test_each_address_needs_its_scope_and_no_other(
             if needed in allowed:
                 assert answer.status_code not in {401, 403}, (method, path, allowed)
                 continue
+            assert answer.status_code == 403, (method, path, allowed)
             assert answer.headers["www-authenticate"] == (
                 f'Bearer error="insufficient_scope", scope="{needed}"'
             )
