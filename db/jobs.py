@@ -1,7 +1,7 @@
 """The client's verbs on a job: add, get; and upkeep's: release, expire. Changes: job_changes.py."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -23,10 +23,10 @@ from sqlalchemy import (
 from db.among import among
 from db.claimable import claimable
 from db.engine import Database
-from db.ids import new_id
 from db.job_doubts import doubts_of
 from db.job_tags import tag
-from db.queue_room import Admitted, QueueRoom
+from db.new_jobs import let_in, row_of_new
+from db.queue_room import QueueRoom
 from db.rows import Job, JobDoubt, NewJob, Output
 from db.tables import jobs, outputs
 from jobs.doubts import OnDoubt
@@ -76,10 +76,10 @@ class JobStore:
         with self._database.write(savepoint=False) as connection:
             admitted = self._room.take(connection, Counter(one.tenant_id for one in new))
             now = self._database.time(connection)
-            found = list(_admitted(new, admitted, now))
+            found = list(let_in(new, admitted, now))
             added = [job for job in found if isinstance(job, Job)]
             if added:
-                connection.execute(insert(jobs), [_row_of(job) for job in added])
+                connection.execute(insert(jobs), [row_of_new(job) for job in added])
                 tag(connection, added)
         return found
 
@@ -181,76 +181,6 @@ def _unfinished_in_time(now: ColumnElement[datetime] | datetime) -> ColumnElemen
 
 def no_job(job_id: UUID) -> NotFound:
     return NotFound(f"there is no job {job_id}")
-
-
-def _admitted(
-    new: Sequence[NewJob], admitted: Mapping[UUID, Admitted], now: datetime
-) -> Iterator[Job | TooManyQueued]:
-    let_in: Counter[UUID] = Counter()
-    for one in new:
-        of_tenant = admitted.get(one.tenant_id)
-        let_in[one.tenant_id] += 1
-        if of_tenant is not None and let_in[one.tenant_id] > of_tenant.count:
-            yield of_tenant.refusal
-        else:
-            yield _added(one, now)
-
-
-def _added(new: NewJob, now: datetime) -> Job:
-    """The job as its row will say, without a second look at it."""
-    due = new.run_at is None or new.run_at <= now
-    return Job(
-        id=new_id(),
-        tenant_id=new.tenant_id,
-        pool=new.pool,
-        model=new.model,
-        input=new.input,
-        state=State.QUEUED if due else State.SCHEDULED,
-        priority=new.priority,
-        group=new.group,
-        tags=tuple(new.tags),
-        metadata=new.metadata or {},
-        run_at=new.run_at,
-        start_by=new.start_by,
-        finish_by=new.finish_by,
-        max_attempts=new.max_attempts,
-        on_doubt=new.on_doubt,
-        doubt_deadline=new.doubt_deadline,
-        attempts=0,
-        number=0,
-        estimate=new.estimate,
-        cost=Money(0),
-        seed=None,
-        error=None,
-        cancel_requested_at=None,
-        created_at=now,
-        started_at=None,
-        finished_at=None,
-    )
-
-
-def _row_of(job: Job) -> dict[str, Any]:
-    """What an insert gives; the rest are the table's defaults."""
-    return {
-        "id": job.id,
-        "tenant_id": job.tenant_id,
-        "pool": job.pool,
-        "model": job.model,
-        "input": job.input,
-        "state": job.state,
-        "priority": job.priority.rank,
-        "group_name": job.group,
-        "tags": list(job.tags),
-        "metadata": job.metadata,
-        "run_at": job.run_at,
-        "start_by": job.start_by,
-        "finish_by": job.finish_by,
-        "max_attempts": job.max_attempts,
-        "on_doubt": job.on_doubt,
-        "doubt_deadline": job.doubt_deadline,
-        "estimate": job.estimate,
-        "created_at": job.created_at,
-    }
 
 
 def job_of(row: Row[Any], found: tuple[Output, ...] = (), doubt: JobDoubt | None = None) -> Job:
