@@ -200,7 +200,7 @@ def test_claims_are_those_of_the_model(request: pytest.FixtureRequest, tmp_path:
     run_state_machine_as_test(
         Order,
         settings=settings(
-            max_examples=10_000 if full else 20,
+            max_examples=10_000 if full else 10,
             stateful_step_count=30 if full else 20,
             deadline=None,
             suppress_health_check=list(HealthCheck),
