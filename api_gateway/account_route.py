@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from api_gateway import query, times
-from api_gateway.auth import Tenant
+from api_gateway.auth import Reader
 from api_gateway.openapi import answers
 from api_gateway.parts import Parts, parts_of
 from api_gateway.pause_words import said, what_to_do
@@ -35,7 +35,7 @@ _SOON = timedelta(minutes=10)
     summary="Read the upstream accounts",
     responses=answers(200, "Account", "As they are now", 401, 422, 503),
 )
-async def account(request: Request, tenant: Tenant) -> JSONResponse:
+async def account(request: Request, tenant: Reader) -> JSONResponse:
     """The accounts at Segmind that make everybody's images, and your own jobs by state.
 
     Any key reads it: the operator's accounts serve all tenants, and whoever waits may know why.

@@ -12,8 +12,10 @@ from api_gateway import (
     model_routes,
     openapi,
     output_routes,
+    pause_routes,
     resolve_route,
     submit_route,
+    tenant_route,
     upload_route,
 )
 from api_gateway.bodies import BoundedBodies
@@ -49,6 +51,8 @@ def create_app(settings: Settings) -> FastAPI:
         job_routes,
         list_route,
         account_route,
+        tenant_route,
+        pause_routes,
         change_routes,
         resolve_route,
         output_routes,

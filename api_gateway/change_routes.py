@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from api_gateway import bodies, cancel_wish, patch, problems, strict_json
-from api_gateway.auth import Tenant
+from api_gateway.auth import Canceler, Submitter
 from api_gateway.job_answer import job_answer
 from api_gateway.job_routes import id_of
 from api_gateway.once import REPLAYS, asked, with_key
@@ -36,7 +36,7 @@ router = APIRouter(tags=["jobs"])
     ),
     openapi_extra=body(**{name: {"schema": patch.SCHEMA} for name in _MEDIA_TYPES}),
 )
-async def change(request: Request, tenant: Tenant, job_id: str) -> JSONResponse:
+async def change(request: Request, tenant: Submitter, job_id: str) -> JSONResponse:
     """Only of a job that is `scheduled` or `queued`; what is left out stays, null sets it back.
 
     `on_doubt` and `doubt_deadline` also of one that is `in_doubt`. Either the change is there when the job's call is made, or the answer is 409.
@@ -68,7 +68,7 @@ async def change(request: Request, tenant: Tenant, job_id: str) -> JSONResponse:
     ),
     openapi_extra=with_key(optional_body(**{"application/json": {"schema": reference("Cancel")}})),
 )
-async def cancel(request: Request, tenant: Tenant, job_id: str) -> Response:
+async def cancel(request: Request, tenant: Canceler, job_id: str) -> Response:
     """A waiting job ends at once. A running one's call is let finish and paid; then it ends.
 
     One in doubt keeps the wish: if its call ran its image is kept, if not it is not sent again.
@@ -91,12 +91,12 @@ async def cancel(request: Request, tenant: Tenant, job_id: str) -> Response:
         200,
         "Job",
         "In the queue again",
-        *(401, 404, 408, 409, 413, 415, 422, 503),
+        *(401, 404, 408, 409, 413, 415, 422, 429, 503),
         says=REPLAYS,
     ),
     openapi_extra=with_key(),
 )
-async def retry(request: Request, tenant: Tenant, job_id: str) -> Response:
+async def retry(request: Request, tenant: Submitter, job_id: str) -> Response:
     """A job that failed, expired or was canceled goes back to the queue; a scheduled one at once.
 
     It keeps its id and input; a seed that the caller did not give is chosen anew. One more attempt
@@ -122,7 +122,7 @@ async def _move(
         if ask.replay is not None:
             return ask.replay
         before = await run_in_threadpool(parts.jobs.get, tenant, found)
-        waiting = await parts.waiting.of(before.pool, before.model)
+        waiting = await parts.waiting.of(before)
 
         def act() -> tuple[Job, Answer]:
             job = verb(tenant, found)

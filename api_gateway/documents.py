@@ -5,27 +5,16 @@ The answers are built by hand; a test holds them to these.
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from api_gateway.document import Document as _Document
 from db.job_pages import MOST_COUNTED
 from jobs.account_pauses import PauseReason
 from jobs.catalog import Transport
 from jobs.doubts import DoubtEnd, OnDoubt
 from jobs.failures import Reaction
+from jobs.scopes import Scope
 from jobs.states import Priority, State, WaitingFor
-
-
-def _open(schema: dict[str, Any]) -> None:
-    schema.pop("additionalProperties", None)
-
-
-class _Document(BaseModel):
-    """An answer: here it has these members and no other; to callers more may come.
-
-    A client made from a description that forbids others would break at the first new member.
-    """
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra=_open)
 
 
 class Output(_Document):
@@ -252,6 +241,9 @@ class Problem(_Document):
     detail: str
     instance: str
     errors: list[WrongField]
+    scope: Scope | None = Field(None, description="Of `insufficient-scope`: what the key lacks.")
+    queued: int | None = Field(None, description="Of `too-many-queued`: jobs that wait.")
+    max_queued: int | None = Field(None, description="Of `too-many-queued`: how many may.")
 
 
 ALL = (Job, JobList, Account, KeptImage, Model, Models, Health, Problem)

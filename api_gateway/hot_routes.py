@@ -6,6 +6,7 @@ the same, which knows them from there for the contract, for `Allow` and for addr
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from uuid import UUID
 
 from starlette.requests import Request
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api_gateway import job_routes, submit_route
 from api_gateway.auth import tenant_asking
 from api_gateway.problem_handlers import EXPECTED, handle
+from jobs.scopes import Scope as KeyScope
 
 _JOBS = "/api/v1/jobs"
 _JOB = f"{_JOBS}/"
@@ -29,27 +31,32 @@ class HotRoutes:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        act = _act_of(scope)
+        act, needs = _act_of(scope)
         if act is None:
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive, send)
         try:
-            response = await act(request, await tenant_asking(request))
+            response = await act(request, await tenant_asking(request, needs))
         except EXPECTED as error:  # any other is answered, and logged, by the outermost layer
             response = await handle(request, error)
         await response(scope, receive, send)
 
 
-def _act_of(scope: Scope) -> _Act | None:
+def _act_of(scope: Scope) -> tuple[_Act | None, KeyScope]:
+    """What serves it, and the scope that its key needs."""
     if scope["type"] != "http":
-        return None
+        return None, KeyScope.READ
     method, path = scope["method"], scope["path"]
     if method == "POST" and path == _JOBS:
-        return submit_route.submit
+        return submit_route.submit, KeyScope.SUBMIT
     if method == "GET" and path.startswith(_JOB):
         job_id = path[len(_JOB) :]
         # As the framework has it: a job's id is one whole segment.
         if job_id and "/" not in job_id:
-            return lambda request, tenant: job_routes.read(request, tenant, job_id)
-    return None
+            return partial(_read, job_id=job_id), KeyScope.READ
+    return None, KeyScope.READ
+
+
+def _read(request: Request, tenant: UUID, *, job_id: str) -> Awaitable[Response]:
+    return job_routes.read(request, tenant, job_id)

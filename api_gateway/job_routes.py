@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
 from api_gateway import attempt_json, etags
-from api_gateway.auth import Tenant, tenant_asking
+from api_gateway.auth import Reader, tenant_asking
 from api_gateway.openapi import answers, headers
 from api_gateway.parts import Parts, parts_of
 from api_gateway.query import Query, whole
@@ -21,6 +21,7 @@ from db.jobs import no_job
 from db.rows import Job
 from jobs.catalog.inputs import shown
 from jobs.errors import NotFound
+from jobs.scopes import Scope
 from jobs.states import FINAL, State
 
 LONGEST_WAIT = 60
@@ -65,7 +66,7 @@ _IF_NONE_MATCH: dict[str, Any] = {
     },
     openapi_extra={"parameters": [*_QUERY, _IF_NONE_MATCH]},
 )
-async def read(request: Request, tenant: Tenant, job_id: str) -> Response:
+async def read(request: Request, tenant: Reader, job_id: str) -> Response:
     """With `wait` the answer comes as soon as the job is final or in doubt, else after so long.
 
     With `If-None-Match` too it is 304 when the job then still is as the client has it.
@@ -127,7 +128,7 @@ async def _wait(request: Request, tenant: UUID, job_id: UUID, seconds: int) -> J
             while True:
                 # Cleared before the look, so that what changes after it is noticed.
                 heard.clear()
-                await tenant_asking(request)
+                await tenant_asking(request, Scope.READ)
                 job = await _look(parts, tenant, job_id)
                 left = ends_at - time.monotonic()
                 if _is_settled(job) or left <= 0 or parts.hints.closed:

@@ -7,7 +7,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api_gateway import cursors, list_filter
-from api_gateway.auth import Tenant
+from api_gateway.auth import Reader
 from api_gateway.job_answer import text_of
 from api_gateway.list_filter import MOST_LISTED, USUALLY_LISTED, Wanted
 from api_gateway.openapi import answers
@@ -57,7 +57,7 @@ _QUERY = [
     responses=answers(200, "JobList", "A page of jobs, newest first", 401, 422, 503),
     openapi_extra={"parameters": _QUERY},
 )
-async def list_jobs(request: Request, tenant: Tenant) -> Response:
+async def list_jobs(request: Request, tenant: Reader) -> Response:
     """Newest first. Only `next_cursor: null` ends the list.
 
     A page may hold fewer jobs than `limit`, even none, and go on: after 10,000 jobs that do not

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from api_gateway import documents, problems, request_documents
+from api_gateway import documents, problems, request_documents, tenant_documents
 from api_gateway.model_documents import submit_examples, submit_shapes
 from jobs.catalog import MODELS
 
@@ -18,7 +18,9 @@ images. Every error answer is `application/problem+json` (RFC 9457) and names ev
 _REF = "#/components/schemas/{model}"
 
 RETRY_AFTER = {"Retry-After": "Seconds; where the same request may go through later"}
-_LATER = {409, 503}
+_LATER = {409, 429, 503}
+
+_SHAPES = (*documents.ALL, *tenant_documents.ALL, *request_documents.ALL)
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -62,7 +64,8 @@ def refuses(*statuses: int) -> Responses:
     content = {problems.MEDIA_TYPE: {"schema": reference("Problem")}}
     known: Responses = {
         status: {"description": problems.BY_STATUS[status].title, "content": content}
-        for status in statuses
+        # A key that is good for one thing may not be for another.
+        for status in sorted({*statuses, 403} if 401 in statuses else statuses)
     }
     for status in _LATER & known.keys():
         known[status]["headers"] = headers(RETRY_AFTER)
@@ -91,7 +94,7 @@ def install(app: FastAPI) -> None:
                 routes=app.routes,
             )
             _, shapes = models_json_schema(
-                [(shape, "serialization") for shape in (*documents.ALL, *request_documents.ALL)],
+                [(shape, "serialization") for shape in _SHAPES],
                 ref_template=_REF,
             )
             schemas = found.setdefault("components", {}).setdefault("schemas", {})

@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api_gateway import etags
-from api_gateway.auth import Tenant
+from api_gateway.auth import Reader
 from api_gateway.byte_ranges import asked_part
 from api_gateway.job_routes import id_of
 from api_gateway.kept_bytes import kept_bytes
@@ -75,7 +75,7 @@ _REFUSALS[416] = {**_REFUSALS[416], "headers": _headers("Content-Range")}
     },
     openapi_extra={"parameters": [_DOWNLOAD]},
 )
-async def output(request: Request, tenant: Tenant, job_id: str, n: str) -> Response:
+async def output(request: Request, tenant: Reader, job_id: str, n: str) -> Response:
     """The n-th image of a job, counted from 0. It never changes; its ETag is its SHA-256.
 
     HEAD answers the same without the image. A range, If-Range and If-None-Match are heeded; who asks

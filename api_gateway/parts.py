@@ -22,6 +22,7 @@ from api_gateway.tickets import Tickets
 from api_gateway.together import Together
 from api_gateway.waiting import WaitingReasons
 from db.accounts import AccountStore
+from db.api_keys import KeyStore
 from db.artifact_place import open_artifacts
 from db.artifacts import ArtifactStore
 from db.engine import Database
@@ -31,7 +32,6 @@ from db.job_changes import JobChanges
 from db.jobs import JobStore
 from db.resolving import Resolving
 from db.rows import Job
-from db.tenants import TenantStore
 
 T = TypeVar("T")
 
@@ -115,10 +115,10 @@ def make_parts(settings: Settings) -> Parts:
         accounts=accounts,
         artifacts=artifacts,
         redis=redis,
-        keys=Keys(TenantStore(database)),
+        keys=Keys(KeyStore(database)),
         hints=Hints(redis),
         tickets=tickets,
-        waiting=WaitingReasons(accounts, redis),
+        waiting=WaitingReasons(database, accounts, redis),
         open_waits=OpenWaits(),
         image_threads=anyio.CapacityLimiter(IMAGE_THREADS),
         download_threads=anyio.CapacityLimiter(DOWNLOAD_THREADS),

@@ -13,7 +13,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api_gateway import problems
 from api_gateway.problems import Kind, Problem
 from db.artifacts import ArtifactsAway
-from jobs.errors import FieldProblem, IllegalMove, InvalidInput, NotFound, RequestHeld, Unavailable
+from jobs.errors import (
+    FieldProblem,
+    IllegalMove,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    RequestHeld,
+    TooManyQueued,
+    Unavailable,
+)
 
 log = structlog.get_logger()
 
@@ -29,6 +38,8 @@ def problem_of(error: Exception) -> Problem:
             return Problem(problems.INVALID_FIELDS, detail, error.problems)
         case NotFound() | IllegalMove() | RequestHeld():
             return Problem(_IN_THEIR_WORDS[type(error)], str(error))
+        case NotAllowed() | TooManyQueued():
+            return _refusal(error)
         case RequestValidationError():
             wrong = [
                 FieldProblem(".".join(map(str, one["loc"])), str(one["msg"]))
@@ -59,6 +70,24 @@ def problem_of(error: Exception) -> Problem:
             return Problem(problems.INTERNAL, "This is a fault of the server; its log says more.")
 
 
+def _refusal(error: NotAllowed | TooManyQueued) -> Problem:
+    """Refusals that a program can do something about: with what it needs for that."""
+    if isinstance(error, NotAllowed):
+        challenge = f'Bearer error="insufficient_scope", scope="{error.scope}"'
+        return Problem(
+            problems.INSUFFICIENT_SCOPE,
+            str(error),
+            headers={"WWW-Authenticate": challenge},
+            members={"scope": error.scope},
+        )
+    return Problem(
+        problems.TOO_MANY_QUEUED,
+        str(error),
+        headers={"Retry-After": str(error.retry_after)},
+        members={"queued": error.queued, "max_queued": error.max_queued},
+    )
+
+
 _IN_THEIR_WORDS: dict[type[Exception], Kind] = {
     NotFound: problems.NOT_FOUND,
     IllegalMove: problems.ILLEGAL_MOVE,
@@ -71,6 +100,7 @@ _DETAILS = {
 
 EXPECTED = (
     *(Problem, InvalidInput, NotFound, IllegalMove, RequestHeld, RequestValidationError),
+    *(NotAllowed, TooManyQueued),
     *(HTTPException, Unavailable, ArtifactsAway, ClientDisconnect),
 )
 HANDLED = (*EXPECTED, Exception)

@@ -26,6 +26,7 @@ class Kind:
 
 MALFORMED = Kind("malformed-request", 400, "The request cannot be read")
 UNAUTHORIZED = Kind("unauthorized", 401, "An API key is needed")
+INSUFFICIENT_SCOPE = Kind("insufficient-scope", 403, "The API key may not do this")
 NOT_FOUND = Kind("not-found", 404, "There is no such thing")
 WRONG_METHOD = Kind("wrong-method", 405, "The method does not fit the address")
 BODY_TIMEOUT = Kind("body-timeout", 408, "The body did not arrive in time")
@@ -37,6 +38,7 @@ WRONG_TYPE = Kind("wrong-content-type", 415, "The Content-Type does not fit")
 WRONG_RANGE = Kind("wrong-range", 416, "The range lies outside")
 INVALID_FIELDS = Kind("invalid-fields", 422, "Some fields are wrong")
 KEY_REUSED = Kind("idempotency-key-reused", 422, "This key was used for another request")
+TOO_MANY_QUEUED = Kind("too-many-queued", 429, "The tenant's queue is full")
 HEAD_TOO_LARGE = Kind("head-too-large", 431, "The request's head is too large")
 INTERNAL = Kind("internal", 500, "Something broke here")
 UNAVAILABLE = Kind("unavailable", 503, "A part of the system does not answer")
@@ -45,7 +47,16 @@ BY_STATUS = {
     kind.status: kind
     for kind in (
         *(MALFORMED, UNAUTHORIZED, NOT_FOUND, WRONG_METHOD, ILLEGAL_MOVE, TOO_LARGE, WRONG_TYPE),
-        *(BODY_TIMEOUT, WRONG_RANGE, INVALID_FIELDS, HEAD_TOO_LARGE, INTERNAL, UNAVAILABLE),
+        *(
+            BODY_TIMEOUT,
+            WRONG_RANGE,
+            INVALID_FIELDS,
+            INSUFFICIENT_SCOPE,
+            TOO_MANY_QUEUED,
+            HEAD_TOO_LARGE,
+            INTERNAL,
+            UNAVAILABLE,
+        ),
     )
 }
 
@@ -59,13 +70,15 @@ class Problem(Exception):  # noqa: N818  # RFC 9457's word
         detail: str,
         errors: Sequence[FieldProblem] = (),
         headers: Mapping[str, str] | None = None,
+        members: Mapping[str, Any] | None = None,
     ) -> None:
-        """`detail` is shown to the caller."""
+        """`detail` is shown to the caller; `members` are what a program may want of it."""
         super().__init__(detail)
         self.kind = kind
         self.detail = detail
         self.errors = tuple(errors)
         self.headers = headers
+        self.members = dict(members or {})
 
 
 def answer(problem: Problem, instance: str) -> Response:
@@ -80,6 +93,7 @@ def answer(problem: Problem, instance: str) -> Response:
             {"field": _short(error.field), "message": error.message, "got": error.got}
             for error in problem.errors[:MOST_ERRORS]
         ],
+        **problem.members,
     }
     # Plain ASCII: a field's name may hold a lone surrogate, which has no UTF-8 form.
     return Response(

@@ -4,10 +4,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from api_gateway import envelope, resolution
+from api_gateway import envelope, pause_wish, resolution
 from api_gateway.cancel_wish import CancelImage
 from db.resolving import Verdict
 from jobs.doubts import OnDoubt
+from jobs.limits import LONGEST_NAME
 from jobs.states import Priority
 
 Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
@@ -72,4 +73,24 @@ class Resolve(BaseModel):
     )
 
 
-ALL = (Submit, Cancel, Resolve)
+_Name = Annotated[str, Field(max_length=LONGEST_NAME)]
+
+
+class ResumeWish(BaseModel):
+    """One of these; `tenant` may stand beside `group`, which is your own tenant's otherwise."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tenant: _Name | None = None
+    group: str | None = Field(None, max_length=envelope.LONGEST_GROUP)
+    account: _Name | None = None
+    model: _Name | None = None
+
+
+class PauseWish(ResumeWish):
+    """What is to pause, and why; told to whoever waits."""
+
+    reason: str | None = Field(None, max_length=pause_wish.LONGEST_REASON)
+
+
+ALL = (Submit, Cancel, Resolve, PauseWish, ResumeWish)

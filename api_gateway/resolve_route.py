@@ -7,7 +7,7 @@ from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
 from api_gateway import bodies, problems, resolution, strict_json
-from api_gateway.auth import Tenant
+from api_gateway.auth import Submitter
 from api_gateway.change_routes import LARGEST_BODY
 from api_gateway.job_answer import job_answer
 from api_gateway.job_routes import id_of
@@ -47,7 +47,7 @@ _SAYS = {"Location": "Where to read the job", **REPLAYS}
     },
     openapi_extra=with_key(body(**{"application/json": {"schema": reference("Resolve")}})),
 )
-async def resolve(request: Request, tenant: Tenant, job_id: str) -> Response:
+async def resolve(request: Request, tenant: Submitter, job_id: str) -> Response:
     """Only of a job that is `in_doubt`; the note says why and is kept with its call.
 
     `retry` sends it again, and it may be paid twice. `failed` ends it. `succeeded` with an `output`
@@ -66,7 +66,7 @@ async def resolve(request: Request, tenant: Tenant, job_id: str) -> Response:
         output = await run_in_threadpool(_prepared, parts, tenant, found, given)
         wanted = Resolution(given.verdict, given.note, given.request_id, output)
         before = await run_in_threadpool(parts.jobs.get, tenant, found)
-        waiting = await parts.waiting.of(before.pool, before.model)
+        waiting = await parts.waiting.of(before)
 
         def act() -> tuple[Job, Answer]:
             job = parts.resolving.resolve(tenant, found, wanted)

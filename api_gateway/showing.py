@@ -30,5 +30,5 @@ async def show(request: Request, job: Job) -> dict[str, Any]:
     """The job as JSON; a queued one with what it waits for."""
     waiting = None
     if job.state is State.QUEUED:
-        waiting = await parts_of(request).waiting.of(job.pool, job.model)
+        waiting = await parts_of(request).waiting.of(job)
     return job_json.document(job, base_of(request), waiting)

@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
 from api_gateway import bodies, envelope, problems, strict_json
-from api_gateway.auth import Tenant
+from api_gateway.auth import Submitter
 from api_gateway.idempotency_key import fingerprint, key_of
 from api_gateway.images_in import Picture
 from api_gateway.job_answer import job_answer
@@ -51,13 +51,13 @@ router = APIRouter(tags=["jobs"])
         202,
         "Job",
         "Accepted: it is kept",
-        *(400, 401, 408, 413, 415, 422, 503),
+        *(400, 401, 408, 413, 415, 422, 429, 503),
         says={"Location": "Where to read the job", **REPLAYS},
     )
     | IN_USE,
     openapi_extra=with_key(body(**{"application/json": {"schema": reference("Submit")}})),
 )
-async def submit(request: Request, tenant: Tenant) -> Response:
+async def submit(request: Request, tenant: Submitter) -> Response:
     """Answers when the job is on disk. Its `Location` is where to read it."""
     if bodies.media_type(request) != "application/json":
         raise Problem(problems.WRONG_TYPE, "send the job as Content-Type: application/json")
@@ -66,7 +66,7 @@ async def submit(request: Request, tenant: Tenant) -> Response:
     new = read_quickly(parts.pool, tenant, raw) if len(raw) <= _QUICK_BODY else None
     if new is None:
         return await _with_images(request, tenant, raw)
-    waiting = await parts.waiting.of(new.pool, new.model)
+    waiting = await parts.waiting.of(new)
     key = key_of(request)
     if key is None:
         return outcome_of(await parts.submits.ask(Submit(new, waiting, base_of(request))))
@@ -90,7 +90,7 @@ async def _with_images(request: Request, tenant: UUID, raw: bytes) -> Response:
             new, images = await run_in_threadpool(check)
         else:
             new, images = await parts.with_images(check)
-        waiting = await parts.waiting.of(new.pool, new.model)
+        waiting = await parts.waiting.of(new)
 
         def accept() -> tuple[Job, Answer]:
             for image in images:

@@ -11,7 +11,8 @@ from db.crash_points import CrashPoint, reached
 from db.engine import Database
 from db.idempotency import Answer, IdempotencyStore, Kept, Name
 from db.jobs import JobStore
-from db.rows import NewJob
+from db.rows import Job, NewJob
+from jobs.errors import TooManyQueued
 from jobs.states import State
 
 
@@ -34,9 +35,9 @@ class Submit:
         return None if self.key is None else (self.new.tenant_id, self.key)
 
 
-Outcome = Answer | Kept | None
-"""The answer of a job that is kept now; or what its key was answered before; or None while another
-transaction works under the key."""
+Outcome = Answer | Kept | TooManyQueued | None
+"""The answer of a job that is kept now; or what its key was answered before; or that its tenant's
+queue is full; or None while another transaction works under the key."""
 
 
 @dataclass(frozen=True)
@@ -72,18 +73,26 @@ class Submits:
             before = self.keys.get_many(list(ours))
             free = ours - before.keys()
             fresh = [one for one in asked if one.name is None or one.name in free]
-            added = self.jobs.add_many([one.new for one in fresh])
+            added = self.jobs.add_each([one.new for one in fresh])
+            done = dict(zip(fresh, added, strict=True))
             answers = {
-                one: job_answer(job, one.base, one.waiting, 202)
-                for one, job in zip(fresh, added, strict=True)
+                one: job
+                if isinstance(job, TooManyQueued)
+                else job_answer(job, one.base, one.waiting, 202)
+                for one, job in done.items()
             }
-            kept = {one.name: Kept(one.fingerprint, answers[one]) for one in fresh if one.name}
+            kept = {
+                one.name: Kept(one.fingerprint, answer)
+                for one, answer in answers.items()
+                if one.name and isinstance(answer, Answer)
+            }
             if not self.keys.keep_many(kept):
                 raise _Overtaken
         outcomes = [
             answers.get(one) or (before.get(one.name) if one.name else None) for one in asked
         ]
-        return outcomes, Counter(job.pool for job in added if job.state is State.QUEUED)
+        jobs = [job for job in added if isinstance(job, Job)]
+        return outcomes, Counter(job.pool for job in jobs if job.state is State.QUEUED)
 
 
 class _Overtaken(Exception):  # noqa: N818  # rolls the transaction back

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from api_gateway import bodies, images_in, problems
-from api_gateway.auth import Tenant
+from api_gateway.auth import Submitter
 from api_gateway.images_in import LARGEST_IMAGE
 from api_gateway.job_answer import text_of
 from api_gateway.kept_images import KeptImages, reference_of
@@ -45,7 +45,7 @@ _FORM: dict[str, Any] = {
         body(**{"image/*": {"schema": _BINARY}, "multipart/form-data": {"schema": _FORM}})
     ),
 )
-async def upload(request: Request, tenant: Tenant) -> Response:
+async def upload(request: Request, tenant: Submitter) -> Response:
     """One picture, JPEG, PNG or WebP by content, of at most 20 MB and 40 megapixels.
 
     It is kept byte for byte, with these exceptions. A picture with an EXIF orientation is turned

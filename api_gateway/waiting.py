@@ -1,19 +1,25 @@
-"""What queued jobs wait for. It is the same for all of a pool and model, so it is asked once for many."""
+"""What queued jobs wait for.
 
-import asyncio
+It is the same for all of a pool and model, and for all of a tenant and group, so it is asked once
+for many.
+"""
+
 import contextlib
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from uuid import UUID
 
 from redis.asyncio import Redis
 from starlette.concurrency import run_in_threadpool
 
 from api_gateway.pause_words import note
 from api_gateway.redis_away import REDIS_AWAY
+from api_gateway.remembered import Remembered
 from db.accounts import AccountStore
-from db.rows import Account, ModelPause
+from db.engine import Database
+from db.rows import Account, Job, ModelPause, NewJob
+from db.tenant_waits import TenantWaits, tenant_waits
 from jobs.account_pauses import PauseReason
 from jobs.states import WaitingFor
 from jobs.wire import waiting_key
@@ -51,29 +57,40 @@ class _OfPool:
     def of(self, model: str) -> Waiting:
         return self.models.get(model) or self.paused or self.working
 
+    def stops(self, model: str) -> bool:
+        """Whether a pause upstream keeps all calls of the model from leaving."""
+        return self.paused is not None or model in self.models
+
 
 class WaitingReasons:
-    """Asks the accounts' rows, then what the workers say in Redis."""
+    """Asks the tenant's rows and the accounts', then what the workers say in Redis."""
 
-    def __init__(self, accounts: AccountStore, redis: Redis) -> None:
+    def __init__(self, database: Database, accounts: AccountStore, redis: Redis) -> None:
+        self._database = database
         self._accounts = accounts
         self._redis = redis
-        self._looking: dict[str, asyncio.Future[_OfPool]] = {}
-        self._known: dict[str, tuple[_OfPool, float]] = {}
+        self._pools = Remembered(self._look)
+        self._tenants = Remembered(self._look_at_tenant)
 
-    async def of(self, pool: str, model: str) -> Waiting:
-        """Why the pool's next job of the model does not run yet, at most a moment old."""
-        known, until = self._known.get(pool, (None, 0.0))
-        if known is not None and time.monotonic() < until:
-            return known.of(model)
-        look = self._looking.get(pool)
-        if look is None:
-            look = self._looking[pool] = asyncio.ensure_future(self._look(pool))
-            look.add_done_callback(lambda _: self._looking.pop(pool, None))
-        # Many ask at once when it is no longer remembered; one that goes away takes it from nobody.
-        return (await asyncio.shield(look)).of(model)
+    async def of(self, job: Job | NewJob) -> Waiting:
+        """Why the job does not run yet, or would not if it were queued; at most a moment old.
 
-    async def _look(self, pool: str) -> _OfPool:
+        What stops the tenant or its group by hand is told first: it outlasts a rate limit.
+        """
+        tenant = (await self._tenants.of(job.tenant_id)).of(job.group)
+        if tenant is not None and tenant.reason is WaitingFor.PAUSED:
+            return Waiting(tenant.reason, tenant.note)
+        found = await self._pools.of(job.pool)
+        upstream = found.of(job.model)
+        if tenant is None or found.stops(job.model):
+            return upstream
+        return Waiting(tenant.reason, tenant.note)
+
+    async def _look_at_tenant(self, tenant_id: UUID) -> tuple[TenantWaits, float]:
+        found = await run_in_threadpool(tenant_waits, self._database, tenant_id)
+        return found, REMEMBERED_SECONDS
+
+    async def _look(self, pool: str) -> tuple[_OfPool, float]:
         good_for = REMEMBERED_SECONDS
         found = await run_in_threadpool(self._of_accounts, pool)
         if found.paused is None:
@@ -84,8 +101,7 @@ class WaitingReasons:
             else:
                 with contextlib.suppress(ValueError):
                     found = replace(found, working=Waiting(WaitingFor(str(told))))
-        self._known[pool] = (found, time.monotonic() + good_for)
-        return found
+        return found, good_for
 
     def _of_accounts(self, pool: str) -> _OfPool:
         accounts = self._accounts.of_pool(pool)

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.servers.together import Servers
+from db.api_keys import KEY_PREFIX
 from db.engine import Database
-from db.tenants import DEFAULT_TENANT, KEY_PREFIX, TenantStore
+from db.tenants import DEFAULT_TENANT, TenantStore
 
 
 @contextmanager

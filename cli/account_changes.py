@@ -11,7 +11,7 @@ from jobs.catalog import Transport
 
 def pause(store: AccountStore, accounts: list[Account], reason: str) -> list[str]:
     """Let no call leave, until `resume`."""
-    _must_be_there(accounts)
+    must_be_there(accounts)
     for one in accounts:
         store.pause(one.id, Pause(PauseReason.OPERATOR, None, said=reason))
     return [
@@ -25,7 +25,7 @@ def set_transport(
     store: AccountStore, accounts: list[Account], transport: Transport | None
 ) -> list[str]:
     """Say how models are called; None: as the catalog says."""
-    _must_be_there(accounts)
+    must_be_there(accounts)
     for one in accounts:
         store.set_transport(one.id, transport)
     how = "as the catalog says" if transport is None else f"by {transport}"
@@ -42,10 +42,16 @@ def resume(store: AccountStore, accounts: list[Account], model: str | None) -> l
     done += _resume_models(store, [store.get(one.id) for one in accounts], model)
     if done:
         return done
+    return resume_accounts(store, accounts)
+
+
+def resume_accounts(store: AccountStore, accounts: list[Account]) -> list[str]:
+    """End the accounts' own pauses, whatever they are for; a rate limit ends by itself."""
     return _resume_accounts(store, accounts) or ["nothing was paused" + _of_limits(accounts)]
 
 
-def _must_be_there(accounts: list[Account]) -> None:
+def must_be_there(accounts: list[Account]) -> None:
+    """Raises `ComplaintError` where there is none to change."""
     if not accounts:
         raise ComplaintError("there is no account yet: the first worker makes it when it starts")
 

@@ -9,6 +9,7 @@ import sys
 from db.engine import Database
 from db.migrate import is_of_a_later_version, revision_of, upgrade
 from db.tenants import DEFAULT_TENANT, TenantStore
+from jobs import scopes
 from jobs.errors import SegqError
 from logs.refusal import refuse
 from logs.stream import UnusableFormatError, configure
@@ -41,7 +42,8 @@ def _prepare(url: str, key: str | None) -> str:
             moved = "of a later version than this one, and left as it is"
         made = "no SEGQ_API_KEY was given"
         if key:
-            new = TenantStore(database).ensure_key(DEFAULT_TENANT, key, "SEGQ_API_KEY")
+            # The operator's own.
+            new = TenantStore(database).ensure_key(DEFAULT_TENANT, key, "SEGQ_API_KEY", scopes.ALL)
             made = "the API key was made" if new else "the API key was known"
         return f"the schema is at revision {after} ({moved}); {made}"
     finally:

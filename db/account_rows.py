@@ -1,10 +1,13 @@
-"""Rows of `accounts` as values, and what their calls still under way may cost."""
+"""Rows of `accounts` as values, and what may keep an account from a call."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    CompoundSelect,
     Connection,
     Row,
     String,
@@ -18,9 +21,10 @@ from sqlalchemy import (
     union_all,
 )
 
+from db.among import one_of
 from db.engine import Database
 from db.rows import Account
-from db.tables import accounts, attempts, model_pauses
+from db.tables import accounts, attempts, model_pauses, tenant_groups, tenants
 from jobs.account_pauses import PauseReason
 from jobs.catalog import Transport
 from jobs.credits import Reading
@@ -76,24 +80,57 @@ def committed(connection: Connection, account_id: UUID) -> Money:
     return Money(int(connection.scalar(_OPEN_CALLS, {"account": account_id}) or 0))
 
 
-def open_calls_and_paused_models(
-    connection: Connection, account_id: UUID
-) -> tuple[Money, frozenset[str]]:
-    """What `committed` says, and the models that the account may not call: both in one trip."""
-    rows = connection.execute(_OPEN_AND_PAUSED, {"account": account_id}).all()
-    return (
-        Money(sum(int(row.price) for row in rows if row.model is None)),
-        frozenset(row.model for row in rows if row.model is not None),
+@dataclass(frozen=True)
+class Hindrances:
+    """What may keep an account from some calls: what its open calls may still cost, models that it
+    may not call, tenants that pause, and groups of tenants that do.
+    """
+
+    committed: Money
+    models: frozenset[str]
+    tenants: frozenset[UUID]
+    groups: frozenset[tuple[UUID, str]]
+
+
+def hindrances(
+    connection: Connection, account_id: UUID, tenant_ids: Collection[UUID]
+) -> Hindrances:
+    """Of the account, and of these tenants and their groups; all in one trip."""
+    sqlite = connection.dialect.name == "sqlite"
+    at = {"account": account_id, "tenants": list(tenant_ids)}
+    rows = connection.execute(_HINDRANCES[sqlite], at).all()
+    places = [(row.tenant_id, row.group_name) for row in rows if row.tenant_id is not None]
+    return Hindrances(
+        committed=Money(sum(int(row.price) for row in rows)),
+        models=frozenset(row.model for row in rows if row.model is not None),
+        tenants=frozenset(tenant for tenant, group in places if group is None),
+        groups=frozenset((tenant, group) for tenant, group in places if group is not None),
     )
 
 
 _OPEN_CALLS = select(func.coalesce(func.sum(attempts.c.estimate), 0).label("price")).where(
     attempts.c.account_id == bindparam("account", type_=Uuid), attempts.c.finished_at.is_(None)
 )
-_PAUSED_MODELS = select(literal(0), model_pauses.c.model).where(
-    model_pauses.c.account_id == bindparam("account", type_=Uuid),
-    model_pauses.c.resumed_at.is_(None),
-)
-_OPEN_AND_PAUSED = union_all(
-    _OPEN_CALLS.add_columns(cast(null(), String).label("model")), _PAUSED_MODELS
-)
+_NO_TEXT, _NO_ID = cast(null(), String), cast(null(), Uuid)
+
+
+def _hindrances(*, sqlite: bool) -> CompoundSelect[Any]:
+    return union_all(
+        _OPEN_CALLS.add_columns(
+            _NO_TEXT.label("model"), _NO_ID.label("tenant_id"), _NO_TEXT.label("group_name")
+        ),
+        select(literal(0), model_pauses.c.model, _NO_ID, _NO_TEXT).where(
+            model_pauses.c.account_id == bindparam("account", type_=Uuid),
+            model_pauses.c.resumed_at.is_(None),
+        ),
+        select(literal(0), _NO_TEXT, tenants.c.id, _NO_TEXT).where(
+            one_of(tenants.c.id, "tenants", sqlite=sqlite), tenants.c.paused_at.is_not(None)
+        ),
+        select(literal(0), _NO_TEXT, tenant_groups.c.tenant_id, tenant_groups.c.group_name).where(
+            one_of(tenant_groups.c.tenant_id, "tenants", sqlite=sqlite),
+            tenant_groups.c.paused_at.is_not(None),
+        ),
+    )
+
+
+_HINDRANCES = {sqlite: _hindrances(sqlite=sqlite) for sqlite in (True, False)}

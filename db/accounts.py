@@ -58,6 +58,12 @@ class AccountStore:
             )
             return [account_of(row) for row in rows]
 
+    def all(self) -> list[Account]:
+        """The accounts of all pools, oldest first."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(accounts).order_by(accounts.c.id))
+            return [account_of(row) for row in rows]
+
     def pause(self, account_id: UUID, pause: Pause) -> None:
         """Let no call leave. A rate limit is only ever made longer, and outlives other pauses."""
         with self._database.write() as connection:

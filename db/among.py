@@ -10,7 +10,12 @@ from db.engine import Database
 
 def among(database: Database, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     """Whether `column` is one of the values that are bound to `name` as a list."""
-    if database.is_sqlite:
+    return one_of(column, name, sqlite=database.is_sqlite)
+
+
+def one_of(column: ColumnElement[Any], name: str, *, sqlite: bool) -> ColumnElement[bool]:
+    """`among` for statements that are written before there is a database."""
+    if sqlite:
         return column.in_(bindparam(name, expanding=True))
     # One parameter: with as many as there are values, each number of them would be a statement of
     # its own to PostgreSQL and to the driver.

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, func, insert, update
 
 from db.among import among
+from db.eligibility import locked_caps
 from db.engine import Database
 from db.ids import new_id
 from db.jobs import job_of
@@ -50,11 +51,14 @@ class Claiming:
             return []
         # Locked until the commit, and with it every other claim of the account: two that both see a
         # balance for one call would both go.
-        now = standing(connection, account_id, self._database)
+        mine = {one.row.tenant_id for one in found}
+        now = standing(connection, account_id, mine, self._database)
         if now.pause is not None:
             return Held(now.pause)
         # Looked at before, but then without the lock: a pause may have come while this claim waited.
-        callable_ = [one for one in found if one.row.model not in now.paused_models]
+        callable_ = [one for one in found if not _is_stopped(one, now)]
+        if any(one.capped for one in callable_):
+            callable_ = _within_caps(connection, callable_)
         if not callable_:
             return []
         payable = _payable(callable_, now)
@@ -84,7 +88,7 @@ class Claiming:
             running = replace(job, state=State.RUNNING, number=job.number + 1)
             seed = seeds.for_attempt(job.input.get("seed"), self._randint)
             how = now.transport or terms.transport or transport_of(job.model)
-            claims.append(Claim(new_id(), account_id, running, seed, how))
+            claims.append(Claim(new_id(), account_id, running, seed, how, one.capped))
         connection.execute(
             self._intend,
             [
@@ -105,6 +109,24 @@ class Claiming:
             ],
         )
         return claims
+
+
+def _is_stopped(one: Next, now: Standing) -> bool:
+    return now.stops(one.row.model, one.row.tenant_id, one.row.group_name)
+
+
+def _within_caps(connection: Connection, found: Sequence[Next]) -> list[Next]:
+    """Those whose tenants and groups may have so many running, whatever other accounts claim now."""
+    capped = {one.row.tenant_id for one in found if one.capped}
+    of_tenant, of_group = locked_caps(connection, capped)
+    kept: list[Next] = []
+    for one in found:
+        tenant, place = one.row.tenant_id, (one.row.tenant_id, one.row.group_name)
+        if of_tenant.get(tenant, 1) > 0 and of_group.get(place, 1) > 0:
+            kept.append(one)
+            of_tenant[tenant] = of_tenant.get(tenant, len(found)) - 1
+            of_group[place] = of_group.get(place, len(found)) - 1
+    return kept
 
 
 def _payable(found: Sequence[Next], now: Standing) -> list[Next]:

@@ -12,6 +12,7 @@ from db.engine import Database
 from db.job_doubts import doubts_of
 from db.job_tags import tag, untag
 from db.jobs import job_of, outputs_of
+from db.queue_room import QueueRoom
 from db.rows import Job, Output
 from db.tables import attempts, jobs
 from jobs.changing import OF_DOUBTS, why_not_canceled, why_not_changed, why_not_retried
@@ -37,6 +38,7 @@ class JobChanges:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._room = QueueRoom(database)
 
     def change(
         self,
@@ -97,11 +99,14 @@ class JobChanges:
         """Queue a job again that ended without images, or one that is scheduled before its time.
 
         One more attempt is allowed at the least. Bounds that have passed are dropped, for the job
-        would expire again; what was spent stays booked. Raises `NotFound` and `IllegalMove`.
+        would expire again; what was spent stays booked. Raises `NotFound`, `IllegalMove`, and
+        `TooManyQueued` for one that has ended.
         """
         with self._database.write() as connection:
             job = self._locked(connection, tenant_id, job_id)
             _refuse(why_not_retried(job.state, has_outputs=bool(job.outputs)), job)
+            if job.state in FINAL:
+                self._room.take_one(connection, tenant_id)
             now = self._database.time(connection)
             # `number` stays: the next claim counts on from it, so that whatever an earlier
             # attempt's worker still brings is fenced off, and names no file of the next one.

@@ -1,5 +1,6 @@
 """The client's verbs on a job: add, get; and upkeep's: release, expire. Changes: job_changes.py."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -20,15 +21,16 @@ from sqlalchemy import (
 )
 
 from db.among import among
+from db.claimable import claimable
 from db.engine import Database
-from db.ids import new_id
 from db.job_doubts import doubts_of
 from db.job_tags import tag
+from db.new_jobs import let_in, row_of_new
+from db.queue_room import QueueRoom
 from db.rows import Job, JobDoubt, NewJob, Output
 from db.tables import jobs, outputs
-from db.turns import IN_ORDER, in_order
 from jobs.doubts import OnDoubt
-from jobs.errors import NotFound
+from jobs.errors import NotFound, TooManyQueued
 from jobs.money import Money
 from jobs.settling import expired
 from jobs.states import FINAL, WAITING, Priority, State
@@ -41,22 +43,45 @@ class JobStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._room = QueueRoom(database)
         self._of_ids = select(jobs).where(among(database, jobs.c.id, "ids"))
 
     def add(self, new: NewJob) -> Job:
-        """Keep a job durably: `scheduled` when its `run_at` is still to come, else `queued`."""
+        """Keep a job durably: `scheduled` when its `run_at` is still to come, else `queued`.
+
+        Raises `TooManyQueued`.
+        """
         return self.add_many([new])[0]
 
     def add_many(self, new: Sequence[NewJob]) -> list[Job]:
-        """Keep jobs durably in one commit, all or none; gives them in the same order."""
+        """Keep jobs durably in one commit, all or none; gives them in the same order.
+
+        Raises `TooManyQueued` where not all of a tenant's jobs fit into its queue.
+        """
+        with self._database.write(savepoint=False):
+            added = []
+            for job in self.add_each(new):
+                if isinstance(job, TooManyQueued):
+                    raise job
+                added.append(job)
+        return added
+
+    def add_each(self, new: Sequence[NewJob]) -> list[Job | TooManyQueued]:
+        """Keep those that fit into their tenants' queues, the first of them first, in one commit.
+
+        The refusal stands in the place of each other one.
+        """
         if not new:
             return []
         with self._database.write(savepoint=False) as connection:
+            admitted = self._room.take(connection, Counter(one.tenant_id for one in new))
             now = self._database.time(connection)
-            added = [_added(one, now) for one in new]
-            connection.execute(insert(jobs), [_row_of(job) for job in added])
-            tag(connection, added)
-        return added
+            found = list(let_in(new, admitted, now))
+            added = [job for job in found if isinstance(job, Job)]
+            if added:
+                connection.execute(insert(jobs), [row_of_new(job) for job in added])
+                tag(connection, added)
+        return found
 
     def get(self, tenant_id: UUID, job_id: UUID) -> Job:
         """The job with its outputs; raises `NotFound`, also for another tenant's."""
@@ -130,16 +155,11 @@ class JobStore:
         return found
 
     def waiting(self, pool: str, limit: int) -> int:
-        """How many jobs are queued in the pool and not held, counted up to `limit`."""
+        """How many jobs of the pool may be claimed, counted up to `limit`: those that are queued,
+        not held, and of nobody who is left out or at a cap.
+        """
         with self._database.read() as connection:
-            some = (
-                select(jobs.c.id)
-                .where(jobs.c.pool == pool, *in_order())
-                .order_by(*IN_ORDER)
-                .limit(limit)
-                .subquery()
-            )
-            return connection.scalar(select(func.count()).select_from(some)) or 0
+            return claimable(connection, pool, limit)
 
 
 def too_late(now: ColumnElement[datetime]) -> ColumnElement[bool]:
@@ -161,63 +181,6 @@ def _unfinished_in_time(now: ColumnElement[datetime] | datetime) -> ColumnElemen
 
 def no_job(job_id: UUID) -> NotFound:
     return NotFound(f"there is no job {job_id}")
-
-
-def _added(new: NewJob, now: datetime) -> Job:
-    """The job as its row will say, without a second look at it."""
-    due = new.run_at is None or new.run_at <= now
-    return Job(
-        id=new_id(),
-        tenant_id=new.tenant_id,
-        pool=new.pool,
-        model=new.model,
-        input=new.input,
-        state=State.QUEUED if due else State.SCHEDULED,
-        priority=new.priority,
-        group=new.group,
-        tags=tuple(new.tags),
-        metadata=new.metadata or {},
-        run_at=new.run_at,
-        start_by=new.start_by,
-        finish_by=new.finish_by,
-        max_attempts=new.max_attempts,
-        on_doubt=new.on_doubt,
-        doubt_deadline=new.doubt_deadline,
-        attempts=0,
-        number=0,
-        estimate=new.estimate,
-        cost=Money(0),
-        seed=None,
-        error=None,
-        cancel_requested_at=None,
-        created_at=now,
-        started_at=None,
-        finished_at=None,
-    )
-
-
-def _row_of(job: Job) -> dict[str, Any]:
-    """What an insert gives; the rest are the table's defaults."""
-    return {
-        "id": job.id,
-        "tenant_id": job.tenant_id,
-        "pool": job.pool,
-        "model": job.model,
-        "input": job.input,
-        "state": job.state,
-        "priority": job.priority.rank,
-        "group_name": job.group,
-        "tags": list(job.tags),
-        "metadata": job.metadata,
-        "run_at": job.run_at,
-        "start_by": job.start_by,
-        "finish_by": job.finish_by,
-        "max_attempts": job.max_attempts,
-        "on_doubt": job.on_doubt,
-        "doubt_deadline": job.doubt_deadline,
-        "estimate": job.estimate,
-        "created_at": job.created_at,
-    }
 
 
 def job_of(row: Row[Any], found: tuple[Output, ...] = (), doubt: JobDoubt | None = None) -> Job:

@@ -29,6 +29,12 @@ def revision_of(database: Database) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
+def is_up_to_date(database: Database) -> bool:
+    """Whether its schema is at this version's last revision, or at a later version's."""
+    last = ScriptDirectory.from_config(config(database)).get_current_head()
+    return revision_of(database) == last or is_of_a_later_version(database)
+
+
 def is_of_a_later_version(database: Database) -> bool:
     """Whether the schema is at a revision that this version does not know."""
     revision = revision_of(database)

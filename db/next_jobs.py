@@ -1,6 +1,6 @@
 """The jobs that go next, in order: at each step the oldest at the place whose turn it is."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -29,10 +29,14 @@ _BEFORE_ALL = UUID(int=0)
 
 @dataclass(frozen=True)
 class Next:
-    """A job's row (as `oldest` was asked for it) and what its turn is to cost at each level."""
+    """A job's row (as `oldest` was asked for it) and what its turn is to cost at each level.
+
+    `capped`: its tenant or its group has a cap on how many of its jobs run.
+    """
 
     row: Row[Any]
     charges: tuple[Charge, ...]
+    capped: bool
 
 
 def next_jobs(
@@ -40,7 +44,8 @@ def next_jobs(
 ) -> list[Next]:
     """Up to `count` jobs, as if each were chosen after the one before it had paid for its turn.
 
-    `statement` (see `oldest`) must give the `estimate`. A place that looks full may turn out to be
+    Of tenants and groups that may not claim now none is looked at. `statement` (see `oldest`) must
+    give the `estimate`. A place that looks full may turn out to be
     empty: other workers are claiming its last jobs right now, or all of them are too late.
     """
     tenants = Tenants(connection, pool)
@@ -51,13 +56,13 @@ def next_jobs(
         queue = queues.get(tenant.id)
         if queue is None:
             queue = queues[tenant.id] = _Queue(connection, pool, tenant.id, account_id, statement)
-        # Of many members each is asked for its share only: what is fetched is locked.
-        taken = queue.take(-(-(count - len(found)) // len(tenants)))
+        taken = queue.take(tenants.share(turn, count - len(found)))
         if taken is None:
             tenants.leave_out(turn)
             continue
-        row, paid = taken
-        found.append(Next(row, (tenants.pay(turn, row.estimate), paid)))
+        capped = taken.capped or tenants.is_capped(turn)
+        charges = (tenants.pay(turn, taken.row.estimate), *taken.charges)
+        found.append(Next(taken.row, charges, capped))
     return found
 
 
@@ -75,19 +80,19 @@ class _Queue:
         self._connection = connection
         self._statement = statement
         self._at = {"pool": pool, "tenant": tenant, "account": account_id}
+        self._taken: Counter[str] = Counter()
         self._levels = self._by_priority(connection, pool, tenant)
         self._groups = next(self._levels, None)
         self._fetched: dict[str, deque[Row[Any]]] = {}
         self._last: dict[str, UUID] = {}
 
-    @staticmethod
-    def _by_priority(connection: Connection, pool: str, tenant: UUID) -> Iterator[Groups]:
+    def _by_priority(self, connection: Connection, pool: str, tenant: UUID) -> Iterator[Groups]:
         above = -1
-        while (groups := Groups.of(connection, pool, tenant, above)) is not None:
+        while (groups := Groups.of(connection, pool, tenant, above, self._taken)) is not None:
             yield groups
             above = groups.priority
 
-    def take(self, share: int) -> tuple[Row[Any], Charge] | None:
+    def take(self, share: int) -> Next | None:
         """The tenant's next job, and what its group pays; None when there is none left."""
         while self._groups is not None:
             turn = self._groups.next()
@@ -95,10 +100,14 @@ class _Queue:
                 self._groups = next(self._levels, None)
                 self._fetched, self._last = {}, {}
                 continue
-            row = self._oldest(self._groups.priority, turn.member, -(-share // len(self._groups)))
-            if row is not None:
-                return row, self._groups.pay(turn, row.estimate)
-            self._groups.leave_out(turn)
+            most = self._groups.share(turn, share)
+            row = self._oldest(self._groups.priority, turn.member, most)
+            if row is None:
+                self._groups.leave_out(turn)
+                continue
+            self._taken[turn.member] += 1
+            capped = self._groups.is_capped(turn)
+            return Next(row, (self._groups.pay(turn, row.estimate),), capped)
         return None
 
     def _oldest(self, priority: int, group: str, most: int) -> Row[Any] | None:

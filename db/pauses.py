@@ -1,12 +1,13 @@
 """What keeps an account's calls from leaving, as the commits of claims and settles see it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, insert, or_, select, update
 
-from db.account_rows import locked, locked_at, open_calls_and_paused_models
+from db.account_rows import Hindrances, hindrances, locked, locked_at
 from db.engine import Database
 from db.rows import Held
 from db.tables import accounts, attempts, model_pauses
@@ -24,26 +25,38 @@ class Standing:
     pause: Pause | None
     credits: Money | None
     transport: Transport | None
-    committed: Money
-    """What calls under way or in doubt may still cost."""
-    paused_models: frozenset[str]
+    hindrances: Hindrances
+
+    @property
+    def committed(self) -> Money:
+        """What calls under way or in doubt may still cost."""
+        return self.hindrances.committed
+
+    def stops(self, model: str, tenant_id: UUID, group: str) -> bool:
+        """Whether no call of the model, the tenant or its group may leave now."""
+        found = self.hindrances
+        return (
+            model in found.models
+            or tenant_id in found.tenants
+            or (tenant_id, group) in found.groups
+        )
 
 
-def standing(connection: Connection, account_id: UUID, database: Database) -> Standing:
-    """What may keep calls of the account from leaving.
+def standing(
+    connection: Connection, account_id: UUID, tenant_ids: Collection[UUID], database: Database
+) -> Standing:
+    """What may keep calls of the account, for these tenants, from leaving.
 
     The row stays locked until the commit. The rest is read after the lock, and so sees what other
     claims, settles and operators have committed meanwhile.
     """
     account, at = locked_at(connection, account_id, database)
-    committed, paused = open_calls_and_paused_models(connection, account_id)
     return Standing(
         at=at,
         pause=account.pause(at),
         credits=account.credits.credits if account.credits else None,
         transport=account.transport,
-        committed=committed,
-        paused_models=paused,
+        hindrances=hindrances(connection, account_id, tenant_ids),
     )
 
 

@@ -184,6 +184,8 @@ class Claim:
     job: Job
     seed: int | None
     transport: Transport = Transport.V1
+    capped: bool = False
+    """Whether a cap bounds how many jobs of its tenant, or of its group, run."""
 
     @property
     def number(self) -> int:

@@ -12,6 +12,7 @@ from db.accounts import believe
 from db.among import among
 from db.engine import Database
 from db.pauses import pause_account
+from db.queue_room import came_back
 from db.rows import Moved, Output, Settlement
 from db.settle_statements import BOOK, KEEP, MOVE, RECORD
 from db.tables import attempts, jobs
@@ -23,7 +24,7 @@ from jobs.doubts import FOR_WANT_OF_WORD, DoubtEnd
 from jobs.failures import FailureKind
 from jobs.money import Money
 from jobs.settling import Settled, settled
-from jobs.states import FINAL, State
+from jobs.states import FINAL, WAITING, State
 
 _LOOK_FOR_THE_COST = timedelta(seconds=60)
 """When the history is asked for a cost that is only believed: its row may lag."""
@@ -112,6 +113,8 @@ class Settling:
             if s.pause is not None
             and pause_account(connection, s.account_id, s.pause, self._database, s.attempt_id)
         ]
+        if back := [m.row.tenant_id for m in moves if m.becomes.state in WAITING]:
+            came_back(connection, back)
         # After the account's row, as claims do: one that waits for the other would be a deadlock.
         if unsent := [m.row for m in moves if _is_unsent(m.settlement)]:
             refund(connection, [_refund_of(row) for row in unsent])

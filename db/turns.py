@@ -1,11 +1,11 @@
 """Whose job is next: walks the order index, so the cost does not grow with what is queued.
 
-Both levels (the pool's tenants, then a tenant's groups) follow `jobs/order.py`. The distinct
-members with queued work are found by hopping from one to the next in the index.
+Both levels (the pool's tenants, then a tenant's groups) follow `jobs/order.py`. Whoever may not
+claim now (`db/eligibility.py`) is left out of them.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 from uuid import UUID
@@ -17,80 +17,19 @@ from sqlalchemy import (
     Executable,
     Row,
     String,
-    Uuid,
     bindparam,
     case,
     literal_column,
     select,
-    text,
     tuple_,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from db.eligibility import Eligible, of_groups, of_tenants
+from db.order_looks import GROUPS, TENANTS
 from db.tables import jobs, order_levels, order_passes, tenants
 from jobs.order import Turn, next_turn, price_of_turn
 from jobs.states import State
-
-# Every look below asks for the whole order of the index (pool, tenant, priority, group, id), though
-# its first row is all it wants. Another index that begins alike would find a first row too, and
-# PostgreSQL takes it when most jobs are queued as it last counted; then it steps over all that have
-# ended since. For the same reason priority and group are compared as a row there and not for
-# equality: what is equal to a constant drops out of an order.
-
-# Tenants with queued work, each with its weight, its pass and the level's clock. Ids are compared
-# as 32 hex digits: one database prints a UUID with hyphens, the other keeps it without.
-_TENANTS = text("""
-WITH RECURSIVE hop(member) AS (
-  SELECT (SELECT tenant_id FROM jobs WHERE pool = :pool AND state = 'queued' AND held_for IS NULL
-          ORDER BY tenant_id, priority, group_name, id LIMIT 1)
-  UNION ALL
-  SELECT (SELECT tenant_id FROM jobs WHERE pool = :pool AND state = 'queued' AND held_for IS NULL
-          AND tenant_id > hop.member ORDER BY tenant_id, priority, group_name, id LIMIT 1)
-  FROM hop WHERE hop.member IS NOT NULL
-)
-SELECT t.id, t.weight, coalesce(p.pass, 0) AS passed, coalesce(l.clock, 0) AS clock
-FROM hop
-JOIN tenants t ON t.id = hop.member
-LEFT JOIN order_levels l ON l.level = :level
-LEFT JOIN order_passes p
-  ON p.level = :level AND p.member = replace(CAST(hop.member AS TEXT), '-', '')
-""").columns(id=Uuid)
-
-# The groups of a tenant's highest priority below :above that has queued work, likewise.
-_GROUPS = """
-WITH RECURSIVE hop(priority, member) AS (
-  SELECT first.priority, first.group_name FROM (
-    SELECT priority, group_name FROM jobs
-    WHERE pool = :pool AND state = 'queued' AND held_for IS NULL
-    AND tenant_id = :tenant AND priority > :above
-    ORDER BY priority, group_name, id LIMIT 1
-  ) AS first
-  UNION ALL
-  SELECT hop.priority, (
-    SELECT group_name FROM jobs WHERE pool = :pool AND state = 'queued' AND held_for IS NULL
-    AND tenant_id = :tenant AND {next_group}
-    ORDER BY priority, group_name, id LIMIT 1
-  ) FROM hop WHERE hop.member IS NOT NULL
-)
-SELECT hop.priority, hop.member, coalesce(p.pass, 0) AS passed, coalesce(l.clock, 0) AS clock
-FROM hop
-LEFT JOIN order_levels l ON l.level = CAST(:prefix AS TEXT) || hop.priority
-LEFT JOIN order_passes p
-  ON p.level = CAST(:prefix AS TEXT) || hop.priority AND p.member = hop.member
-WHERE hop.member IS NOT NULL
-"""
-_NEXT_GROUP = {
-    "postgresql": "(priority, group_name) > (hop.priority, hop.member) "
-    "AND priority <= hop.priority",
-    # Here a row would be looked up by its first column alone.
-    "sqlite": "priority = hop.priority AND group_name > hop.member",
-}
-_GROUPS_OF = {
-    dialect: text(_GROUPS.replace("{next_group}", words)).bindparams(
-        bindparam("tenant", type_=Uuid)
-    )
-    for dialect, words in _NEXT_GROUP.items()
-}
 
 IN_ORDER = (jobs.c.tenant_id, jobs.c.priority, jobs.c.group_name, jobs.c.id)
 """The order of a pool's index, for every statement that is to use it and no other."""
@@ -113,18 +52,24 @@ class Charge:
 
 
 class _Level:
-    """A level's clock and the passes of those with queued work, as far as turns were given out.
+    """A level's clock and the passes of those with queued work who may claim, as far as turns were
+    given out.
 
     What is paid here is only thought: `charge` writes it down.
     """
 
-    def __init__(self, level: str, clock: int, passes: dict[str, int]) -> None:
+    def __init__(
+        self, level: str, clock: int, passes: dict[str, int], room: Mapping[str, int]
+    ) -> None:
+        """`room`: how many turns each member that has a cap may get."""
         self._level = level
         self._clock = clock
         self._passes = passes
+        self._room = dict(room)
 
-    def __len__(self) -> int:
-        return len(self._passes)
+    def __iter__(self) -> Iterator[tuple[str, int | None]]:
+        """The members, each with how many turns its cap leaves it; None: it has no cap."""
+        return ((member, self._room.get(member)) for member in self._passes)
 
     def next(self) -> Turn | None:
         return next_turn(self._clock, self._passes)
@@ -133,21 +78,37 @@ class _Level:
         """The member turned out to have nothing."""
         del self._passes[turn.member]
 
+    def is_capped(self, turn: Turn) -> bool:
+        """Whether a cap bounds how many of the member's jobs run."""
+        return turn.member in self._room
+
+    def share(self, turn: Turn, count: int) -> int:
+        """How many of the next `count` turns are the member's at the most, about; at least one."""
+        # Of many members each is asked for its share only: what is fetched is locked.
+        return min(-(-count // len(self._passes)), self._room.get(turn.member, count))
+
     def _pay(self, turn: Turn, price: int) -> Charge:
         self._clock = turn.clock
         self._passes[turn.member] = turn.at + price
+        if turn.member in self._room:
+            self._room[turn.member] -= 1
+            if not self._room[turn.member]:
+                del self._passes[turn.member]
         return Charge(self._level, turn.member, turn.at, price)
 
 
 class Tenants(_Level):
-    """The tenants of a pool with queued work."""
+    """The tenants of a pool with queued work who may claim."""
 
     def __init__(self, connection: Connection, pool: str) -> None:
         level = _pool_level(pool)
-        rows = connection.execute(_TENANTS, {"pool": pool, "level": level}).all()
+        rows = connection.execute(TENANTS, {"pool": pool, "level": level}).all()
         self._rows = {row.id.hex: row for row in rows}
-        passes = {member: row.passed for member, row in self._rows.items()}
-        super().__init__(level, rows[0].clock if rows else 0, passes)
+        eligible: Eligible[UUID] = of_tenants(connection, rows)
+        self.left_out = eligible.left_out
+        passes = {row.id.hex: row.passed for row in rows if row.id not in self.left_out}
+        room = {tenant.hex: left for tenant, left in eligible.room.items()}
+        super().__init__(level, rows[0].clock if rows else 0, passes, room)
 
     def of(self, turn: Turn) -> Row[Any]:
         """The tenant's row: `id`, `weight`."""
@@ -159,22 +120,36 @@ class Tenants(_Level):
 
 
 class Groups(_Level):
-    """The groups of one priority of a tenant with queued work."""
+    """The groups of one priority of a tenant with queued work that may claim; perhaps none."""
 
-    def __init__(self, level: str, priority: int, clock: int, passes: dict[str, int]) -> None:
-        super().__init__(level, clock, passes)
+    def __init__(
+        self,
+        level: str,
+        priority: int,
+        clock: int,
+        passes: dict[str, int],
+        room: Mapping[str, int],
+    ) -> None:
+        super().__init__(level, clock, passes, room)
         self.priority = priority
 
     @classmethod
-    def of(cls, connection: Connection, pool: str, tenant: UUID, above: int) -> Self | None:
-        """Those of the tenant's highest priority after `above` (a rank); None when none is left."""
+    def of(
+        cls, connection: Connection, pool: str, tenant: UUID, above: int, taken: Mapping[str, int]
+    ) -> Self | None:
+        """Those of the tenant's highest priority after `above` (a rank); None when none is left.
+
+        `taken`: turns that groups got at a higher priority, for a cap is of all.
+        """
         at = {"pool": pool, "tenant": tenant, "prefix": _tenant_level(tenant, ""), "above": above}
-        rows = connection.execute(_GROUPS_OF[connection.dialect.name], at).all()
+        rows = connection.execute(GROUPS[connection.dialect.name], at).all()
         if not rows:
             return None
         priority = rows[0].priority
-        passes = {row.member: row.passed for row in rows}
-        return cls(_tenant_level(tenant, priority), priority, rows[0].clock, passes)
+        eligible = of_groups(connection, tenant, {row.member: row for row in rows}, taken)
+        passes = {row.member: row.passed for row in rows if row.member not in eligible.left_out}
+        level = _tenant_level(tenant, priority)
+        return cls(level, priority, rows[0].clock, passes, eligible.room)
 
     def pay(self, turn: Turn, cost: int) -> Charge:
         """Let the group pay for its turn."""
@@ -192,11 +167,13 @@ def charge(connection: Connection, charges: Iterable[Charge], *, postgres: bool)
     members: dict[tuple[str, str], Charge] = {}
     clocks: dict[str, int] = {}
     for one in charges:
+        # Of the last turn, whoever had it: a clock that stays behind lets a newcomer take as many
+        # turns in a row as one claim gave out.
+        clocks[one.level] = max(one.at, clocks.get(one.level, 0))
         earlier = members.get((one.level, one.member))
         if earlier is not None:
             one = replace(earlier, price=earlier.price + one.price)  # noqa: PLW2901
         members[one.level, one.member] = one
-        clocks[one.level] = max(one.at, clocks.get(one.level, 0))
     turns = [members[key] for key in sorted(members)]
     connection.execute(
         pay, [{"at_level": t.level, "by": t.member, "at": t.at, "price": t.price} for t in turns]

@@ -6,6 +6,8 @@
     ├── NotFound              no such thing, or not this tenant's
     ├── IllegalMove           the job is in a state that the request does not fit
     ├── RequestHeld           a call of ours holds the provider's request already
+    ├── TooManyQueued         a tenant's queue is full; later it may have room
+    ├── NotAllowed            this needs a right that whoever asks does not have
     ├── InvalidSetting        an environment variable that cannot be used
     └── Unavailable           a part that this needs (SQL, Redis) does not answer
 
@@ -14,6 +16,7 @@ A call upstream that goes wrong is no exception: it is a `jobs.failures.Failure`
 
 from dataclasses import dataclass
 
+from jobs.scopes import Scope
 from jobs.states import State
 
 
@@ -64,6 +67,29 @@ class IllegalMove(SegqError):  # noqa: N818
 
 class RequestHeld(SegqError):  # noqa: N818
     """The provider's request is another attempt's: it cannot be this one's too."""
+
+
+class TooManyQueued(SegqError):  # noqa: N818
+    """A tenant has as many jobs waiting as it may have. Nothing of what was asked is kept."""
+
+    def __init__(self, queued: int, max_queued: int, retry_after: int) -> None:
+        """`queued` may be a moment old; `retry_after` in seconds."""
+        super().__init__(
+            f"{queued:,} jobs of this tenant wait, scheduled ones among them, and {max_queued:,} "
+            "may: submit again when some have started"
+        )
+        self.queued = queued
+        self.max_queued = max_queued
+        self.retry_after = retry_after
+
+
+class NotAllowed(SegqError):  # noqa: N818
+    """What was asked needs a scope that the key does not have. The message says which and why."""
+
+    def __init__(self, scope: Scope, why: str) -> None:
+        """`why` is shown to the caller: what the scope is needed for."""
+        super().__init__(f"{why} needs a key with the scope {scope}")
+        self.scope = scope
 
 
 class InvalidSetting(SegqError):  # noqa: N818

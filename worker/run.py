@@ -52,7 +52,8 @@ class _Done:
 def run_ticket(parts: Parts) -> TicketResult:
     """Serve one ticket: run the job whose turn it is, or end after 30 s without one.
 
-    With `SEGQ_TICKET_SECONDS` it goes on for that long while permits and jobs remain.
+    With `SEGQ_TICKET_SECONDS` it goes on for that long while permits and jobs remain; after a job of
+    whom a cap bounds, in any case.
     """
     began = time.monotonic()
     until = began + TICKET_PATIENCE
@@ -64,7 +65,9 @@ def run_ticket(parts: Parts) -> TicketResult:
         done.append(_run(parts, found))
         # What it goes on with must be there at once: a slot that waits is what tickets are for.
         until = time.monotonic()
-        if until - began >= parts.ticket_seconds:
+        # The place that a capped job leaves is for the next of its tenant's, whose ticket may have
+        # ended long ago: at the cap it found nothing.
+        if until - began >= parts.ticket_seconds and not found.claim.capped:
             return _result(done, found.claimed_at if len(done) == 1 else began)
 
 

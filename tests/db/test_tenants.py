@@ -2,11 +2,13 @@ import secrets
 
 from sqlalchemy import select, update
 
+from db.api_keys import KEY_PREFIX, KeyStore, Opened
 from db.engine import Database
 from db.inputs import InputStore
 from db.rows import Input
 from db.tables import api_keys
-from db.tenants import KEY_PREFIX, TenantStore
+from db.tenants import TenantStore
+from jobs import scopes
 
 
 def test_a_key_opens_its_tenant_until_it_is_revoked(database: Database) -> None:
@@ -14,12 +16,13 @@ def test_a_key_opens_its_tenant_until_it_is_revoked(database: Database) -> None:
     key = KEY_PREFIX + secrets.token_hex()
     store.ensure_key("default", key, "first")
     store.ensure_key("default", key, "again")
-    assert store.of_key(key) == store.ensure("default")
-    assert store.of_key(KEY_PREFIX + secrets.token_hex()) is None
+    keys = KeyStore(database)
+    assert keys.opened_by(key) == Opened(store.ensure("default"), scopes.USUAL, "first")
+    assert keys.opened_by(KEY_PREFIX + secrets.token_hex()) is None
     with database.write() as connection:
         assert key not in str(connection.execute(select(api_keys)).all())
         connection.execute(update(api_keys).values(revoked_at=database.now))
-    assert store.of_key(key) is None
+    assert keys.opened_by(key) is None
 
 
 def test_an_upload_belongs_to_its_tenant(database: Database) -> None:

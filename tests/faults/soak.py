@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from db.api_keys import KEY_PREFIX
 from db.engine import Database
-from db.tenants import KEY_PREFIX, TenantStore
+from db.tenants import TenantStore
 from jobs.doubts import SENT_AGAIN
 from segq_client import Client
 from tests.faults.checker import Allowed, check

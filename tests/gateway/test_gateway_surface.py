@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from api_gateway import documents
+from jobs.scopes import Scope
 from tests.gateway import worker_hands
 from tests.gateway.conftest import SMALL_INPUT, Submit, is_problem
 from tests.gateway.gateway_process import Gateway
@@ -63,7 +64,17 @@ def test_a_load_balancer_may_ask_with_head(gateway: Gateway, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["jobs", "jobs/{}", "jobs/{}/outputs/0", "account", "models", "models/ssd-1b"]
+    "path",
+    [
+        "jobs",
+        "jobs/{}",
+        "jobs/{}/outputs/0",
+        "account",
+        "tenant",
+        "pauses",
+        "models",
+        "models/ssd-1b",
+    ],
 )
 def test_an_unknown_parameter_is_refused_by_every_reading_address(
     gateway: Gateway, client: httpx.Client, submit: Submit, path: str
@@ -82,7 +93,7 @@ def test_answers_may_get_more_members_and_requests_may_not(described: dict[str, 
     schemas = described["components"]["schemas"]
     strict = {name for name, schema in schemas.items() if "additionalProperties" in schema}
     assert strict
-    ours = ("Submit-", "Input-", "Cancel", "Resolve")
+    ours = ("Submit-", "Input-", "Cancel", "Resolve", "PauseWish", "ResumeWish")
     assert all(name.startswith(ours) for name in strict)
     assert set(schemas["JobError"]["properties"]) == {
         *("kind", "message", "advice", "status", "reaction"),
@@ -119,8 +130,9 @@ def test_every_operation_describes_its_answers_and_its_problems(
             if status.startswith(("4", "5")):
                 assert response["content"] == problem
         if path.startswith("/api/"):
-            assert operation["security"] == [{"api_key": []}]
+            assert operation["security"] in [[{"api_key": [scope]}] for scope in Scope]
             assert operation["responses"]["401"]
+            assert operation["responses"]["403"]
     assert {path for _, path in operations} == {
         "/api/v1/jobs",
         "/api/v1/jobs/{job_id}",
@@ -130,6 +142,9 @@ def test_every_operation_describes_its_answers_and_its_problems(
         "/api/v1/jobs/{job_id}/outputs/{n}",
         "/api/v1/inputs",
         "/api/v1/account",
+        "/api/v1/tenant",
+        "/api/v1/pauses",
+        "/api/v1/pauses/resume",
         "/api/v1/models",
         "/api/v1/models/{slug}",
         "/healthz",

@@ -6,8 +6,8 @@ import httpx
 import pytest
 from sqlalchemy import update
 
+from db.api_keys import digest
 from db.tables import api_keys
-from db.tenants import digest
 from tests.gateway import worker_hands
 from tests.gateway.conftest import SMALL_INPUT, Submit, is_problem
 from tests.gateway.gateway_process import Gateway

@@ -1,0 +1,60 @@
+"""What a pause or a resume is of: checks every member and names all that are wrong."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from api_gateway import envelope, storable
+from jobs.catalog.inputs import shown
+from jobs.errors import FieldProblem, InvalidInput
+from jobs.limits import LONGEST_NAME
+
+LONGEST_REASON = 500
+_PLACES = {
+    "tenant": LONGEST_NAME,
+    "group": envelope.LONGEST_GROUP,
+    "account": LONGEST_NAME,
+    "model": LONGEST_NAME,
+}
+"""Each with how many characters it may have."""
+
+
+@dataclass(frozen=True)
+class PauseWish:
+    """A tenant, or a group (of one's own tenant where none is named), or an account, or a model."""
+
+    tenant: str | None = None
+    group: str | None = None
+    account: str | None = None
+    model: str | None = None
+    reason: str = ""
+
+
+def read(body: Any, *, with_reason: bool) -> PauseWish:
+    """Raises `InvalidInput`. A member that is null was not given."""
+    if not isinstance(body, dict):
+        raise InvalidInput([FieldProblem("body", "must be a JSON object", shown(body))])
+    bounds = {**_PLACES, **({"reason": LONGEST_REASON} if with_reason else {})}
+    wrong = [
+        FieldProblem(name, f"is no member of this; it has {', '.join(bounds)}", shown(body[name]))
+        for name in body
+        if name not in bounds
+    ]
+    given = {name: body[name] for name in bounds if body.get(name) is not None}
+    wrong += [
+        FieldProblem(name, complaint, shown(value))
+        for name, value in given.items()
+        if (complaint := _complaint(value, bounds[name]))
+    ]
+    places = given.keys() & _PLACES.keys()
+    if places != {"tenant", "group"} and len(places) != 1:
+        what = "name one of tenant, group, account and model; tenant may stand beside group"
+        wrong.append(FieldProblem("body", what, shown(sorted(places))))
+    if wrong:
+        raise InvalidInput(wrong)
+    return PauseWish(**given)
+
+
+def _complaint(value: object, most: int) -> str | None:
+    if not isinstance(value, str) or len(value) > most:
+        return f"must be a text of at most {most} characters"
+    return storable.complaint(value)

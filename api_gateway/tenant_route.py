@@ -1,0 +1,62 @@
+"""`GET /api/v1/tenant`: the tenant that a key opens, with its caps and how near to them it is."""
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from api_gateway import query, times
+from api_gateway.auth import Reader
+from api_gateway.openapi import answers
+from api_gateway.parts import Parts, parts_of
+from db.hand_pauses import HandPause
+from db.job_pages import MOST_COUNTED, JobPages
+from db.tenants import TenantStore
+from jobs.states import WAITING, State
+
+router = APIRouter(tags=["tenant"])
+
+
+@router.get(
+    "/api/v1/tenant",
+    summary="Read your tenant",
+    responses=answers(200, "Tenant", "As it is now", 401, 422, 503),
+)
+async def tenant(request: Request, tenant: Reader) -> JSONResponse:
+    """Its weight, its caps, what pauses of it, and how many of its jobs wait and run."""
+    query.none(request)
+    found = await run_in_threadpool(_read, parts_of(request), tenant)
+    return JSONResponse(found, headers={"Cache-Control": "no-store"})
+
+
+def _read(parts: Parts, tenant_id: UUID) -> dict[str, Any]:
+    store = TenantStore(parts.database)
+    found = store.get(tenant_id)
+    counts = JobPages(parts.database).counts(tenant_id)
+    return {
+        "name": found.name,
+        "weight": found.weight,
+        "max_queued": found.max_queued,
+        "max_running": found.max_running,
+        "queued": sum(counts[state] for state in WAITING),
+        "running": counts[State.RUNNING],
+        "counted_to": MOST_COUNTED,
+        "pause": _pause(found.pause),
+        "groups": [
+            {"group": one.name, "max_running": one.max_running, "pause": _pause(one.pause)}
+            for one in store.groups(tenant_id)
+        ],
+    }
+
+
+def _pause(pause: HandPause | None) -> dict[str, Any] | None:
+    if pause is None:
+        return None
+    return {
+        "since": times.text(pause.since),
+        "by": pause.by,
+        "note": pause.note or None,
+        "by_admin": pause.by_admin,
+    }

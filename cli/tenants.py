@@ -1,0 +1,107 @@
+"""`segq tenants`: who uses this system, with which share and which caps."""
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from cli import tables
+from cli.admin_database import admin_database
+from cli.complaint import ComplaintError
+from cli.pause_lines import pause_words
+from db.engine import Database
+from db.tenants import Limits, Tenant, TenantStore
+from jobs.limits import BOUNDS
+
+_NONE = "none"
+_HEAD = ("TENANT", "WEIGHT", "MAX QUEUED", "MAX RUNNING", "PAUSED")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(metavar="VERB", dest="verb", required=True, prog="segq tenants")
+    create = verbs.add_parser("create", help="a new tenant; `segq keys create` makes its keys")
+    create.add_argument("name", metavar="NAME")
+    verbs.add_parser("list", help="a line for each tenant, and one for each group with a cap")
+    limits = verbs.add_parser(
+        "limits",
+        help="its weight and its caps",
+        description="What is not named stays; `none` takes a cap away. What waits or runs beyond a "
+        "new cap stays, too.",
+    )
+    limits.add_argument("name", metavar="NAME")
+    limits.add_argument(
+        "--weight", type=_whole, metavar="N", help="its share of calls, beside the others' weights"
+    )
+    limits.add_argument(
+        "--max-queued", type=_cap, metavar="N|none", help="jobs that wait, scheduled ones too"
+    )
+    limits.add_argument("--max-running", type=_cap, metavar="N|none", help="jobs that run at once")
+    group = verbs.add_parser("group", help="a cap of one of its groups")
+    group.add_argument("name", metavar="NAME")
+    group.add_argument("group", metavar="GROUP", help="'' is the group of jobs that name none")
+    group.add_argument("--max-running", type=_cap, metavar="N|none", required=True)
+
+
+def run(options: argparse.Namespace) -> int:
+    verb: Callable[[Database, argparse.Namespace], list[str]] = _VERBS[options.verb]
+    with admin_database(os.environ, Path.cwd()) as database:
+        print("\n".join(verb(database, options)))
+    return 0
+
+
+def _create(database: Database, options: argparse.Namespace) -> list[str]:
+    made = TenantStore(database).create(options.name)
+    return [f"tenant {made.name} was made; `segq keys create --tenant {made.name}` makes its key"]
+
+
+def _list(database: Database, _: argparse.Namespace) -> list[str]:
+    store = TenantStore(database)
+    rows = []
+    for tenant in store.all():
+        rows.append(_row(tenant))
+        rows += [
+            (f"  group {group.name!r}", "", "", _shown(group.max_running), pause_words(group.pause))
+            for group in store.groups(tenant.id)
+        ]
+    return list(tables.lines(_HEAD, rows)) if rows else ["there is no tenant yet"]
+
+
+def _limits(database: Database, options: argparse.Namespace) -> list[str]:
+    given = {
+        name: None if value == _NONE else value
+        for name in BOUNDS
+        if (value := getattr(options, name)) is not None
+    }
+    if not given:
+        raise ComplaintError("name what is to change: --weight, --max-queued or --max-running")
+    tenant = TenantStore(database).set_limits(options.name, Limits(**given))  # type: ignore[typeddict-item]  # its names are BOUNDS'
+    return list(tables.lines(_HEAD, [_row(tenant)]))
+
+
+def _group(database: Database, options: argparse.Namespace) -> list[str]:
+    cap = None if options.max_running == _NONE else options.max_running
+    TenantStore(database).set_group_cap(options.name, options.group, cap)
+    may = "as many as its tenant" if cap is None else f"{cap:,}"
+    return [f"group {options.group!r} of tenant {options.name} may have {may} running at once"]
+
+
+_VERBS = {"create": _create, "list": _list, "limits": _limits, "group": _group}
+
+
+def _row(tenant: Tenant) -> tuple[str, ...]:
+    caps = (_shown(tenant.max_queued), _shown(tenant.max_running))
+    return (tenant.name, str(tenant.weight), *caps, pause_words(tenant.pause))
+
+
+def _shown(cap: int | None) -> str:
+    return _NONE if cap is None else f"{cap:,}"
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
+    return int(text)
+
+
+def _cap(text: str) -> int | str:
+    return text if text == _NONE else _whole(text)

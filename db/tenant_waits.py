@@ -1,0 +1,41 @@
+"""Why a tenant's jobs wait, as the claim would see it: for whoever asks about one of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import or_, select
+
+from db.eligibility import LeftOut, of_groups, of_tenants
+from db.engine import Database
+from db.tables import tenant_groups, tenants
+
+
+@dataclass(frozen=True)
+class TenantWaits:
+    """Why the whole tenant is left out, and why some of its groups are."""
+
+    whole: LeftOut | None
+    groups: Mapping[str, LeftOut]
+
+    def of(self, group: str) -> LeftOut | None:
+        """What a job of the group waits for that is not upstream; None: for nothing here."""
+        return self.whole or self.groups.get(group)
+
+
+def tenant_waits(database: Database, tenant_id: UUID) -> TenantWaits:
+    """Why the tenant's jobs wait now."""
+    with database.read() as connection:
+        rows = connection.execute(select(tenants).where(tenants.c.id == tenant_id)).all()
+        groups = connection.execute(
+            select(tenant_groups).where(
+                tenant_groups.c.tenant_id == tenant_id,
+                or_(
+                    tenant_groups.c.max_running.is_not(None),
+                    tenant_groups.c.paused_at.is_not(None),
+                ),
+            )
+        ).all()
+        whole = of_tenants(connection, rows).left_out.get(tenant_id)
+        of_name = {row.group_name: row for row in groups}
+        return TenantWaits(whole, of_groups(connection, tenant_id, of_name).left_out)

@@ -1,0 +1,28 @@
+"""What a tenant may be told: its name, its weight and its caps, with their bounds."""
+
+import re
+from types import MappingProxyType
+
+LONGEST_NAME = 100
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
+
+BOUNDS = MappingProxyType(
+    {"weight": (1, 1_000), "max_queued": (1, 10_000_000), "max_running": (1, 100_000)}
+)
+"""Both ends are allowed. A weight counts beside the others' weights; caps are numbers of jobs."""
+
+
+def complaint_of_name(name: str) -> str | None:
+    """Why a new tenant cannot be called so; None when it can."""
+    if len(name) <= LONGEST_NAME and _NAME.fullmatch(name):
+        return None
+    return (
+        f"must be up to {LONGEST_NAME} of letters, digits, '.', '_' and '-', beginning with a "
+        "letter or digit"
+    )
+
+
+def complaint_of_limit(name: str, value: int) -> str | None:
+    """Why a limit (one of `BOUNDS`) cannot be this; None when it can."""
+    low, high = BOUNDS[name]
+    return None if low <= value <= high else f"must be a whole number from {low:,} to {high:,}"
