@@ -5,6 +5,7 @@ from fastapi_offline import FastAPIOffline
 
 from api_gateway import (
     account_route,
+    budget_route,
     change_routes,
     health,
     job_routes,
@@ -49,6 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
         job_routes,
         list_route,
         account_route,
+        budget_route,
         change_routes,
         resolve_route,
         output_routes,

@@ -91,7 +91,7 @@ async def cancel(request: Request, tenant: Tenant, job_id: str) -> Response:
         200,
         "Job",
         "In the queue again",
-        *(401, 404, 408, 409, 413, 415, 422, 503),
+        *(401, 402, 404, 408, 409, 413, 415, 422, 503),
         says=REPLAYS,
     ),
     openapi_extra=with_key(),
@@ -122,7 +122,7 @@ async def _move(
         if ask.replay is not None:
             return ask.replay
         before = await run_in_threadpool(parts.jobs.get, tenant, found)
-        waiting = await parts.waiting.of(before.pool, before.model)
+        waiting = await parts.waiting.of(before.pool, before.model, tenant)
 
         def act() -> tuple[Job, Answer]:
             job = verb(tenant, found)

@@ -25,6 +25,7 @@ from api_gateway.problems import Problem
 from db.crash_points import CrashPoint, reached
 from db.engine import Database
 from db.idempotency import Answer, IdempotencyStore, Kept, Name
+from jobs.errors import BudgetExceeded
 
 T = TypeVar("T")
 
@@ -160,9 +161,15 @@ def replay_of(kept: Kept, asked_for: str, key: str) -> Response:
     return response
 
 
-def outcome_of(outcome: Answer | Kept | None, asked_for: str = "", key: str = "") -> Response:
-    """What a submit under a key came to; raises the 409 and 422 problems of a key that is taken."""
+def outcome_of(
+    outcome: Answer | Kept | BudgetExceeded | None, asked_for: str = "", key: str = ""
+) -> Response:
+    """What a submit under a key came to; raises the 409 and 422 problems of a key that is taken, and
+    why the job was refused.
+    """
     match outcome:
+        case BudgetExceeded():
+            raise outcome
         case Answer():
             return response_of(outcome)
         case Kept():

@@ -24,6 +24,7 @@ from api_gateway.waiting import WaitingReasons
 from db.accounts import AccountStore
 from db.artifact_place import open_artifacts
 from db.artifacts import ArtifactStore
+from db.budgets import BudgetStore
 from db.engine import Database
 from db.idempotency import IdempotencyStore
 from db.inputs import InputStore
@@ -58,6 +59,7 @@ class Parts:
     resolving: Resolving
     inputs: InputStore
     accounts: AccountStore
+    budgets: BudgetStore
     artifacts: ArtifactStore
     redis: Redis
     keys: Keys
@@ -101,6 +103,7 @@ def make_parts(settings: Settings) -> Parts:
     )
     artifacts = open_artifacts(settings.artifacts)
     accounts = AccountStore(database)
+    budgets = BudgetStore(database)
     jobs = JobStore(database)
     tickets = Tickets(settings.redis_url)
     keys_used = IdempotencyStore(database)
@@ -113,12 +116,13 @@ def make_parts(settings: Settings) -> Parts:
         resolving=Resolving(database, artifacts),
         inputs=InputStore(database),
         accounts=accounts,
+        budgets=budgets,
         artifacts=artifacts,
         redis=redis,
         keys=Keys(TenantStore(database)),
         hints=Hints(redis),
         tickets=tickets,
-        waiting=WaitingReasons(accounts, redis),
+        waiting=WaitingReasons(accounts, budgets, redis),
         open_waits=OpenWaits(),
         image_threads=anyio.CapacityLimiter(IMAGE_THREADS),
         download_threads=anyio.CapacityLimiter(DOWNLOAD_THREADS),

@@ -10,10 +10,19 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api_gateway import problems
+from api_gateway import budget_json, problems
 from api_gateway.problems import Kind, Problem
 from db.artifacts import ArtifactsAway
-from jobs.errors import FieldProblem, IllegalMove, InvalidInput, NotFound, RequestHeld, Unavailable
+from jobs import money
+from jobs.errors import (
+    BudgetExceeded,
+    FieldProblem,
+    IllegalMove,
+    InvalidInput,
+    NotFound,
+    RequestHeld,
+    Unavailable,
+)
 
 log = structlog.get_logger()
 
@@ -27,6 +36,10 @@ def problem_of(error: Exception) -> Problem:
             count = len(error.problems)
             detail = "1 field is wrong" if count == 1 else f"{count} fields are wrong"
             return Problem(problems.INVALID_FIELDS, detail, error.problems)
+        case BudgetExceeded():
+            numbers = budget_json.numbers(error.budget)
+            members = {**numbers, "asked": money.text(error.asked)}
+            return Problem(problems.BUDGET_EXCEEDED, str(error), members=members)
         case NotFound() | IllegalMove() | RequestHeld():
             return Problem(_IN_THEIR_WORDS[type(error)], str(error))
         case RequestValidationError():
@@ -70,8 +83,8 @@ _DETAILS = {
 }
 
 EXPECTED = (
-    *(Problem, InvalidInput, NotFound, IllegalMove, RequestHeld, RequestValidationError),
-    *(HTTPException, Unavailable, ArtifactsAway, ClientDisconnect),
+    *(Problem, InvalidInput, BudgetExceeded, NotFound, IllegalMove, RequestHeld),
+    *(RequestValidationError, HTTPException, Unavailable, ArtifactsAway, ClientDisconnect),
 )
 HANDLED = (*EXPECTED, Exception)
 

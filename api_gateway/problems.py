@@ -27,6 +27,7 @@ class Kind:
 MALFORMED = Kind("malformed-request", 400, "The request cannot be read")
 UNAUTHORIZED = Kind("unauthorized", 401, "An API key is needed")
 NOT_FOUND = Kind("not-found", 404, "There is no such thing")
+BUDGET_EXCEEDED = Kind("budget-exceeded", 402, "The budget does not cover this")
 WRONG_METHOD = Kind("wrong-method", 405, "The method does not fit the address")
 BODY_TIMEOUT = Kind("body-timeout", 408, "The body did not arrive in time")
 ILLEGAL_MOVE = Kind("illegal-move", 409, "The job's state does not allow this")
@@ -44,7 +45,16 @@ UNAVAILABLE = Kind("unavailable", 503, "A part of the system does not answer")
 BY_STATUS = {
     kind.status: kind
     for kind in (
-        *(MALFORMED, UNAUTHORIZED, NOT_FOUND, WRONG_METHOD, ILLEGAL_MOVE, TOO_LARGE, WRONG_TYPE),
+        *(
+            MALFORMED,
+            UNAUTHORIZED,
+            BUDGET_EXCEEDED,
+            NOT_FOUND,
+            WRONG_METHOD,
+            ILLEGAL_MOVE,
+            TOO_LARGE,
+            WRONG_TYPE,
+        ),
         *(BODY_TIMEOUT, WRONG_RANGE, INVALID_FIELDS, HEAD_TOO_LARGE, INTERNAL, UNAVAILABLE),
     )
 }
@@ -59,13 +69,15 @@ class Problem(Exception):  # noqa: N818  # RFC 9457's word
         detail: str,
         errors: Sequence[FieldProblem] = (),
         headers: Mapping[str, str] | None = None,
+        members: Mapping[str, str] | None = None,
     ) -> None:
-        """`detail` is shown to the caller."""
+        """`detail` is shown to the caller; `members` stand beside those that every problem has."""
         super().__init__(detail)
         self.kind = kind
         self.detail = detail
         self.errors = tuple(errors)
         self.headers = headers
+        self.members = members or {}
 
 
 def answer(problem: Problem, instance: str) -> Response:
@@ -80,6 +92,7 @@ def answer(problem: Problem, instance: str) -> Response:
             {"field": _short(error.field), "message": error.message, "got": error.got}
             for error in problem.errors[:MOST_ERRORS]
         ],
+        **problem.members,
     }
     # Plain ASCII: a field's name may hold a lone surrogate, which has no UTF-8 form.
     return Response(

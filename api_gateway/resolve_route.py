@@ -66,7 +66,7 @@ async def resolve(request: Request, tenant: Tenant, job_id: str) -> Response:
         output = await run_in_threadpool(_prepared, parts, tenant, found, given)
         wanted = Resolution(given.verdict, given.note, given.request_id, output)
         before = await run_in_threadpool(parts.jobs.get, tenant, found)
-        waiting = await parts.waiting.of(before.pool, before.model)
+        waiting = await parts.waiting.of(before.pool, before.model, tenant)
 
         def act() -> tuple[Job, Answer]:
             job = parts.resolving.resolve(tenant, found, wanted)

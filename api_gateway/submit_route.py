@@ -51,7 +51,7 @@ router = APIRouter(tags=["jobs"])
         202,
         "Job",
         "Accepted: it is kept",
-        *(400, 401, 408, 413, 415, 422, 503),
+        *(400, 401, 402, 408, 413, 415, 422, 503),
         says={"Location": "Where to read the job", **REPLAYS},
     )
     | IN_USE,
@@ -66,7 +66,7 @@ async def submit(request: Request, tenant: Tenant) -> Response:
     new = read_quickly(parts.pool, tenant, raw) if len(raw) <= _QUICK_BODY else None
     if new is None:
         return await _with_images(request, tenant, raw)
-    waiting = await parts.waiting.of(new.pool, new.model)
+    waiting = await parts.waiting.of(new.pool, new.model, tenant)
     key = key_of(request)
     if key is None:
         return outcome_of(await parts.submits.ask(Submit(new, waiting, base_of(request))))
@@ -90,7 +90,7 @@ async def _with_images(request: Request, tenant: UUID, raw: bytes) -> Response:
             new, images = await run_in_threadpool(check)
         else:
             new, images = await parts.with_images(check)
-        waiting = await parts.waiting.of(new.pool, new.model)
+        waiting = await parts.waiting.of(new.pool, new.model, tenant)
 
         def accept() -> tuple[Job, Answer]:
             for image in images:

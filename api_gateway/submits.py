@@ -11,7 +11,8 @@ from db.crash_points import CrashPoint, reached
 from db.engine import Database
 from db.idempotency import Answer, IdempotencyStore, Kept, Name
 from db.jobs import JobStore
-from db.rows import NewJob
+from db.rows import Job, NewJob
+from jobs.errors import BudgetExceeded
 from jobs.states import State
 
 
@@ -34,9 +35,9 @@ class Submit:
         return None if self.key is None else (self.new.tenant_id, self.key)
 
 
-Outcome = Answer | Kept | None
-"""The answer of a job that is kept now; or what its key was answered before; or None while another
-transaction works under the key."""
+Outcome = Answer | Kept | BudgetExceeded | None
+"""The answer of a job that is kept now; or what its key was answered before; or why it is refused;
+or None while another transaction works under the key."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,10 @@ class Submits:
         return outcomes
 
     def _keep(self, asked: Sequence[Submit]) -> tuple[list[Outcome], Counter[str]]:
-        """The outcomes, and how many jobs are queued in each pool."""
+        """The outcomes, and how many jobs are queued in each pool.
+
+        One that is refused leaves its key free, and the others as they are.
+        """
         with self.database.write():
             ours = self.keys.take_turns([one.name for one in asked if one.name])
             # Looked at only now that the turn is ours: another process may have been quicker.
@@ -73,17 +77,24 @@ class Submits:
             free = ours - before.keys()
             fresh = [one for one in asked if one.name is None or one.name in free]
             added = self.jobs.add_many([one.new for one in fresh])
-            answers = {
-                one: job_answer(job, one.base, one.waiting, 202)
+            came = {
+                one: job
+                if isinstance(job, BudgetExceeded)
+                else job_answer(job, one.base, one.waiting, 202)
                 for one, job in zip(fresh, added, strict=True)
             }
-            kept = {one.name: Kept(one.fingerprint, answers[one]) for one in fresh if one.name}
+            kept = {
+                one.name: Kept(one.fingerprint, answer)
+                for one, answer in came.items()
+                if one.name and isinstance(answer, Answer)
+            }
             if not self.keys.keep_many(kept):
                 raise _Overtaken
-        outcomes = [
-            answers.get(one) or (before.get(one.name) if one.name else None) for one in asked
-        ]
-        return outcomes, Counter(job.pool for job in added if job.state is State.QUEUED)
+        outcomes = [came.get(one) or (before.get(one.name) if one.name else None) for one in asked]
+        queued = Counter(
+            job.pool for job in added if isinstance(job, Job) and job.state is State.QUEUED
+        )
+        return outcomes, queued
 
 
 class _Overtaken(Exception):  # noqa: N818  # rolls the transaction back

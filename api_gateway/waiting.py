@@ -6,16 +6,20 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from uuid import UUID
 
 from redis.asyncio import Redis
 from starlette.concurrency import run_in_threadpool
 
+from api_gateway import budget_json
 from api_gateway.pause_words import note
 from api_gateway.redis_away import REDIS_AWAY
 from db.accounts import AccountStore
-from db.rows import Account, ModelPause
+from db.budgets import BudgetStore
+from db.rows import Account, Job, ModelPause
 from jobs.account_pauses import PauseReason
-from jobs.states import WaitingFor
+from jobs.budgets import UNCOVERED
+from jobs.states import State, WaitingFor
 from jobs.wire import waiting_key
 
 REMEMBERED_SECONDS = 0.25
@@ -40,38 +44,57 @@ class Waiting:
     note: str | None = None
 
 
+_NEXT_CALL = Waiting(
+    WaitingFor.BUDGET,
+    "An earlier call of the job was paid or may have been, and the total budget does not cover "
+    "another one: it runs when the budget does, and can be canceled.",
+)
+
+
+def waiting_of(job: Job, waiting: Waiting) -> Waiting | None:
+    """What the job itself waits for, where jobs of its model and tenant wait so; None: it does not."""
+    if job.state is not State.QUEUED:
+        return None
+    return _NEXT_CALL if job.held_for == UNCOVERED else waiting
+
+
 @dataclass(frozen=True)
 class _OfPool:
-    """Why a pool's jobs wait; other reasons for the models that pause. `paused`: every account."""
+    """Why a pool's jobs wait; other reasons for the models that pause. `paused`: every account.
+
+    `tenants`: those whose budget admits nothing now. It may be for hours, a pause for a minute.
+    """
 
     paused: Waiting | None
     models: Mapping[str, Waiting]
+    tenants: Mapping[UUID, Waiting]
     working: Waiting = Waiting(WaitingFor.SLOT)
 
-    def of(self, model: str) -> Waiting:
-        return self.models.get(model) or self.paused or self.working
+    def of(self, model: str, tenant: UUID) -> Waiting:
+        return self.tenants.get(tenant) or self.models.get(model) or self.paused or self.working
 
 
 class WaitingReasons:
     """Asks the accounts' rows, then what the workers say in Redis."""
 
-    def __init__(self, accounts: AccountStore, redis: Redis) -> None:
+    def __init__(self, accounts: AccountStore, budgets: BudgetStore, redis: Redis) -> None:
         self._accounts = accounts
+        self._budgets = budgets
         self._redis = redis
         self._looking: dict[str, asyncio.Future[_OfPool]] = {}
         self._known: dict[str, tuple[_OfPool, float]] = {}
 
-    async def of(self, pool: str, model: str) -> Waiting:
-        """Why the pool's next job of the model does not run yet, at most a moment old."""
+    async def of(self, pool: str, model: str, tenant: UUID) -> Waiting:
+        """Why the tenant's next job of the model does not run yet, at most a moment old."""
         known, until = self._known.get(pool, (None, 0.0))
         if known is not None and time.monotonic() < until:
-            return known.of(model)
+            return known.of(model, tenant)
         look = self._looking.get(pool)
         if look is None:
             look = self._looking[pool] = asyncio.ensure_future(self._look(pool))
             look.add_done_callback(lambda _: self._looking.pop(pool, None))
         # Many ask at once when it is no longer remembered; one that goes away takes it from nobody.
-        return (await asyncio.shield(look)).of(model)
+        return (await asyncio.shield(look)).of(model, tenant)
 
     async def _look(self, pool: str) -> _OfPool:
         good_for = REMEMBERED_SECONDS
@@ -89,10 +112,19 @@ class WaitingReasons:
 
     def _of_accounts(self, pool: str) -> _OfPool:
         accounts = self._accounts.of_pool(pool)
-        return _of_pauses(accounts, [self._accounts.model_pauses(one.id) for one in accounts])
+        tenants = {
+            tenant: Waiting(WaitingFor.BUDGET, budget_json.note(budget))
+            for tenant, budget in self._budgets.waited_for().items()
+        }
+        pauses = [self._accounts.model_pauses(one.id) for one in accounts]
+        return _of_pauses(accounts, pauses, tenants)
 
 
-def _of_pauses(accounts: list[Account], pauses_of_models: list[list[ModelPause]]) -> _OfPool:
+def _of_pauses(
+    accounts: list[Account],
+    pauses_of_models: list[list[ModelPause]],
+    tenants: Mapping[UUID, Waiting],
+) -> _OfPool:
     """A model waits where every account pauses, be it as a whole or for the model alone."""
     now = datetime.now(UTC)
     whole = [account.pause(now) for account in accounts]
@@ -109,4 +141,4 @@ def _of_pauses(accounts: list[Account], pauses_of_models: list[list[ModelPause]]
         if all(blocked):
             words = note(one.reason, one.message, one.model)
             models.setdefault(one.model, Waiting(_OF_PAUSE[one.reason], words))
-    return _OfPool(everywhere, models)
+    return _OfPool(everywhere, models, tenants)

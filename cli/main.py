@@ -20,6 +20,7 @@ COMMANDS = {
     "status": ("cli.status", "a line for each process"),
     "account": ("cli.account", "balance, pauses and jobs; `account resume` ends a pause"),
     "doubts": ("cli.doubts", "calls of which nobody knows whether they ran; `doubts resolve`"),
+    "budget": ("cli.budget", "what tenants may spend; `budget set`, `budget check [--fix]`"),
     "audit": ("cli.audit", "our calls beside Segmind's own history; `--adopt` takes over"),
     "logs": ("cli.logs", "what the processes wrote"),
     "migrate": ("cli.migrate", "bring the database's schema up to date, make the first API key"),

@@ -11,6 +11,8 @@ from sqlalchemy import (
     Uuid,
     bindparam,
     cast,
+    exists,
+    false,
     func,
     literal,
     null,
@@ -18,10 +20,12 @@ from sqlalchemy import (
     union_all,
 )
 
+from db.budget_gate import passing
 from db.engine import Database
 from db.rows import Account
-from db.tables import accounts, attempts, model_pauses
+from db.tables import accounts, attempts, budgets, model_pauses
 from jobs.account_pauses import PauseReason
+from jobs.budgets import OF_CLAIMS
 from jobs.catalog import Transport
 from jobs.credits import Reading
 from jobs.money import Money
@@ -39,11 +43,14 @@ def locked(connection: Connection, account_id: UUID) -> Account:
 def locked_at(
     connection: Connection, account_id: UUID, database: Database
 ) -> tuple[Account, datetime]:
-    """`locked`, and the database's time, in one trip; the time is from before a wait for the lock."""
+    """`locked`, and the database's time, in one trip; the time is from before a wait for the lock.
+
+    What follows is behind the gate of budgets.
+    """
     if database.is_sqlite:
         return locked(connection, account_id), database.time(connection)
     row = connection.execute(
-        select(accounts, database.now.label("at"))
+        select(accounts, database.now.label("at"), *passing(database))
         .where(accounts.c.id == account_id)
         .with_for_update(key_share=True)
     ).one()
@@ -78,22 +85,29 @@ def committed(connection: Connection, account_id: UUID) -> Money:
 
 def open_calls_and_paused_models(
     connection: Connection, account_id: UUID
-) -> tuple[Money, frozenset[str]]:
-    """What `committed` says, and the models that the account may not call: both in one trip."""
+) -> tuple[Money, frozenset[str], bool]:
+    """What `committed` says, the models that the account may not call, and whether anybody has a
+    budget of a day or month: all in one trip.
+    """
     rows = connection.execute(_OPEN_AND_PAUSED, {"account": account_id}).all()
     return (
         Money(sum(int(row.price) for row in rows if row.model is None)),
         frozenset(row.model for row in rows if row.model is not None),
+        any(row.budgeted for row in rows),
     )
 
 
 _OPEN_CALLS = select(func.coalesce(func.sum(attempts.c.estimate), 0).label("price")).where(
     attempts.c.account_id == bindparam("account", type_=Uuid), attempts.c.finished_at.is_(None)
 )
-_PAUSED_MODELS = select(literal(0), model_pauses.c.model).where(
+_PAUSED_MODELS = select(literal(0), model_pauses.c.model, false()).where(
     model_pauses.c.account_id == bindparam("account", type_=Uuid),
     model_pauses.c.resumed_at.is_(None),
 )
 _OPEN_AND_PAUSED = union_all(
-    _OPEN_CALLS.add_columns(cast(null(), String).label("model")), _PAUSED_MODELS
+    _OPEN_CALLS.add_columns(
+        cast(null(), String).label("model"),
+        exists().where(budgets.c.period.in_(list(OF_CLAIMS))).label("budgeted"),
+    ),
+    _PAUSED_MODELS,
 )

@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -82,15 +82,28 @@ class Database:
         """
         outer = self._outer()
         if outer is not None:
-            with _answers(), outer.begin_nested() if savepoint else nullcontext():
-                yield outer
+            acts: list[Callable[[], None]] = self._of_this_thread.acts
+            before = len(acts)
+            try:
+                with _answers(), outer.begin_nested() if savepoint else nullcontext():
+                    yield outer
+            except BaseException:
+                del acts[before:]
+                raise
             return
+        self._of_this_thread.acts = []
         with _answers(), self._one_writer, self._writer.begin() as connection:
             self._of_this_thread.connection = connection
             try:
                 yield connection
             finally:
                 self._of_this_thread.connection = None
+        for act in self._of_this_thread.acts:
+            act()
+
+    def once_committed(self, act: Callable[[], None]) -> None:
+        """Do `act` when this thread's `write` is committed; not if what said so is rolled back."""
+        self._of_this_thread.acts.append(act)
 
     @contextmanager
     def without_transaction(self) -> Iterator[Connection]:

@@ -20,15 +20,19 @@ from sqlalchemy import (
 )
 
 from db.among import among
+from db.budget_books import Books
+from db.budget_gate import pass_at
+from db.budget_looks import BudgetLooks
 from db.engine import Database
 from db.ids import new_id
 from db.job_doubts import doubts_of
 from db.job_tags import tag
 from db.rows import Job, JobDoubt, NewJob, Output
 from db.tables import jobs, outputs
-from db.turns import IN_ORDER, in_order
+from db.turns import IN_ORDER, in_order, tenants_in_order
+from jobs.budgets import NOTHING, Period, of_job
 from jobs.doubts import OnDoubt
-from jobs.errors import NotFound
+from jobs.errors import BudgetExceeded, NotFound
 from jobs.money import Money
 from jobs.settling import expired
 from jobs.states import FINAL, WAITING, Priority, State
@@ -41,22 +45,42 @@ class JobStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._books = Books(database)
+        self._looks = BudgetLooks(database)
         self._of_ids = select(jobs).where(among(database, jobs.c.id, "ids"))
 
     def add(self, new: NewJob) -> Job:
-        """Keep a job durably: `scheduled` when its `run_at` is still to come, else `queued`."""
-        return self.add_many([new])[0]
+        """Keep a job durably: `scheduled` when its `run_at` is still to come, else `queued`.
 
-    def add_many(self, new: Sequence[NewJob]) -> list[Job]:
-        """Keep jobs durably in one commit, all or none; gives them in the same order."""
+        Raises `BudgetExceeded` where a budget of its tenant does not cover it.
+        """
+        added = self.add_many([new])[0]
+        if isinstance(added, BudgetExceeded):
+            raise added
+        return added
+
+    def add_many(self, new: Sequence[NewJob]) -> list[Job | BudgetExceeded]:
+        """Keep jobs durably in one commit, in this order; gives them, or why one was refused.
+
+        One that a budget does not cover takes nothing from those after it. Any other trouble keeps
+        none of them.
+        """
         if not new:
             return []
         with self._database.write(savepoint=False) as connection:
-            now = self._database.time(connection)
-            added = [_added(one, now) for one in new]
-            connection.execute(insert(jobs), [_row_of(job) for job in added])
-            tag(connection, added)
-        return added
+            now = pass_at(self._database, connection)
+            tenants = {one.tenant_id for one in new}
+            books = self._books.open(connection, now, tenants, (Period.TOTAL,))
+            came: list[Job | BudgetExceeded] = []
+            for one in new:
+                short = books.admit_job(one.tenant_id, one.estimate)
+                came.append(BudgetExceeded(short, one.estimate) if short else _added(one, now))
+            added = [one for one in came if isinstance(one, Job)]
+            if added:
+                connection.execute(insert(jobs), [_row_of(job) for job in added])
+                tag(connection, added)
+            books.write(connection)
+        return came
 
     def get(self, tenant_id: UUID, job_id: UUID) -> Job:
         """The job with its outputs; raises `NotFound`, also for another tenant's."""
@@ -103,42 +127,59 @@ class JobStore:
         """End waiting jobs, up to `limit` each, that missed their `start_by` or `finish_by`."""
         found: list[UUID] = []
         with self._database.write() as connection:
-            now = self._database.time(connection)
+            now = pass_at(self._database, connection)
             # One statement for each partial index; with both bounds in one, neither would serve.
             for too_late, message in (
                 (_unstarted_in_time(now), "its start_by passed before it started"),
                 (_unfinished_in_time(now), "its finish_by passed while it waited"),
             ):
-                late = (
-                    select(jobs.c.id)
+                late = connection.execute(
+                    select(
+                        jobs.c.id,
+                        jobs.c.tenant_id,
+                        jobs.c.state,
+                        jobs.c.held_for,
+                        jobs.c.estimate,
+                    )
                     .where(literal_column("state IN ('scheduled', 'queued')"), too_late)
                     .limit(limit)
                     .with_for_update(skip_locked=True)
-                )
-                ended = connection.execute(
-                    update(jobs)
-                    .where(jobs.c.id.in_(late), jobs.c.state.in_(WAITING))
-                    .values(
-                        state=State.EXPIRED,
-                        finished_at=now,
-                        error=expired(message),
-                        held_for=None,
-                    )
-                    .returning(jobs.c.id)
-                )
-                found += ended.scalars()
+                ).all()
+                if late:
+                    self._end(connection, late, message, now)
+                found += [row.id for row in late]
         return found
 
+    def _end(
+        self, connection: Connection, late: Sequence[Any], message: str, now: datetime
+    ) -> None:
+        """Let waiting jobs expire whose rows are locked, and give back what they hold."""
+        connection.execute(
+            update(jobs)
+            .where(among(self._database, jobs.c.id, "ids"), jobs.c.state.in_(WAITING))
+            .values(state=State.EXPIRED, finished_at=now, error=expired(message), held_for=None),
+            {"ids": [row.id for row in late]},
+        )
+        tenants = {row.tenant_id for row in late}
+        books = self._books.open(connection, now, tenants, (Period.TOTAL,))
+        for row in late:
+            held = of_job(State(row.state), row.held_for, row.estimate)
+            books.add_job(row.tenant_id, NOTHING - held)
+        books.write(connection)
+
     def waiting(self, pool: str, limit: int) -> int:
-        """How many jobs are queued in the pool and not held, counted up to `limit`."""
+        """How many jobs are queued in the pool and not held, counted up to `limit`.
+
+        Those of tenants whose budget admits nothing now are left out.
+        """
         with self._database.read() as connection:
-            some = (
-                select(jobs.c.id)
-                .where(jobs.c.pool == pool, *in_order())
-                .order_by(*IN_ORDER)
-                .limit(limit)
-                .subquery()
-            )
+            ready = select(jobs.c.id).where(jobs.c.pool == pool, *in_order())
+            if out := self._looks.plan(connection).out:
+                # Their queues are not stepped over: the others' are asked for by name.
+                tenants = tenants_in_order(connection, pool) - out.keys()
+                some = ready.where(jobs.c.tenant_id.in_(tenants)).limit(limit).subquery()
+            else:
+                some = ready.order_by(*IN_ORDER).limit(limit).subquery()
             return connection.scalar(select(func.count()).select_from(some)) or 0
 
 
@@ -252,6 +293,7 @@ def job_of(row: Row[Any], found: tuple[Output, ...] = (), doubt: JobDoubt | None
         doubt_deadline=row.doubt_deadline,
         cancel_drops=row.cancel_drops,
         doubt=doubt,
+        held_for=row.held_for,
     )
 
 

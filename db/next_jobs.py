@@ -1,7 +1,7 @@
 """The jobs that go next, in order: at each step the oldest at the place whose turn it is."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -36,14 +36,24 @@ class Next:
 
 
 def next_jobs(
-    connection: Connection, pool: str, account_id: UUID, count: int, statement: Select[Any]
+    connection: Connection,
+    pool: str,
+    account_id: UUID,
+    count: int,
+    statement: Select[Any],
+    *,
+    without: Collection[UUID] = frozenset(),
+    affords: Callable[[UUID, int], bool] = lambda _tenant, _price: True,
 ) -> list[Next]:
     """Up to `count` jobs, as if each were chosen after the one before it had paid for its turn.
+
+    Tenants that are out of the order as a whole are left out: those of `without`, and from then on
+    each whose next job `affords` says no to, of tenant and price.
 
     `statement` (see `oldest`) must give the `estimate`. A place that looks full may turn out to be
     empty: other workers are claiming its last jobs right now, or all of them are too late.
     """
-    tenants = Tenants(connection, pool)
+    tenants = Tenants(connection, pool, without)
     queues: dict[UUID, _Queue] = {}
     found: list[Next] = []
     while len(found) < count and (turn := tenants.next()) is not None:
@@ -53,7 +63,7 @@ def next_jobs(
             queue = queues[tenant.id] = _Queue(connection, pool, tenant.id, account_id, statement)
         # Of many members each is asked for its share only: what is fetched is locked.
         taken = queue.take(-(-(count - len(found)) // len(tenants)))
-        if taken is None:
+        if taken is None or not affords(tenant.id, taken[0].estimate):
             tenants.leave_out(turn)
             continue
         row, paid = taken

@@ -27,6 +27,8 @@ class Standing:
     committed: Money
     """What calls under way or in doubt may still cost."""
     paused_models: frozenset[str]
+    budgeted: bool
+    """Whether anybody has a budget that claims reserve of."""
 
 
 def standing(connection: Connection, account_id: UUID, database: Database) -> Standing:
@@ -36,7 +38,7 @@ def standing(connection: Connection, account_id: UUID, database: Database) -> St
     claims, settles and operators have committed meanwhile.
     """
     account, at = locked_at(connection, account_id, database)
-    committed, paused = open_calls_and_paused_models(connection, account_id)
+    committed, paused, budgeted = open_calls_and_paused_models(connection, account_id)
     return Standing(
         at=at,
         pause=account.pause(at),
@@ -44,6 +46,7 @@ def standing(connection: Connection, account_id: UUID, database: Database) -> St
         transport=account.transport,
         committed=committed,
         paused_models=paused,
+        budgeted=budgeted,
     )
 
 

@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy import case, update
 from sqlalchemy.exc import IntegrityError
 
+from db.budget_looks import BudgetLooks
 from db.claims import Claiming
 from db.engine import Database
 from db.lost_attempts import lost_attempts
@@ -40,15 +41,25 @@ class RunStore:
         self._database = database
         self._claiming = Claiming(database, randint)
         self._settling = Settling(database)
+        self._looks = BudgetLooks(database)
         self._oldest_price = oldest(database, jobs.c.id, jobs.c.estimate)
 
     def next_price(self, pool: str, account_id: UUID) -> Money | None:
         """What the next job may cost; None when none is queued. A look, which promises nothing.
 
-        Jobs of models that pause on the account are left out.
+        Jobs of models that pause on the account are left out, and those that no budget covers.
         """
         with self._database.read() as connection:
-            found = next_jobs(connection, pool, account_id, 1, self._oldest_price)
+            plan = self._looks.plan(connection)
+            found = next_jobs(
+                connection,
+                pool,
+                account_id,
+                1,
+                self._oldest_price,
+                without=plan.out,
+                affords=plan.affords,
+            )
             return Money(found[0].row.estimate) if found else None
 
     def claim(
@@ -57,7 +68,7 @@ class RunStore:
         """Claim up to `count` (≥ 1) jobs whose turn it is, in order, and write down the intent to
         call for each; in one commit.
 
-        Fewer when fewer are queued that the account may call, or when its balance does not cover
+        Fewer when fewer are queued that the account may call and their tenants' budgets cover, or when its balance does not cover
         more beside all calls still open; `Held` when the account pauses, or its balance does not
         cover even the first.
         """

@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, select, update
 
 from db.accounts import believe
 from db.among import among
+from db.budget_books import Books
+from db.budget_gate import passing
 from db.engine import Database
 from db.pauses import pause_account
 from db.rows import Moved, Output, Settlement
@@ -18,12 +20,13 @@ from db.tables import attempts, jobs
 from db.turns import Refund, refund
 from jobs import credits as balances
 from jobs.account_pauses import Pause
+from jobs.budgets import EVERY, UNCOVERED, of_call
 from jobs.credits import Reading
 from jobs.doubts import FOR_WANT_OF_WORD, DoubtEnd
 from jobs.failures import FailureKind
 from jobs.money import Money
 from jobs.settling import Settled, settled
-from jobs.states import FINAL, State
+from jobs.states import FINAL, WAITING, State
 
 _LOOK_FOR_THE_COST = timedelta(seconds=60)
 """When the history is asked for a cost that is only believed: its row may lag."""
@@ -52,6 +55,7 @@ class Settling:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._books = Books(database)
         # Locked, so that what is read here is still so when it is written; and in one order
         # everywhere, so that two groups with the same attempts never wait for each other. The time
         # comes with them, since a trip of its own costs as much as the rows.
@@ -64,7 +68,10 @@ class Settling:
                 attempts.c.cost_known.label("attempt_cost_known"),
                 attempts.c.request_id.label("attempt_request_id"),
                 attempts.c.doubt_ended.label("attempt_doubt_ended"),
+                attempts.c.estimate.label("attempt_estimate"),
+                attempts.c.claimed_at.label("attempt_claimed_at"),
                 database.now.label("at"),
+                *passing(database),
                 jobs,
             )
             .join_from(attempts, jobs, jobs.c.id == attempts.c.job_id)
@@ -112,6 +119,7 @@ class Settling:
             if s.pause is not None
             and pause_account(connection, s.account_id, s.pause, self._database, s.attempt_id)
         ]
+        self._balance(connection, at, booked, moves, rows)
         # After the account's row, as claims do: one that waits for the other would be a deadlock.
         if unsent := [m.row for m in moves if _is_unsent(m.settlement)]:
             refund(connection, [_refund_of(row) for row in unsent])
@@ -121,6 +129,56 @@ class Settling:
             if rows[s.attempt_id].attempt_doubt_ended == DoubtEnd.ABSENT and s.cost
         ]
         return Done([_done(moved.get(one), rows.get(one)) for one in ids], pauses, after_all)
+
+    def _balance(
+        self,
+        connection: Connection,
+        at: datetime,
+        booked: Sequence[Settlement],
+        moves: Sequence[_Move],
+        rows: Mapping[UUID, Row[Any]],
+    ) -> None:
+        """What the calls held becomes what they cost, and jobs that go on hold their next call.
+
+        Where `total` does not cover that next call, since the last one was paid, the job is held.
+        """
+        waiting = [m for m in moves if m.becomes.state in WAITING]
+        if not booked and not waiting:
+            return
+        of = {s.attempt_id: rows[s.attempt_id] for s in booked}
+        books = self._books.open(
+            connection,
+            at,
+            {row.tenant_id for row in of.values()} | {m.row.tenant_id for m in waiting},
+            EVERY,
+            {row.attempt_claimed_at for row in of.values()},
+        )
+        paid: dict[UUID, int] = {}
+        for one in booked:
+            row = of[one.attempt_id]
+            before = of_call(
+                ended=row.attempt_finished_at is not None,
+                estimate=row.attempt_estimate,
+                cost=row.attempt_cost,
+            )
+            after = of_call(ended=True, estimate=row.attempt_estimate, cost=one.cost)
+            books.add_call(row.tenant_id, row.attempt_claimed_at, after - before)
+            paid[one.attempt_id] = one.cost
+        held = [
+            m.row.id
+            for m in waiting
+            if not books.admit_again(
+                m.row.tenant_id, Money(m.row.estimate), paid.get(m.settlement.attempt_id, 0)
+            )
+        ]
+        if held:
+            connection.execute(
+                update(jobs)
+                .where(among(self._database, jobs.c.id, "ids"))
+                .values(held_for=UNCOVERED),
+                {"ids": held},
+            )
+        books.write(connection)
 
 
 def _is_overtaken(settlement: Settlement, row: Row[Any]) -> bool:

@@ -24,6 +24,11 @@ class TenantStore:
         with self._database.write() as connection:
             return self._ensure(connection, name)
 
+    def named(self, name: str) -> UUID | None:
+        """The tenant of this name; None where there is none."""
+        with self._database.read() as connection:
+            return connection.scalar(select(tenants.c.id).where(tenants.c.name == name))
+
     def ensure_key(self, tenant: str, key: str, label: str) -> bool:
         """Let `key` open `tenant`; False, and nothing changes, when it is known already."""
         with self._database.write() as connection:

@@ -5,7 +5,7 @@ members with queued work are found by hopping from one to the next in the index.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Self
 from uuid import UUID
@@ -140,12 +140,14 @@ class _Level:
 
 
 class Tenants(_Level):
-    """The tenants of a pool with queued work."""
+    """The tenants of a pool with queued work, but for those that are out of the order as a whole."""
 
-    def __init__(self, connection: Connection, pool: str) -> None:
+    def __init__(
+        self, connection: Connection, pool: str, without: Collection[UUID] = frozenset()
+    ) -> None:
         level = _pool_level(pool)
         rows = connection.execute(_TENANTS, {"pool": pool, "level": level}).all()
-        self._rows = {row.id.hex: row for row in rows}
+        self._rows = {row.id.hex: row for row in rows if row.id not in without}
         passes = {member: row.passed for member, row in self._rows.items()}
         super().__init__(level, rows[0].clock if rows else 0, passes)
 
@@ -179,6 +181,12 @@ class Groups(_Level):
     def pay(self, turn: Turn, cost: int) -> Charge:
         """Let the group pay for its turn."""
         return self._pay(turn, price_of_turn(cost, 1))
+
+
+def tenants_in_order(connection: Connection, pool: str) -> set[UUID]:
+    """The tenants of a pool with queued work."""
+    rows = connection.execute(_TENANTS, {"pool": pool, "level": _pool_level(pool)})
+    return {row.id for row in rows}
 
 
 def charge(connection: Connection, charges: Iterable[Charge], *, postgres: bool) -> None:

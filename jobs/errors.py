@@ -6,6 +6,7 @@
     ├── NotFound              no such thing, or not this tenant's
     ├── IllegalMove           the job is in a state that the request does not fit
     ├── RequestHeld           a call of ours holds the provider's request already
+    ├── BudgetExceeded        the tenant's budget does not cover what was asked
     ├── InvalidSetting        an environment variable that cannot be used
     └── Unavailable           a part that this needs (SQL, Redis) does not answer
 
@@ -14,6 +15,9 @@ A call upstream that goes wrong is no exception: it is a `jobs.failures.Failure`
 
 from dataclasses import dataclass
 
+from jobs import money
+from jobs.budgets import Budget, Period
+from jobs.money import Money
 from jobs.states import State
 
 
@@ -64,6 +68,25 @@ class IllegalMove(SegqError):  # noqa: N818
 
 class RequestHeld(SegqError):  # noqa: N818
     """The provider's request is another attempt's: it cannot be this one's too."""
+
+
+class BudgetExceeded(SegqError):  # noqa: N818
+    """A budget of the tenant does not cover what was asked. Nothing was done, and nothing reserved."""
+
+    def __init__(self, budget: Budget, asked: Money) -> None:
+        """`budget` as it stood; `asked` is what one call may cost."""
+        what_to_do = (
+            "It is admitted when waiting jobs are canceled, when calls cost less than they may, or "
+            "when the operator raises the budget"
+            if budget.period is Period.TOTAL
+            else f"No {budget.period} covers it: ask for less, or have the operator raise the budget"
+        )
+        super().__init__(
+            f"{budget.in_words()}, which leaves {money.text(budget.left)}: a call that may cost "
+            f"{money.text(asked)} is not covered. {what_to_do}."
+        )
+        self.budget = budget
+        self.asked = asked
 
 
 class InvalidSetting(SegqError):  # noqa: N818
