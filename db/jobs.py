@@ -24,9 +24,9 @@ from db.budget_books import Books
 from db.budget_gate import pass_at
 from db.budget_looks import BudgetLooks
 from db.engine import Database
-from db.ids import new_id
 from db.job_doubts import doubts_of
 from db.job_tags import tag
+from db.new_jobs import added, row_of
 from db.rows import Job, JobDoubt, NewJob, Output
 from db.tables import jobs, outputs
 from db.turns import IN_ORDER, in_order, tenants_in_order
@@ -54,10 +54,10 @@ class JobStore:
 
         Raises `BudgetExceeded` where a budget of its tenant does not cover it.
         """
-        added = self.add_many([new])[0]
-        if isinstance(added, BudgetExceeded):
-            raise added
-        return added
+        came = self.add_many([new])[0]
+        if isinstance(came, BudgetExceeded):
+            raise came
+        return came
 
     def add_many(self, new: Sequence[NewJob]) -> list[Job | BudgetExceeded]:
         """Keep jobs durably in one commit, in this order; gives them, or why one was refused.
@@ -74,11 +74,11 @@ class JobStore:
             came: list[Job | BudgetExceeded] = []
             for one in new:
                 short = books.admit_job(one.tenant_id, one.estimate)
-                came.append(BudgetExceeded(short, one.estimate) if short else _added(one, now))
-            added = [one for one in came if isinstance(one, Job)]
-            if added:
-                connection.execute(insert(jobs), [_row_of(job) for job in added])
-                tag(connection, added)
+                came.append(BudgetExceeded(short, one.estimate) if short else added(one, now))
+            kept = [one for one in came if isinstance(one, Job)]
+            if kept:
+                connection.execute(insert(jobs), [row_of(job) for job in kept])
+                tag(connection, kept)
             books.write(connection)
         return came
 
@@ -202,63 +202,6 @@ def _unfinished_in_time(now: ColumnElement[datetime] | datetime) -> ColumnElemen
 
 def no_job(job_id: UUID) -> NotFound:
     return NotFound(f"there is no job {job_id}")
-
-
-def _added(new: NewJob, now: datetime) -> Job:
-    """The job as its row will say, without a second look at it."""
-    due = new.run_at is None or new.run_at <= now
-    return Job(
-        id=new_id(),
-        tenant_id=new.tenant_id,
-        pool=new.pool,
-        model=new.model,
-        input=new.input,
-        state=State.QUEUED if due else State.SCHEDULED,
-        priority=new.priority,
-        group=new.group,
-        tags=tuple(new.tags),
-        metadata=new.metadata or {},
-        run_at=new.run_at,
-        start_by=new.start_by,
-        finish_by=new.finish_by,
-        max_attempts=new.max_attempts,
-        on_doubt=new.on_doubt,
-        doubt_deadline=new.doubt_deadline,
-        attempts=0,
-        number=0,
-        estimate=new.estimate,
-        cost=Money(0),
-        seed=None,
-        error=None,
-        cancel_requested_at=None,
-        created_at=now,
-        started_at=None,
-        finished_at=None,
-    )
-
-
-def _row_of(job: Job) -> dict[str, Any]:
-    """What an insert gives; the rest are the table's defaults."""
-    return {
-        "id": job.id,
-        "tenant_id": job.tenant_id,
-        "pool": job.pool,
-        "model": job.model,
-        "input": job.input,
-        "state": job.state,
-        "priority": job.priority.rank,
-        "group_name": job.group,
-        "tags": list(job.tags),
-        "metadata": job.metadata,
-        "run_at": job.run_at,
-        "start_by": job.start_by,
-        "finish_by": job.finish_by,
-        "max_attempts": job.max_attempts,
-        "on_doubt": job.on_doubt,
-        "doubt_deadline": job.doubt_deadline,
-        "estimate": job.estimate,
-        "created_at": job.created_at,
-    }
 
 
 def job_of(row: Row[Any], found: tuple[Output, ...] = (), doubt: JobDoubt | None = None) -> Job:

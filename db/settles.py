@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, select
 
 from db.accounts import believe
 from db.among import among
 from db.budget_books import Books
 from db.budget_gate import passing
+from db.budget_settles import balance
 from db.engine import Database
 from db.pauses import pause_account
 from db.rows import Moved, Output, Settlement
@@ -20,7 +21,6 @@ from db.tables import attempts, jobs
 from db.turns import Refund, refund
 from jobs import credits as balances
 from jobs.account_pauses import Pause
-from jobs.budgets import EVERY, UNCOVERED, of_call
 from jobs.credits import Reading
 from jobs.doubts import FOR_WANT_OF_WORD, DoubtEnd
 from jobs.failures import FailureKind
@@ -119,7 +119,9 @@ class Settling:
             if s.pause is not None
             and pause_account(connection, s.account_id, s.pause, self._database, s.attempt_id)
         ]
-        self._balance(connection, at, booked, moves, rows)
+        goes_on = [m.row for m in moves if m.becomes.state in WAITING]
+        ended = [(rows[s.attempt_id], s) for s in booked]
+        balance(connection, self._database, self._books, at, ended, goes_on)
         # After the account's row, as claims do: one that waits for the other would be a deadlock.
         if unsent := [m.row for m in moves if _is_unsent(m.settlement)]:
             refund(connection, [_refund_of(row) for row in unsent])
@@ -129,56 +131,6 @@ class Settling:
             if rows[s.attempt_id].attempt_doubt_ended == DoubtEnd.ABSENT and s.cost
         ]
         return Done([_done(moved.get(one), rows.get(one)) for one in ids], pauses, after_all)
-
-    def _balance(
-        self,
-        connection: Connection,
-        at: datetime,
-        booked: Sequence[Settlement],
-        moves: Sequence[_Move],
-        rows: Mapping[UUID, Row[Any]],
-    ) -> None:
-        """What the calls held becomes what they cost, and jobs that go on hold their next call.
-
-        Where `total` does not cover that next call, since the last one was paid, the job is held.
-        """
-        waiting = [m for m in moves if m.becomes.state in WAITING]
-        if not booked and not waiting:
-            return
-        of = {s.attempt_id: rows[s.attempt_id] for s in booked}
-        books = self._books.open(
-            connection,
-            at,
-            {row.tenant_id for row in of.values()} | {m.row.tenant_id for m in waiting},
-            EVERY,
-            {row.attempt_claimed_at for row in of.values()},
-        )
-        paid: dict[UUID, int] = {}
-        for one in booked:
-            row = of[one.attempt_id]
-            before = of_call(
-                ended=row.attempt_finished_at is not None,
-                estimate=row.attempt_estimate,
-                cost=row.attempt_cost,
-            )
-            after = of_call(ended=True, estimate=row.attempt_estimate, cost=one.cost)
-            books.add_call(row.tenant_id, row.attempt_claimed_at, after - before)
-            paid[one.attempt_id] = one.cost
-        held = [
-            m.row.id
-            for m in waiting
-            if not books.admit_again(
-                m.row.tenant_id, Money(m.row.estimate), paid.get(m.settlement.attempt_id, 0)
-            )
-        ]
-        if held:
-            connection.execute(
-                update(jobs)
-                .where(among(self._database, jobs.c.id, "ids"))
-                .values(held_for=UNCOVERED),
-                {"ids": held},
-            )
-        books.write(connection)
 
 
 def _is_overtaken(settlement: Settlement, row: Row[Any]) -> bool:

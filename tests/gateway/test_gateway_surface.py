@@ -130,6 +130,7 @@ def test_every_operation_describes_its_answers_and_its_problems(
         "/api/v1/jobs/{job_id}/outputs/{n}",
         "/api/v1/inputs",
         "/api/v1/account",
+        "/api/v1/budget",
         "/api/v1/models",
         "/api/v1/models/{slug}",
         "/healthz",

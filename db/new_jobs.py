@@ -1,0 +1,66 @@
+"""A job that is being submitted, as a value and as its row."""
+
+from datetime import datetime
+from typing import Any
+
+from db.ids import new_id
+from db.rows import Job, NewJob
+from jobs.money import Money
+from jobs.states import State
+
+
+def added(new: NewJob, now: datetime) -> Job:
+    """The job as its row will say, without a second look at it."""
+    due = new.run_at is None or new.run_at <= now
+    return Job(
+        id=new_id(),
+        tenant_id=new.tenant_id,
+        pool=new.pool,
+        model=new.model,
+        input=new.input,
+        state=State.QUEUED if due else State.SCHEDULED,
+        priority=new.priority,
+        group=new.group,
+        tags=tuple(new.tags),
+        metadata=new.metadata or {},
+        run_at=new.run_at,
+        start_by=new.start_by,
+        finish_by=new.finish_by,
+        max_attempts=new.max_attempts,
+        on_doubt=new.on_doubt,
+        doubt_deadline=new.doubt_deadline,
+        attempts=0,
+        number=0,
+        estimate=new.estimate,
+        cost=Money(0),
+        seed=None,
+        error=None,
+        cancel_requested_at=None,
+        created_at=now,
+        started_at=None,
+        finished_at=None,
+    )
+
+
+def row_of(job: Job) -> dict[str, Any]:
+    """What an insert gives; the rest are the table's defaults."""
+    return {
+        "id": job.id,
+        "tenant_id": job.tenant_id,
+        "pool": job.pool,
+        "model": job.model,
+        "input": job.input,
+        "state": job.state,
+        "priority": job.priority.rank,
+        "group_name": job.group,
+        "tags": list(job.tags),
+        "metadata": job.metadata,
+        "run_at": job.run_at,
+        "start_by": job.start_by,
+        "finish_by": job.finish_by,
+        "max_attempts": job.max_attempts,
+        "on_doubt": job.on_doubt,
+        "doubt_deadline": job.doubt_deadline,
+        "estimate": job.estimate,
+        "created_at": job.created_at,
+    }
