@@ -31,15 +31,16 @@ _JOBS, _CALLS = "jobs", "calls"
 
 
 def counted(
-    connection: Connection, database: Database, tenant: UUID | None = None
+    connection: Connection, database: Database, tenant: UUID | None = None, *, anew: bool = True
 ) -> tuple[dict[Key, Share], dict[Key, Share]]:
     """What the budgets' rows say, and what jobs and calls say of the same periods and of others.
 
     In one statement, so that no commit comes in between. Of one tenant, or of all with a budget.
+    Without `anew` the second is left out: it reads every job and call of theirs.
     """
     kept: dict[Key, Share] = {}
     found: defaultdict[Key, Share] = defaultdict(lambda: NOTHING)
-    for row in connection.execute(_everything(database, tenant)):
+    for row in connection.execute(_everything(database, tenant, anew=anew)):
         share = Share(int(row.reserved), int(row.spent))
         if row.what in (_JOBS, _CALLS):
             for key in _keys(row):
@@ -71,7 +72,7 @@ def drift(kept: Mapping[Key, Share], found: Mapping[Key, Share]) -> dict[Key, Sh
     }
 
 
-def _everything(database: Database, tenant: UUID | None) -> Select[Any]:
+def _everything(database: Database, tenant: UUID | None, *, anew: bool) -> Select[Any]:
     mine = select(budgets.c.tenant_id)
     if tenant is not None:
         mine = mine.where(budgets.c.tenant_id == tenant)
@@ -102,13 +103,14 @@ def _everything(database: Database, tenant: UUID | None) -> Select[Any]:
         .group_by(jobs.c.tenant_id, day)
     )
     rows = select(
-        budget_periods.c.period,
+        budget_periods.c.period.label("what"),
         budget_periods.c.tenant_id,
-        cast(budget_periods.c.starts_on, String),
+        cast(budget_periods.c.starts_on, String).label("day"),
         budget_periods.c.reserved,
         budget_periods.c.spent,
     ).where(budget_periods.c.tenant_id.in_(mine))
-    return select(union_all(of_jobs, of_calls, rows).subquery())
+    sources = union_all(of_jobs, of_calls, rows) if anew else rows
+    return select(sources.subquery())
 
 
 def _day(database: Database) -> ColumnElement[str]:

@@ -45,20 +45,21 @@ class BudgetStore:
     ) -> Budget:
         """Let the tenant spend so much in each such period; gives the budget as it is then.
 
-        It begins with what the tenant's jobs and calls hold of the period by now, and may be less
-        than that: then nothing more is admitted. `alerts` are percents (1 to 1000); those that are
-        reached already are not told any more.
+        A new one begins with what the tenant's jobs and calls hold of the period by now, which are
+        counted while everybody else waits; one that is changed goes on. It may be less than that:
+        then nothing more is admitted. `alerts` are percents (1 to 999); those that are reached
+        already are not told any more. Raises `NotFound` where there is no such tenant.
         """
         with self._database.write() as connection:
             close(self._database, connection)
             now = self._database.time(connection)
-            self._write_limit(connection, tenant_id, period, amount, alerts, now)
-            start = start_of(period, now)
-            _, found = counted(connection, self._database, tenant_id)
-            share = found.get(Key(tenant_id, period, start), NOTHING)
+            key = Key(tenant_id, period, start_of(period, now))
+            is_new = self._write_limit(connection, tenant_id, period, amount, alerts, now)
+            kept, found = counted(connection, self._database, tenant_id, anew=is_new)
+            share = (found if is_new else kept).get(key, NOTHING)
             told = crossed(sorted(alerts), amount, share.used)
-            self._write_share(connection, Key(tenant_id, period, start), share, told)
-            return Budget(period, start, amount, share, tuple(sorted(alerts)), told)
+            self._write_share(connection, key, share, told)
+            return Budget(period, key.start, amount, share, tuple(sorted(alerts)), told)
 
     def remove(self, tenant_id: UUID, period: Period) -> bool:
         """Let the tenant spend without that bound; whether there was one."""
@@ -151,7 +152,8 @@ class BudgetStore:
         amount: Money,
         alerts: Collection[int],
         now: datetime,
-    ) -> None:
+    ) -> bool:
+        """Whether it is a new one."""
         if connection.scalar(select(tenants.c.id).where(tenants.c.id == tenant_id)) is None:
             raise NotFound(f"there is no tenant {tenant_id}")
         values = {"amount": amount, "alerts": sorted(alerts), "changed_at": now}
@@ -162,6 +164,7 @@ class BudgetStore:
         )
         if not changed.rowcount:
             connection.execute(insert(budgets).values(tenant_id=tenant_id, period=period, **values))
+        return not changed.rowcount
 
     def _write_share(
         self, connection: Connection, key: Key, share: Share, alerted: int | None

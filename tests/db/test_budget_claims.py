@@ -319,6 +319,9 @@ def test_a_row_that_is_spoiled_is_found_and_put_right(
         found = budgets.check()
         assert [one.period for one in found] == [Period.DAY, Period.MONTH, Period.TOTAL]
         assert {one.tenant for one in found} == {"default"}
+        # One that is changed goes on as it is, and hides nothing.
+        budgets.set(tenant, Money(10 * PRICE), Period.TOTAL)
+        assert budgets.check() == found
         assert budgets.check(fix=True) == found
         assert budgets.check() == []
         assert budgets.of_tenant(tenant) == good
