@@ -5,6 +5,7 @@ from fastapi_offline import FastAPIOffline
 
 from api_gateway import (
     account_route,
+    budget_route,
     change_routes,
     health,
     job_routes,
@@ -52,6 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
         list_route,
         account_route,
         tenant_route,
+        budget_route,
         pause_routes,
         change_routes,
         resolve_route,

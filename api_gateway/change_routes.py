@@ -91,7 +91,7 @@ async def cancel(request: Request, tenant: Canceler, job_id: str) -> Response:
         200,
         "Job",
         "In the queue again",
-        *(401, 404, 408, 409, 413, 415, 422, 429, 503),
+        *(401, 402, 404, 408, 409, 413, 415, 422, 429, 503),
         says=REPLAYS,
     ),
     openapi_extra=with_key(),

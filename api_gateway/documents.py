@@ -10,6 +10,7 @@ from pydantic import Field
 from api_gateway.document import Document as _Document
 from db.job_pages import MOST_COUNTED
 from jobs.account_pauses import PauseReason
+from jobs.budgets import Period
 from jobs.catalog import Transport
 from jobs.doubts import DoubtEnd, OnDoubt
 from jobs.failures import Reaction
@@ -187,6 +188,26 @@ class Account(_Document):
     )
 
 
+class Budget(_Document):
+    """What you may spend. Amounts are in USD, decimal text."""
+
+    period: Period
+    limit: str
+    spent: str
+    reserved: str = Field(description="What jobs and calls that have not ended may still cost.")
+    left: str = Field(description="Below zero when the limit is exceeded.")
+    overshoot: str = Field(
+        description="By how much it is: calls cost more than they might, or it was lowered."
+    )
+    resets_at: str | None = Field(description="Null: never.")
+    alerts: list[int] = Field(description="Percents at which the operator is told.")
+    alerts_crossed: list[int] = Field(description="Those reached in this period.")
+
+
+class Budgets(_Document):
+    budgets: list[Budget] = Field(description="All of them hold; none: there is no bound.")
+
+
 class KeptImage(_Document):
     reference: str = Field(description="Usable as `image`.", examples=["segq:" + "0a" * 32])
     content_type: Literal["image/jpeg", "image/png", "image/webp"]
@@ -244,6 +265,12 @@ class Problem(_Document):
     scope: Scope | None = Field(None, description="Of `insufficient-scope`: what the key lacks.")
     queued: int | None = Field(None, description="Of `too-many-queued`: jobs that wait.")
     max_queued: int | None = Field(None, description="Of `too-many-queued`: how many may.")
+    period: Period | None = Field(None, description="Of `budget-exceeded`, as all that follow.")
+    limit: str | None = Field(None, description="USD, decimal text.")
+    spent: str | None = None
+    reserved: str | None = None
+    left: str | None = None
+    asked: str | None = Field(None, description="What the job's next call may cost.")
 
 
-ALL = (Job, JobList, Account, KeptImage, Model, Models, Health, Problem)
+ALL = (Job, JobList, Account, Budgets, KeptImage, Model, Models, Health, Problem)

@@ -3,10 +3,9 @@
 import json
 
 from api_gateway import job_json
-from api_gateway.waiting import Waiting
+from api_gateway.waiting import Waiting, waiting_of
 from db.idempotency import Answer
 from db.rows import Job
-from jobs.states import State
 
 
 def job_answer(job: Job, base: str, waiting: Waiting, status: int) -> Answer:
@@ -14,7 +13,7 @@ def job_answer(job: Job, base: str, waiting: Waiting, status: int) -> Answer:
 
     202 tells where the job can be read.
     """
-    document = job_json.document(job, base, waiting if job.state is State.QUEUED else None)
+    document = job_json.document(job, base, waiting_of(job, waiting))
     headers = {"Location": job_json.address(base, job)} if status == 202 else {}
     return Answer(status, headers, text_of(document))
 

@@ -25,7 +25,7 @@ from api_gateway.problems import Problem
 from db.crash_points import CrashPoint, reached
 from db.engine import Database
 from db.idempotency import Answer, IdempotencyStore, Kept, Name
-from jobs.errors import TooManyQueued
+from jobs.errors import BudgetExceeded, Refusal, TooManyQueued
 
 T = TypeVar("T")
 
@@ -162,13 +162,13 @@ def replay_of(kept: Kept, asked_for: str, key: str) -> Response:
 
 
 def outcome_of(
-    outcome: Answer | Kept | TooManyQueued | None, asked_for: str = "", key: str = ""
+    outcome: Answer | Kept | Refusal | None, asked_for: str = "", key: str = ""
 ) -> Response:
     """What a submit under a key came to; raises the 409 and 422 problems of a key that is taken,
-    and `TooManyQueued`.
+    and why the job was refused.
     """
     match outcome:
-        case TooManyQueued():
+        case TooManyQueued() | BudgetExceeded():
             raise outcome
         case Answer():
             return response_of(outcome)

@@ -25,6 +25,7 @@ from db.accounts import AccountStore
 from db.api_keys import KeyStore
 from db.artifact_place import open_artifacts
 from db.artifacts import ArtifactStore
+from db.budgets import BudgetStore
 from db.engine import Database
 from db.idempotency import IdempotencyStore
 from db.inputs import InputStore
@@ -58,6 +59,7 @@ class Parts:
     resolving: Resolving
     inputs: InputStore
     accounts: AccountStore
+    budgets: BudgetStore
     artifacts: ArtifactStore
     redis: Redis
     keys: Keys
@@ -101,6 +103,7 @@ def make_parts(settings: Settings) -> Parts:
     )
     artifacts = open_artifacts(settings.artifacts)
     accounts = AccountStore(database)
+    budgets = BudgetStore(database)
     jobs = JobStore(database)
     tickets = Tickets(settings.redis_url)
     keys_used = IdempotencyStore(database)
@@ -113,6 +116,7 @@ def make_parts(settings: Settings) -> Parts:
         resolving=Resolving(database, artifacts),
         inputs=InputStore(database),
         accounts=accounts,
+        budgets=budgets,
         artifacts=artifacts,
         redis=redis,
         keys=Keys(KeyStore(database)),

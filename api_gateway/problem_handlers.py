@@ -10,10 +10,12 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api_gateway import problems
+from api_gateway import budget_json, problems
 from api_gateway.problems import Kind, Problem
 from db.artifacts import ArtifactsAway
+from jobs import money
 from jobs.errors import (
+    BudgetExceeded,
     FieldProblem,
     IllegalMove,
     InvalidInput,
@@ -38,7 +40,7 @@ def problem_of(error: Exception) -> Problem:
             return Problem(problems.INVALID_FIELDS, detail, error.problems)
         case NotFound() | IllegalMove() | RequestHeld():
             return Problem(_IN_THEIR_WORDS[type(error)], str(error))
-        case NotAllowed() | TooManyQueued():
+        case NotAllowed() | TooManyQueued() | BudgetExceeded():
             return _refusal(error)
         case RequestValidationError():
             wrong = [
@@ -70,22 +72,28 @@ def problem_of(error: Exception) -> Problem:
             return Problem(problems.INTERNAL, "This is a fault of the server; its log says more.")
 
 
-def _refusal(error: NotAllowed | TooManyQueued) -> Problem:
+def _refusal(error: NotAllowed | TooManyQueued | BudgetExceeded) -> Problem:
     """Refusals that a program can do something about: with what it needs for that."""
-    if isinstance(error, NotAllowed):
-        challenge = f'Bearer error="insufficient_scope", scope="{error.scope}"'
-        return Problem(
-            problems.INSUFFICIENT_SCOPE,
-            str(error),
-            headers={"WWW-Authenticate": challenge},
-            members={"scope": error.scope},
-        )
-    return Problem(
-        problems.TOO_MANY_QUEUED,
-        str(error),
-        headers={"Retry-After": str(error.retry_after)},
-        members={"queued": error.queued, "max_queued": error.max_queued},
-    )
+    match error:
+        case NotAllowed():
+            challenge = f'Bearer error="insufficient_scope", scope="{error.scope}"'
+            return Problem(
+                problems.INSUFFICIENT_SCOPE,
+                str(error),
+                headers={"WWW-Authenticate": challenge},
+                members={"scope": error.scope},
+            )
+        case TooManyQueued():
+            return Problem(
+                problems.TOO_MANY_QUEUED,
+                str(error),
+                headers={"Retry-After": str(error.retry_after)},
+                members={"queued": error.queued, "max_queued": error.max_queued},
+            )
+        case BudgetExceeded():
+            numbers = budget_json.numbers(error.budget)
+            members = {**numbers, "asked": money.text(error.asked)}
+            return Problem(problems.BUDGET_EXCEEDED, str(error), members=members)
 
 
 _IN_THEIR_WORDS: dict[type[Exception], Kind] = {
@@ -100,7 +108,7 @@ _DETAILS = {
 
 EXPECTED = (
     *(Problem, InvalidInput, NotFound, IllegalMove, RequestHeld, RequestValidationError),
-    *(NotAllowed, TooManyQueued),
+    *(NotAllowed, TooManyQueued, BudgetExceeded),
     *(HTTPException, Unavailable, ArtifactsAway, ClientDisconnect),
 )
 HANDLED = (*EXPECTED, Exception)

@@ -26,6 +26,7 @@ class Kind:
 
 MALFORMED = Kind("malformed-request", 400, "The request cannot be read")
 UNAUTHORIZED = Kind("unauthorized", 401, "An API key is needed")
+BUDGET_EXCEEDED = Kind("budget-exceeded", 402, "The budget does not cover this")
 INSUFFICIENT_SCOPE = Kind("insufficient-scope", 403, "The API key may not do this")
 NOT_FOUND = Kind("not-found", 404, "There is no such thing")
 WRONG_METHOD = Kind("wrong-method", 405, "The method does not fit the address")
@@ -46,17 +47,9 @@ UNAVAILABLE = Kind("unavailable", 503, "A part of the system does not answer")
 BY_STATUS = {
     kind.status: kind
     for kind in (
-        *(MALFORMED, UNAUTHORIZED, NOT_FOUND, WRONG_METHOD, ILLEGAL_MOVE, TOO_LARGE, WRONG_TYPE),
-        *(
-            BODY_TIMEOUT,
-            WRONG_RANGE,
-            INVALID_FIELDS,
-            INSUFFICIENT_SCOPE,
-            TOO_MANY_QUEUED,
-            HEAD_TOO_LARGE,
-            INTERNAL,
-            UNAVAILABLE,
-        ),
+        *(MALFORMED, UNAUTHORIZED, BUDGET_EXCEEDED, INSUFFICIENT_SCOPE, NOT_FOUND, WRONG_METHOD),
+        *(BODY_TIMEOUT, ILLEGAL_MOVE, TOO_LARGE, WRONG_TYPE, WRONG_RANGE, INVALID_FIELDS),
+        *(TOO_MANY_QUEUED, HEAD_TOO_LARGE, INTERNAL, UNAVAILABLE),
     )
 }
 

@@ -7,6 +7,7 @@ from fastapi import Request
 
 from api_gateway import job_json
 from api_gateway.parts import parts_of
+from api_gateway.waiting import waiting_of
 from db.rows import Job
 from jobs.states import State
 
@@ -30,5 +31,6 @@ async def show(request: Request, job: Job) -> dict[str, Any]:
     """The job as JSON; a queued one with what it waits for."""
     waiting = None
     if job.state is State.QUEUED:
-        waiting = await parts_of(request).waiting.of(job)
+        found = await parts_of(request).waiting.of(job)
+        waiting = waiting_of(job, found)
     return job_json.document(job, base_of(request), waiting)

@@ -51,7 +51,7 @@ router = APIRouter(tags=["jobs"])
         202,
         "Job",
         "Accepted: it is kept",
-        *(400, 401, 408, 413, 415, 422, 429, 503),
+        *(400, 401, 402, 408, 413, 415, 422, 429, 503),
         says={"Location": "Where to read the job", **REPLAYS},
     )
     | IN_USE,

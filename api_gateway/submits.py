@@ -12,7 +12,7 @@ from db.engine import Database
 from db.idempotency import Answer, IdempotencyStore, Kept, Name
 from db.jobs import JobStore
 from db.rows import Job, NewJob
-from jobs.errors import TooManyQueued
+from jobs.errors import Refusal
 from jobs.states import State
 
 
@@ -35,9 +35,9 @@ class Submit:
         return None if self.key is None else (self.new.tenant_id, self.key)
 
 
-Outcome = Answer | Kept | TooManyQueued | None
-"""The answer of a job that is kept now; or what its key was answered before; or that its tenant's
-queue is full; or None while another transaction works under the key."""
+Outcome = Answer | Kept | Refusal | None
+"""The answer of a job that is kept now; or what its key was answered before; or why it is refused;
+or None while another transaction works under the key."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,10 @@ class Submits:
         return outcomes
 
     def _keep(self, asked: Sequence[Submit]) -> tuple[list[Outcome], Counter[str]]:
-        """The outcomes, and how many jobs are queued in each pool."""
+        """The outcomes, and how many jobs are queued in each pool.
+
+        One that is refused leaves its key free, and the others as they are.
+        """
         with self.database.write():
             ours = self.keys.take_turns([one.name for one in asked if one.name])
             # Looked at only now that the turn is ours: another process may have been quicker.
@@ -74,23 +77,18 @@ class Submits:
             free = ours - before.keys()
             fresh = [one for one in asked if one.name is None or one.name in free]
             added = self.jobs.add_each([one.new for one in fresh])
-            done = dict(zip(fresh, added, strict=True))
-            answers = {
-                one: job
-                if isinstance(job, TooManyQueued)
-                else job_answer(job, one.base, one.waiting, 202)
-                for one, job in done.items()
+            came = {
+                one: job_answer(job, one.base, one.waiting, 202) if isinstance(job, Job) else job
+                for one, job in zip(fresh, added, strict=True)
             }
             kept = {
                 one.name: Kept(one.fingerprint, answer)
-                for one, answer in answers.items()
+                for one, answer in came.items()
                 if one.name and isinstance(answer, Answer)
             }
             if not self.keys.keep_many(kept):
                 raise _Overtaken
-        outcomes = [
-            answers.get(one) or (before.get(one.name) if one.name else None) for one in asked
-        ]
+        outcomes = [came.get(one) or (before.get(one.name) if one.name else None) for one in asked]
         jobs = [job for job in added if isinstance(job, Job)]
         return outcomes, Counter(job.pool for job in jobs if job.state is State.QUEUED)
 

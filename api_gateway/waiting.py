@@ -21,7 +21,8 @@ from db.engine import Database
 from db.rows import Account, Job, ModelPause, NewJob
 from db.tenant_waits import TenantWaits, tenant_waits
 from jobs.account_pauses import PauseReason
-from jobs.states import WaitingFor
+from jobs.budgets import UNCOVERED
+from jobs.states import State, WaitingFor
 from jobs.wire import waiting_key
 
 REMEMBERED_SECONDS = 0.25
@@ -44,6 +45,20 @@ class Waiting:
 
     reason: WaitingFor
     note: str | None = None
+
+
+_NEXT_CALL = Waiting(
+    WaitingFor.BUDGET,
+    "An earlier call of the job was paid or may have been, and the total budget does not cover "
+    "another one: it runs when the budget does, and can be canceled.",
+)
+
+
+def waiting_of(job: Job, waiting: Waiting) -> Waiting | None:
+    """What the job itself waits for, where jobs of its model and tenant wait so; None: it does not."""
+    if job.state is not State.QUEUED:
+        return None
+    return _NEXT_CALL if job.held_for == UNCOVERED else waiting
 
 
 @dataclass(frozen=True)
@@ -75,10 +90,11 @@ class WaitingReasons:
     async def of(self, job: Job | NewJob) -> Waiting:
         """Why the job does not run yet, or would not if it were queued; at most a moment old.
 
-        What stops the tenant or its group by hand is told first: it outlasts a rate limit.
+        What stops the tenant or its group by hand is told first, and then its budget: they outlast
+        a rate limit.
         """
         tenant = (await self._tenants.of(job.tenant_id)).of(job.group)
-        if tenant is not None and tenant.reason is WaitingFor.PAUSED:
+        if tenant is not None and tenant.reason is not WaitingFor.SLOT:
             return Waiting(tenant.reason, tenant.note)
         found = await self._pools.of(job.pool)
         upstream = found.of(job.model)

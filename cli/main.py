@@ -24,6 +24,7 @@ COMMANDS = {
     "pause": ("cli.pause", "stop a tenant, a group, an account or a model; alone: what pauses"),
     "resume": ("cli.resume", "let what `pause` has stopped go on"),
     "doubts": ("cli.doubts", "calls of which nobody knows whether they ran; `doubts resolve`"),
+    "budget": ("cli.budget", "what tenants may spend and have spent; `budget check [--fix]`"),
     "audit": ("cli.audit", "our calls beside Segmind's own history; `--adopt` takes over"),
     "logs": ("cli.logs", "what the processes wrote"),
     "migrate": ("cli.migrate", "bring the database's schema up to date, make the first API key"),

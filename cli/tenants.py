@@ -1,4 +1,4 @@
-"""`segq tenants`: who uses this system, with which share and which caps."""
+"""`segq tenants`: who uses this system, with which share, which caps and which budgets."""
 
 import argparse
 import os
@@ -7,11 +7,14 @@ from pathlib import Path
 
 from cli import tables
 from cli.admin_database import admin_database
+from cli.budget import alerts_of, amount_of, set_budget
 from cli.complaint import ComplaintError
 from cli.pause_lines import pause_words
 from db.engine import Database
 from db.tenants import Limits, Tenant, TenantStore
+from jobs.budgets import Period
 from jobs.limits import BOUNDS
+from jobs.money import Money
 
 _NONE = "none"
 _HEAD = ("TENANT", "WEIGHT", "MAX QUEUED", "MAX RUNNING", "PAUSED")
@@ -24,9 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs.add_parser("list", help="a line for each tenant, and one for each group with a cap")
     limits = verbs.add_parser(
         "limits",
-        help="its weight and its caps",
-        description="What is not named stays; `none` takes a cap away. What waits or runs beyond a "
-        "new cap stays, too.",
+        help="its weight, its caps and its budgets",
+        description="What is not named stays; `none` takes a cap or a budget away. What waits or "
+        "runs beyond a new cap stays, too. A budget is of USD in all, or in each day or month (UTC); "
+        "where more is spent already, nothing new is admitted.",
     )
     limits.add_argument("name", metavar="NAME")
     limits.add_argument(
@@ -36,6 +40,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-queued", type=_cap, metavar="N|none", help="jobs that wait, scheduled ones too"
     )
     limits.add_argument("--max-running", type=_cap, metavar="N|none", help="jobs that run at once")
+    limits.add_argument("--budget", metavar="USD|none", help="with --period: what it may spend")
+    limits.add_argument(
+        "--period",
+        choices=[str(one) for one in Period],
+        help="of --budget: it may have one of each",
+    )
+    limits.add_argument(
+        "--alert",
+        metavar="PERCENT,…",
+        help="of --budget: told once when so much is used: 50,80,100",
+    )
     group = verbs.add_parser("group", help="a cap of one of its groups")
     group.add_argument("name", metavar="NAME")
     group.add_argument("group", metavar="GROUP", help="'' is the group of jobs that name none")
@@ -72,10 +87,32 @@ def _limits(database: Database, options: argparse.Namespace) -> list[str]:
         for name in BOUNDS
         if (value := getattr(options, name)) is not None
     }
-    if not given:
-        raise ComplaintError("name what is to change: --weight, --max-queued or --max-running")
-    tenant = TenantStore(database).set_limits(options.name, Limits(**given))  # type: ignore[typeddict-item]  # its names are BOUNDS'
-    return list(tables.lines(_HEAD, [_row(tenant)]))
+    budget = _budget(options)
+    lines: list[str] = []
+    if given:
+        tenant = TenantStore(database).set_limits(options.name, Limits(**given))  # type: ignore[typeddict-item]  # its names are BOUNDS'
+        lines += tables.lines(_HEAD, [_row(tenant)])
+    if budget is not None:
+        lines.append(set_budget(database, options.name, *budget))
+    if not lines:
+        raise ComplaintError(
+            "name what is to change: --weight, --max-queued, --max-running or --budget"
+        )
+    return lines
+
+
+def _budget(options: argparse.Namespace) -> tuple[Money | None, Period, tuple[int, ...]] | None:
+    """What is asked for, read before anything is changed; None where no budget is named."""
+    if options.budget is None:
+        if options.period or options.alert:
+            raise ComplaintError("--period and --alert are of a budget: name it with --budget")
+        return None
+    amount, alerts = amount_of(options.budget), alerts_of(options.alert or "")
+    if options.period is None:
+        raise ComplaintError("--budget needs --period: total, day or month")
+    if amount is None and alerts:
+        raise ComplaintError("--alert is for a budget, and none takes it away")
+    return amount, Period(options.period), alerts
 
 
 def _group(database: Database, options: argparse.Namespace) -> list[str]:

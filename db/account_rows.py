@@ -14,6 +14,8 @@ from sqlalchemy import (
     Uuid,
     bindparam,
     cast,
+    exists,
+    false,
     func,
     literal,
     null,
@@ -22,10 +24,12 @@ from sqlalchemy import (
 )
 
 from db.among import one_of
+from db.budget_gate import passing
 from db.engine import Database
 from db.rows import Account
-from db.tables import accounts, attempts, model_pauses, tenant_groups, tenants
+from db.tables import accounts, attempts, budgets, model_pauses, tenant_groups, tenants
 from jobs.account_pauses import PauseReason
+from jobs.budgets import OF_CLAIMS
 from jobs.catalog import Transport
 from jobs.credits import Reading
 from jobs.money import Money
@@ -43,11 +47,14 @@ def locked(connection: Connection, account_id: UUID) -> Account:
 def locked_at(
     connection: Connection, account_id: UUID, database: Database
 ) -> tuple[Account, datetime]:
-    """`locked`, and the database's time, in one trip; the time is from before a wait for the lock."""
+    """`locked`, and the database's time, in one trip; the time is from before a wait for the lock.
+
+    What follows is behind the gate of budgets.
+    """
     if database.is_sqlite:
         return locked(connection, account_id), database.time(connection)
     row = connection.execute(
-        select(accounts, database.now.label("at"))
+        select(accounts, database.now.label("at"), *passing(database))
         .where(accounts.c.id == account_id)
         .with_for_update(key_share=True)
     ).one()
@@ -83,10 +90,12 @@ def committed(connection: Connection, account_id: UUID) -> Money:
 @dataclass(frozen=True)
 class Hindrances:
     """What may keep an account from some calls: what its open calls may still cost, models that it
-    may not call, tenants that pause, and groups of tenants that do.
+    may not call, tenants that pause, and groups of tenants that do. `budgeted`: whether any of the
+    tenants has a budget that claims reserve of.
     """
 
     committed: Money
+    budgeted: bool
     models: frozenset[str]
     tenants: frozenset[UUID]
     groups: frozenset[tuple[UUID, str]]
@@ -102,6 +111,7 @@ def hindrances(
     places = [(row.tenant_id, row.group_name) for row in rows if row.tenant_id is not None]
     return Hindrances(
         committed=Money(sum(int(row.price) for row in rows)),
+        budgeted=any(row.budgeted for row in rows),
         models=frozenset(row.model for row in rows if row.model is not None),
         tenants=frozenset(tenant for tenant, group in places if group is None),
         groups=frozenset((tenant, group) for tenant, group in places if group is not None),
@@ -117,16 +127,26 @@ _NO_TEXT, _NO_ID = cast(null(), String), cast(null(), Uuid)
 def _hindrances(*, sqlite: bool) -> CompoundSelect[Any]:
     return union_all(
         _OPEN_CALLS.add_columns(
-            _NO_TEXT.label("model"), _NO_ID.label("tenant_id"), _NO_TEXT.label("group_name")
+            exists()
+            .where(
+                one_of(budgets.c.tenant_id, "tenants", sqlite=sqlite),
+                budgets.c.period.in_(list(OF_CLAIMS)),
+            )
+            .label("budgeted"),
+            _NO_TEXT.label("model"),
+            _NO_ID.label("tenant_id"),
+            _NO_TEXT.label("group_name"),
         ),
-        select(literal(0), model_pauses.c.model, _NO_ID, _NO_TEXT).where(
+        select(literal(0), false(), model_pauses.c.model, _NO_ID, _NO_TEXT).where(
             model_pauses.c.account_id == bindparam("account", type_=Uuid),
             model_pauses.c.resumed_at.is_(None),
         ),
-        select(literal(0), _NO_TEXT, tenants.c.id, _NO_TEXT).where(
+        select(literal(0), false(), _NO_TEXT, tenants.c.id, _NO_TEXT).where(
             one_of(tenants.c.id, "tenants", sqlite=sqlite), tenants.c.paused_at.is_not(None)
         ),
-        select(literal(0), _NO_TEXT, tenant_groups.c.tenant_id, tenant_groups.c.group_name).where(
+        select(
+            literal(0), false(), _NO_TEXT, tenant_groups.c.tenant_id, tenant_groups.c.group_name
+        ).where(
             one_of(tenant_groups.c.tenant_id, "tenants", sqlite=sqlite),
             tenant_groups.c.paused_at.is_not(None),
         ),

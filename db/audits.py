@@ -10,11 +10,14 @@ from uuid import UUID
 from sqlalchemy import Connection, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from db.budget_books import Books
+from db.budget_gate import pass_at
 from db.engine import Database
 from db.ids import new_id
 from db.jobs import job_of
 from db.rows import Job
 from db.tables import attempts, jobs
+from jobs.budgets import EVERY, NOTHING, Share, of_call, of_job
 from jobs.catalog import Transport
 from jobs.errors import RequestHeld
 from jobs.money import Money
@@ -59,6 +62,7 @@ class AuditStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._books = Books(database)
 
     def time(self) -> datetime:
         """The database's time."""
@@ -116,7 +120,7 @@ class AuditStore:
         attempt has the request by now.
         """
         with _held_is_told(call.request_id), self._database.write() as connection:
-            now = self._database.time(connection)
+            now = pass_at(self._database, connection)
             row = connection.execute(
                 select(jobs).where(jobs.c.id == job.id).with_for_update()
             ).one()
@@ -144,6 +148,8 @@ class AuditStore:
                 self._start(connection, row, now)
             else:
                 self._book(connection, row, attempt_id, call, now)
+            held = of_call(ended=state in FINAL, estimate=row.estimate, cost=call.cost)
+            self._balance(connection, now, row.tenant_id, call.sent_at or now, held, row)
             return attempt_id
 
     def correct(self, attempt_id: UUID, cost: Money, request_id: str) -> None:
@@ -152,6 +158,7 @@ class AuditStore:
         Raises `RequestHeld` where another attempt has the request by now.
         """
         with _held_is_told(request_id), self._database.write() as connection:
+            now = pass_at(self._database, connection)
             row = connection.execute(
                 select(attempts).where(attempts.c.id == attempt_id).with_for_update()
             ).one()
@@ -160,11 +167,36 @@ class AuditStore:
                 .where(attempts.c.id == attempt_id)
                 .values(cost=cost, cost_known=True, request_id=request_id, next_look_at=None)
             )
-            connection.execute(
+            tenant = connection.execute(
                 update(jobs)
                 .where(jobs.c.id == row.job_id)
                 .values(cost=jobs.c.cost + (cost - (row.cost or 0)))
+                .returning(jobs.c.tenant_id)
+            ).scalar_one()
+            ended = row.finished_at is not None
+            before, after = (
+                of_call(ended=ended, estimate=row.estimate, cost=one) for one in (row.cost, cost)
             )
+            self._balance(connection, now, tenant, row.claimed_at, after - before)
+
+    def _balance(
+        self,
+        connection: Connection,
+        now: datetime,
+        tenant: UUID,
+        claimed_at: datetime,
+        change: Share,
+        job: Any = None,
+    ) -> None:
+        """What the call, and the `job` that waited for it, changes of its tenant's budgets.
+
+        It was made, so nobody asks whether it is covered.
+        """
+        books = self._books.open(connection, now, [tenant], EVERY, [claimed_at], begins=True)
+        books.add_call(tenant, claimed_at, change)
+        if job is not None:
+            books.add_job(tenant, NOTHING - of_job(State(job.state), job.held_for, job.estimate))
+        books.write(connection)
 
     def _start(self, connection: Connection, row: Any, now: datetime) -> None:
         # Two moves, as MOVES has them: what waits for its time is queued before it runs.

@@ -1,12 +1,15 @@
 """A claim of several jobs at once: their moves, their attempts and their turns, in one commit."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, func, insert, update
 
 from db.among import among
+from db.budget_books import Books
+from db.budget_gate import pass_at
 from db.eligibility import locked_caps
 from db.engine import Database
 from db.ids import new_id
@@ -18,6 +21,7 @@ from db.tables import attempts, jobs
 from db.turns import charge
 from jobs import credits as balances
 from jobs import seeds
+from jobs.budgets import OF_CLAIMS
 from jobs.catalog import MODELS, Transport
 from jobs.money import ZERO, Money
 from jobs.states import State
@@ -29,6 +33,7 @@ class Claiming:
     def __init__(self, database: Database, randint: Callable[[int, int], int]) -> None:
         self._database = database
         self._randint = randint
+        self._books = Books(database)
         self._oldest = oldest(database, jobs).with_for_update(skip_locked=True)
         self._take = (
             update(jobs)
@@ -46,8 +51,11 @@ class Claiming:
         self, connection: Connection, pool: str, account_id: UUID, count: int, terms: Terms
     ) -> list[Claim] | Held:
         """Claim up to `count` jobs; see `RunStore.claim`."""
-        found = next_jobs(connection, pool, account_id, count, self._oldest)
+        chosen = next_jobs(connection, pool, account_id, count, self._oldest)
+        found, short = chosen.jobs, chosen.short
         if not found:
+            if short:
+                self._covered(connection, [], short, pass_at(self._database, connection))
             return []
         # Locked until the commit, and with it every other claim of the account: two that both see a
         # balance for one call would both go.
@@ -64,10 +72,42 @@ class Claiming:
         payable = _payable(callable_, now)
         if not payable:
             return credits_pause(connection, account_id, now, _price(callable_[0]), self._database)
+        if now.hindrances.budgeted or short:
+            payable = self._covered(connection, payable, short, now.at)
+            if not payable:
+                return []
         claims = self._start(connection, payable, account_id, now, terms)
         postgres = not self._database.is_sqlite
         charge(connection, [c for one in payable for c in one.charges], postgres=postgres)
         return claims
+
+    def _covered(
+        self,
+        connection: Connection,
+        found: Sequence[Next],
+        short: Mapping[UUID, Money],
+        at: datetime,
+    ) -> list[Next]:
+        """Those whose calls their tenants' budgets cover, reserved: of each tenant the first ones.
+
+        Chosen without a lock, so another claim may have taken what was left; here the rows are
+        locked.
+        """
+        tenants = {one.row.tenant_id for one in found} | short.keys()
+        books = self._books.open(connection, at, tenants, OF_CLAIMS, [at], begins=True)
+        covered: list[Next] = []
+        uncovered: set[UUID] = set()
+        for one in found:
+            tenant = one.row.tenant_id
+            # None goes ahead of one that was before it in the order.
+            if tenant not in uncovered and books.admit_call(tenant, at, _price(one)):
+                covered.append(one)
+            else:
+                uncovered.add(tenant)
+        for tenant, price in short.items():
+            books.note_short(tenant, at, price)
+        books.write(connection)
+        return covered
 
     def _start(
         self,

@@ -1,21 +1,23 @@
 """Who may not claim now, and why: one answer for the claim, for tickets and for whoever waits.
 
 Tenants and groups are left out as a whole, before the claim looks at any of their jobs, so that it
-steps over none. Whatever can keep a tenant out is one of `SOURCES`.
+steps over none. Whatever can keep a tenant out is one of `SOURCES`: pauses, budgets, caps.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, bindparam, func, literal_column, select
 
+from db import budget_looks
 from db.tables import jobs, tenant_groups, tenants
 from jobs.states import State, WaitingFor
 
 M = TypeVar("M", UUID, str)
+V = TypeVar("V")
 
 
 @dataclass(frozen=True)
@@ -28,48 +30,91 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Eligible(Generic[M]):
-    """Of some tenants, or of a tenant's groups: who is left out, and how many more jobs of those
-    that have a cap may run (at least one). Whoever stands in neither may claim as much as waits.
+    """Of some tenants, or of a tenant's groups: who is left out, and what bounds the others. Whoever
+    stands in none of it may claim as much as waits.
     """
 
-    left_out: Mapping[M, LeftOut]
-    room: Mapping[M, int]
+    left_out: Mapping[M, LeftOut] = field(default_factory=dict)
+    room: Mapping[M, int] = field(default_factory=dict)
+    """How many more jobs of those that have a cap may run; at least one."""
+    left: Mapping[M, int] = field(default_factory=dict)
+    """10⁻¹⁰ USD that the calls of those that have a budget may cost."""
+    waited: Mapping[M, LeftOut] = field(default_factory=dict)
+    """Who claimed nothing when last somebody asked, and may be asked again: for whoever waits."""
 
 
-Source = Callable[[Connection, Sequence[Row[Any]]], Mapping[UUID, LeftOut]]
-"""Given the rows of tenants (`OF_TENANT` and their id), those of them whom it leaves out. It is
-asked in every claim: where it has nothing to say of any tenant, it should ask SQL nothing either.
+Source = Callable[[Connection, Sequence[Row[Any]]], Eligible[UUID]]
+"""Of the tenants in some rows (`OF_TENANT` and their id) those whom it leaves out or bounds. It is
+asked in every claim: where it has nothing to say of any tenant, it asks SQL nothing either.
 """
 
-OF_TENANT = ("name", "max_running", "paused_at", "paused_by", "pause_note")
-"""The columns of `tenants` that decide; the look of the order fetches them with the rest."""
+OF_TENANT = {
+    **{
+        name: f"{{tenants}}.{name}"
+        for name in ("name", "max_running", "paused_at", "paused_by", "pause_note")
+    },
+    # Whether a claim reserves of a budget of it: `jobs.budgets.OF_CLAIMS`.
+    "budgeted": "EXISTS (SELECT 1 FROM budgets WHERE budgets.tenant_id = {tenants}.id "
+    "AND budgets.period IN ('day', 'month'))",
+}
+"""What decides about a tenant, as SQL; the look of the order fetches it with the rest."""
 OF_GROUP = ("max_running", "paused_at", "paused_by", "pause_note")
 
 
-def paused(_connection: Connection, rows: Sequence[Row[Any]]) -> dict[UUID, LeftOut]:
+def paused(_connection: Connection, rows: Sequence[Row[Any]]) -> Eligible[UUID]:
     """Tenants that somebody has stopped by hand."""
-    return {row.id: _paused(f"tenant {row.name}", row) for row in rows if row.paused_at is not None}
+    return Eligible(
+        {row.id: _paused(f"tenant {row.name}", row) for row in rows if row.paused_at is not None}
+    )
 
 
-SOURCES: tuple[Source, ...] = (paused,)
-"""Everything but caps, which leave somebody out for a part of a claim. The first that leaves a
-tenant out says why."""
+def used_up(connection: Connection, rows: Sequence[Row[Any]]) -> Eligible[UUID]:
+    """Tenants whose budget of a day or month admits nothing, and what it leaves the others."""
+    budgeted = [row.id for row in rows if row.budgeted]
+    if not budgeted:
+        return Eligible()
+    found = budget_looks.look(connection, budgeted)
+    out, waited = (
+        {tenant: LeftOut(WaitingFor.BUDGET, budget.why_waits()) for tenant, budget in one.items()}
+        for one in (found.out, found.was_short)
+    )
+    return Eligible(out, left=found.left, waited=waited)
+
+
+def full(connection: Connection, rows: Sequence[Row[Any]]) -> Eligible[UUID]:
+    """Tenants of which as many jobs run as may, and how many more may of the others with a cap."""
+    capped = [row for row in rows if row.max_running is not None]
+    room = _room(connection, capped)
+    return Eligible(
+        {
+            row.id: _full(f"tenant {row.name}", row.max_running)
+            for row in capped
+            if room[row.id] <= 0
+        },
+        room={tenant: left for tenant, left in room.items() if left > 0},
+    )
+
+
+SOURCES: tuple[Source, ...] = (paused, used_up, full)
+"""The first that leaves a tenant out says why: what lasts longest stands first."""
 
 
 def of_tenants(connection: Connection, rows: Sequence[Row[Any]]) -> Eligible[UUID]:
     """Of the tenants in `rows` (`OF_TENANT`, and their id)."""
-    left_out: dict[UUID, LeftOut] = {}
-    for source in SOURCES:
-        left_out = {**source(connection, rows), **left_out}
-    room = _room(connection, [row for row in rows if row.max_running is not None])
-    full = {
-        row.id: _full(f"tenant {row.name}", row.max_running)
-        for row in rows
-        if room.get(row.id, 1) <= 0
-    }
+    found = [source(connection, rows) for source in SOURCES]
     return Eligible(
-        {**full, **left_out}, {tenant: left for tenant, left in room.items() if left > 0}
+        _first(one.left_out for one in found),
+        _first(one.room for one in found),
+        _first(one.left for one in found),
+        _first(one.waited for one in found),
     )
+
+
+def _first(said: Iterable[Mapping[UUID, V]]) -> dict[UUID, V]:
+    together: dict[UUID, V] = {}
+    for one in said:
+        together = {**one, **together}
+    return together
 
 
 def of_groups(
@@ -89,10 +134,12 @@ def of_groups(
     capped = {group: row.max_running for group, row in rows.items() if row.max_running is not None}
     run = running_of_groups(connection, tenant_id, capped) if capped else {}
     room = {g: cap - run.get(g, 0) - taken.get(g, 0) for g, cap in capped.items()}
-    full = {
+    at_cap = {
         group: _full(_name_of(group), capped[group]) for group, left in room.items() if left <= 0
     }
-    return Eligible({**full, **left_out}, {group: left for group, left in room.items() if left > 0})
+    return Eligible(
+        {**at_cap, **left_out}, {group: left for group, left in room.items() if left > 0}
+    )
 
 
 def locked_caps(

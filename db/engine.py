@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -82,15 +82,28 @@ class Database:
         """
         outer = self._outer()
         if outer is not None:
-            with _answers(), outer.begin_nested() if savepoint else nullcontext():
-                yield outer
+            acts: list[Callable[[], None]] = self._of_this_thread.acts
+            before = len(acts)
+            try:
+                with _answers(), outer.begin_nested() if savepoint else nullcontext():
+                    yield outer
+            except BaseException:
+                del acts[before:]
+                raise
             return
+        self._of_this_thread.acts = []
         with _answers(), self._one_writer, self._writer.begin() as connection:
             self._of_this_thread.connection = connection
             try:
                 yield connection
             finally:
                 self._of_this_thread.connection = None
+        for act in self._of_this_thread.acts:
+            act()
+
+    def once_committed(self, act: Callable[[], None]) -> None:
+        """Do `act` when this thread's `write` is committed; not if what said so is rolled back."""
+        self._of_this_thread.acts.append(act)
 
     @contextmanager
     def without_transaction(self) -> Iterator[Connection]:
@@ -108,18 +121,8 @@ class Database:
         return self.after(timedelta())
 
     def after(self, delay: timedelta) -> ColumnElement[datetime]:
-        """The database's time and `delay` more.
-
-        SQLite lives on this machine and 3.40 has no sub-second clock: there the time is bound,
-        anew whenever the statement is executed.
-        """
-        if not self.is_sqlite:
-            clock = func.clock_timestamp(type_=DateTime(timezone=True))
-            return clock + delay if delay else clock
-        bound: ColumnElement[datetime] = bindparam(
-            None, callable_=lambda: datetime.now(UTC) + delay, type_=Instant(), unique=True
-        )
-        return bound
+        """The database's time and `delay` more."""
+        return clock(delay, sqlite=self.is_sqlite)
 
     def time(self, connection: Connection) -> datetime:
         """The database's time as a value."""
@@ -130,6 +133,21 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def clock(delay: timedelta = timedelta(), *, sqlite: bool) -> ColumnElement[datetime]:
+    """`Database.after` for statements that are written before there is a database.
+
+    SQLite lives on this machine and 3.40 has no sub-second clock: there the time is bound, anew
+    whenever the statement is executed.
+    """
+    if not sqlite:
+        now = func.clock_timestamp(type_=DateTime(timezone=True))
+        return now + delay if delay else now
+    bound: ColumnElement[datetime] = bindparam(
+        None, callable_=lambda: datetime.now(UTC) + delay, type_=Instant(), unique=True
+    )
+    return bound
 
 
 @contextmanager

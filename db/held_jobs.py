@@ -2,7 +2,8 @@
 
 The claim leaves such jobs out by itself; but it would step over all of them each time. Held jobs
 are `queued` in every other respect: they can be canceled, changed and expire. One that has left
-`queued` may keep its mark; it means nothing there and goes when the model's pause ends.
+`queued` may keep its mark; it means nothing there and goes when the model's pause ends. Those that
+no budget covers are held, too, and brought back elsewhere (db/covering.py).
 """
 
 from typing import Any
@@ -14,6 +15,7 @@ from db.engine import Database
 from db.tables import accounts, jobs, model_pauses
 from db.turns import IN_ORDER, in_order
 from jobs.account_pauses import PauseReason
+from jobs.budgets import UNCOVERED
 from jobs.states import State
 
 # The models of held jobs, found by hopping from one to the next in the index of held jobs.
@@ -71,13 +73,14 @@ class HeldJobs:
                     .where(
                         jobs.c.pool == pool,
                         literal_column("held_for IS NOT NULL"),
+                        jobs.c.held_for != UNCOVERED,
                         jobs.c.model.in_(sorted(free)),
                     )
                     .order_by(jobs.c.model)
                     .limit(limit)
                 )
             )
-        return self._mark(found, None, jobs.c.held_for.is_not(None)).count(State.QUEUED)
+        return self._mark(found, None, jobs.c.held_for != UNCOVERED).count(State.QUEUED)
 
     def _mark(
         self, ids: list[UUID], held_for: PauseReason | None, still: ColumnElement[bool]

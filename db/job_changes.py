@@ -8,6 +8,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, or_, select, update
 
+from db.budget_books import Books
+from db.budget_gate import pass_at
 from db.engine import Database
 from db.job_doubts import doubts_of
 from db.job_tags import tag, untag
@@ -15,9 +17,10 @@ from db.jobs import job_of, outputs_of
 from db.queue_room import QueueRoom
 from db.rows import Job, Output
 from db.tables import attempts, jobs
+from jobs.budgets import NOTHING, Period, of_job
 from jobs.changing import OF_DOUBTS, why_not_canceled, why_not_changed, why_not_retried
 from jobs.doubts import OnDoubt
-from jobs.errors import IllegalMove, NotFound
+from jobs.errors import BudgetExceeded, IllegalMove, NotFound
 from jobs.states import FINAL, WAITING, Priority, State
 
 
@@ -38,6 +41,7 @@ class JobChanges:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._books = Books(database)
         self._room = QueueRoom(database)
 
     def change(
@@ -84,13 +88,14 @@ class JobChanges:
             _refuse(why_not_canceled(job.state), job)
             if job.state in FINAL:
                 return job
-            now = self._database.time(connection)
+            now = pass_at(self._database, connection)
             values: dict[str, Any] = {}
             if job.cancel_requested_at is None:
                 values["cancel_requested_at"] = now
             if job.state in WAITING:
                 # No call is under way that could bring an image.
                 values |= {"state": State.CANCELED, "finished_at": now, "held_for": None}
+                self._give_back(connection, job, now)
             elif drops is not None and drops is not job.cancel_drops:
                 values["cancel_drops"] = drops
             return self._update(connection, job, values) if values else job
@@ -99,15 +104,17 @@ class JobChanges:
         """Queue a job again that ended without images, or one that is scheduled before its time.
 
         One more attempt is allowed at the least. Bounds that have passed are dropped, for the job
-        would expire again; what was spent stays booked. Raises `NotFound`, `IllegalMove`, and
-        `TooManyQueued` for one that has ended.
+        would expire again; what was spent stays booked. Raises `NotFound`, `IllegalMove`,
+        `TooManyQueued` for one that has ended, and `BudgetExceeded` where the tenant's budget does
+        not cover another call.
         """
         with self._database.write() as connection:
             job = self._locked(connection, tenant_id, job_id)
             _refuse(why_not_retried(job.state, has_outputs=bool(job.outputs)), job)
+            now = pass_at(self._database, connection)
             if job.state in FINAL:
-                self._room.take_one(connection, tenant_id)
-            now = self._database.time(connection)
+                self._room.take_one(connection, tenant_id, now)
+            self._reserve(connection, job, now)
             # `number` stays: the next claim counts on from it, so that whatever an earlier
             # attempt's worker still brings is fenced off, and names no file of the next one.
             return self._update(
@@ -126,6 +133,21 @@ class JobChanges:
                     "finished_at": None,
                 },
             )
+
+    def _reserve(self, connection: Connection, job: Job, now: datetime) -> None:
+        """For its next call, unless the job holds that already."""
+        if of_job(job.state, job.held_for, job.estimate) != NOTHING:
+            return
+        books = self._books.open(connection, now, [job.tenant_id], (Period.TOTAL,))
+        short = books.admit_job(job.tenant_id, job.estimate)
+        if short is not None:
+            raise BudgetExceeded(short, job.estimate)
+        books.write(connection)
+
+    def _give_back(self, connection: Connection, job: Job, now: datetime) -> None:
+        books = self._books.open(connection, now, [job.tenant_id], (Period.TOTAL,))
+        books.add_job(job.tenant_id, NOTHING - of_job(job.state, job.held_for, job.estimate))
+        books.write(connection)
 
     def _locked(self, connection: Connection, tenant_id: UUID, job_id: UUID) -> Job:
         row = connection.execute(

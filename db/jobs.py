@@ -21,6 +21,8 @@ from sqlalchemy import (
 )
 
 from db.among import among
+from db.budget_books import Books
+from db.budget_gate import pass_at
 from db.claimable import claimable
 from db.engine import Database
 from db.job_doubts import doubts_of
@@ -29,8 +31,9 @@ from db.new_jobs import let_in, row_of_new
 from db.queue_room import QueueRoom
 from db.rows import Job, JobDoubt, NewJob, Output
 from db.tables import jobs, outputs
+from jobs.budgets import NOTHING, Period, of_job
 from jobs.doubts import OnDoubt
-from jobs.errors import NotFound, TooManyQueued
+from jobs.errors import NotFound, Refusal
 from jobs.money import Money
 from jobs.settling import expired
 from jobs.states import FINAL, WAITING, Priority, State
@@ -43,44 +46,52 @@ class JobStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._books = Books(database)
         self._room = QueueRoom(database)
         self._of_ids = select(jobs).where(among(database, jobs.c.id, "ids"))
 
     def add(self, new: NewJob) -> Job:
         """Keep a job durably: `scheduled` when its `run_at` is still to come, else `queued`.
 
-        Raises `TooManyQueued`.
+        Raises `TooManyQueued`, and `BudgetExceeded` where a budget of its tenant does not cover it.
         """
         return self.add_many([new])[0]
 
     def add_many(self, new: Sequence[NewJob]) -> list[Job]:
         """Keep jobs durably in one commit, all or none; gives them in the same order.
 
-        Raises `TooManyQueued` where not all of a tenant's jobs fit into its queue.
+        Raises as `add` does where one of them is refused.
         """
         with self._database.write(savepoint=False):
             added = []
             for job in self.add_each(new):
-                if isinstance(job, TooManyQueued):
+                if not isinstance(job, Job):
                     raise job
                 added.append(job)
         return added
 
-    def add_each(self, new: Sequence[NewJob]) -> list[Job | TooManyQueued]:
-        """Keep those that fit into their tenants' queues, the first of them first, in one commit.
+    def add_each(self, new: Sequence[NewJob]) -> list[Job | Refusal]:
+        """Keep those that fit into their tenants' queues and budgets, the first of them first, in
+        one commit.
 
-        The refusal stands in the place of each other one.
+        The refusal stands in the place of each other one. Any other trouble keeps none of them.
         """
         if not new:
             return []
         with self._database.write(savepoint=False) as connection:
-            admitted = self._room.take(connection, Counter(one.tenant_id for one in new))
-            now = self._database.time(connection)
-            found = list(let_in(new, admitted, now))
+            now = pass_at(self._database, connection)
+            wanted = Counter(one.tenant_id for one in new)
+            # Queues before budgets, as everywhere (docs/architecture.md): two that each wait for
+            # the other's row would be a deadlock.
+            rooms = self._room.open(connection, wanted, now)
+            books = self._books.open(connection, now, wanted, (Period.TOTAL,))
+            found = list(let_in(new, rooms, books, now))
             added = [job for job in found if isinstance(job, Job)]
             if added:
                 connection.execute(insert(jobs), [row_of_new(job) for job in added])
                 tag(connection, added)
+            self._room.write(connection, rooms)
+            books.write(connection)
         return found
 
     def get(self, tenant_id: UUID, job_id: UUID) -> Job:
@@ -126,33 +137,50 @@ class JobStore:
 
     def expire(self, limit: int) -> list[UUID]:
         """End waiting jobs, up to `limit` each, that missed their `start_by` or `finish_by`."""
-        found: list[UUID] = []
+        ended: list[Any] = []
         with self._database.write() as connection:
-            now = self._database.time(connection)
+            now = pass_at(self._database, connection)
             # One statement for each partial index; with both bounds in one, neither would serve.
             for too_late, message in (
                 (_unstarted_in_time(now), "its start_by passed before it started"),
                 (_unfinished_in_time(now), "its finish_by passed while it waited"),
             ):
-                late = (
-                    select(jobs.c.id)
+                late = connection.execute(
+                    select(
+                        jobs.c.id,
+                        jobs.c.tenant_id,
+                        jobs.c.state,
+                        jobs.c.held_for,
+                        jobs.c.estimate,
+                    )
                     .where(literal_column("state IN ('scheduled', 'queued')"), too_late)
                     .limit(limit)
                     .with_for_update(skip_locked=True)
-                )
-                ended = connection.execute(
-                    update(jobs)
-                    .where(jobs.c.id.in_(late), jobs.c.state.in_(WAITING))
-                    .values(
-                        state=State.EXPIRED,
-                        finished_at=now,
-                        error=expired(message),
-                        held_for=None,
+                ).all()
+                if late:
+                    connection.execute(
+                        update(jobs)
+                        .where(among(self._database, jobs.c.id, "ids"), jobs.c.state.in_(WAITING))
+                        .values(
+                            state=State.EXPIRED,
+                            finished_at=now,
+                            error=expired(message),
+                            held_for=None,
+                        ),
+                        {"ids": [row.id for row in late]},
                     )
-                    .returning(jobs.c.id)
-                )
-                found += ended.scalars()
-        return found
+                ended += late
+            self._give_back(connection, ended, now)
+        return [row.id for row in ended]
+
+    def _give_back(self, connection: Connection, ended: Sequence[Any], now: datetime) -> None:
+        """What waiting jobs held; once for all of them, so that budgets are locked in one order."""
+        tenants = {row.tenant_id for row in ended}
+        books = self._books.open(connection, now, tenants, (Period.TOTAL,))
+        for row in ended:
+            held = of_job(State(row.state), row.held_for, row.estimate)
+            books.add_job(row.tenant_id, NOTHING - held)
+        books.write(connection)
 
     def waiting(self, pool: str, limit: int) -> int:
         """How many jobs of the pool may be claimed, counted up to `limit`: those that are queued,
@@ -215,6 +243,7 @@ def job_of(row: Row[Any], found: tuple[Output, ...] = (), doubt: JobDoubt | None
         doubt_deadline=row.doubt_deadline,
         cancel_drops=row.cancel_drops,
         doubt=doubt,
+        held_for=row.held_for,
     )
 
 

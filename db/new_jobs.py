@@ -1,30 +1,35 @@
 """Jobs that are about to be added: who is let in, and their rows."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from db.budget_books import OpenBooks
 from db.ids import new_id
-from db.queue_room import Admitted
+from db.queue_room import Room
 from db.rows import Job, NewJob
-from jobs.errors import TooManyQueued
+from jobs.errors import BudgetExceeded, Refusal
 from jobs.money import Money
 from jobs.states import State
 
 
 def let_in(
-    new: Sequence[NewJob], admitted: Mapping[UUID, Admitted], now: datetime
-) -> Iterator[Job | TooManyQueued]:
-    """Each job as its row will say, or why it is refused: of a tenant with a cap the first get in."""
-    seen: Counter[UUID] = Counter()
+    new: Sequence[NewJob], rooms: Mapping[UUID, Room], books: OpenBooks, now: datetime
+) -> Iterator[Job | Refusal]:
+    """Each job as its row will say, or why it is refused: of each tenant the first get in.
+
+    One that is refused takes nothing of the queue's room and of the budget from those after it.
+    """
     for one in new:
-        of_tenant = admitted.get(one.tenant_id)
-        seen[one.tenant_id] += 1
-        if of_tenant is not None and seen[one.tenant_id] > of_tenant.count:
-            yield of_tenant.refusal
+        room = rooms.get(one.tenant_id)
+        if room is not None and room.left <= 0:
+            yield room.refusal
+        elif (short := books.admit_job(one.tenant_id, one.estimate)) is not None:
+            yield BudgetExceeded(short, one.estimate)
         else:
+            if room is not None:
+                room.left -= 1
             yield _added(one, now)
 
 

@@ -1,7 +1,7 @@
 """The jobs that go next, in order: at each step the oldest at the place whose turn it is."""
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -23,6 +23,7 @@ from db.engine import Database
 from db.jobs import too_late
 from db.tables import jobs, model_pauses
 from db.turns import IN_ORDER, Charge, Groups, Tenants, in_order
+from jobs.money import Money
 
 _BEFORE_ALL = UUID(int=0)
 
@@ -39,14 +40,25 @@ class Next:
     capped: bool
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """Jobs in their order. `short`: what the next job of each tenant costs whose budget does not
+    cover it.
+    """
+
+    jobs: list[Next]
+    short: Mapping[UUID, Money]
+
+
 def next_jobs(
     connection: Connection, pool: str, account_id: UUID, count: int, statement: Select[Any]
-) -> list[Next]:
+) -> Chosen:
     """Up to `count` jobs, as if each were chosen after the one before it had paid for its turn.
 
-    Of tenants and groups that may not claim now none is looked at. `statement` (see `oldest`) must
-    give the `estimate`. A place that looks full may turn out to be
-    empty: other workers are claiming its last jobs right now, or all of them are too late.
+    Of tenants and groups that may not claim now none is looked at, and no more of a tenant whose
+    budget does not cover its next job. `statement` (see `oldest`) must give the `estimate`. A place
+    that looks full may turn out to be empty: other workers are claiming its last jobs right now, or
+    all of them are too late.
     """
     tenants = Tenants(connection, pool)
     queues: dict[UUID, _Queue] = {}
@@ -57,13 +69,13 @@ def next_jobs(
         if queue is None:
             queue = queues[tenant.id] = _Queue(connection, pool, tenant.id, account_id, statement)
         taken = queue.take(tenants.share(turn, count - len(found)))
-        if taken is None:
+        if taken is None or not tenants.affords(turn, taken.row.estimate):
             tenants.leave_out(turn)
             continue
         capped = taken.capped or tenants.is_capped(turn)
         charges = (tenants.pay(turn, taken.row.estimate), *taken.charges)
         found.append(Next(taken.row, charges, capped))
-    return found
+    return Chosen(found, tenants.short)
 
 
 class _Queue:

@@ -1,17 +1,12 @@
 """The two looks of the order: a pool's tenants with queued work, and a tenant's groups with any.
 
 They find the distinct members by hopping from one to the next in the order's index, and fetch with
-them what decides about them: passes, clocks, caps and pauses.
+them what decides about them: passes, clocks, caps, pauses, and whether there is a budget.
 """
 
 from sqlalchemy import Uuid, bindparam, text
 
 from db.eligibility import OF_GROUP, OF_TENANT
-
-
-def _columns(table: str, names: tuple[str, ...]) -> str:
-    return ", ".join(f"{table}.{name}" for name in names)
-
 
 # Every look below asks for the whole order of the index (pool, tenant, priority, group, id), though
 # its first row is all it wants. Another index that begins alike would find a first row too, and
@@ -38,7 +33,8 @@ LEFT JOIN order_passes p
   ON p.level = :level AND p.member = replace(CAST(hop.member AS TEXT), '-', '')
 """
 
-TENANTS = text(_TENANTS.replace("{of_tenant}", _columns("t", OF_TENANT))).columns(id=Uuid)
+_OF_TENANT = ", ".join(f"{sql.format(tenants='t')} AS {name}" for name, sql in OF_TENANT.items())
+TENANTS = text(_TENANTS.replace("{of_tenant}", _OF_TENANT)).columns(id=Uuid)
 """By `pool` and `level`."""
 
 # The groups of a tenant's highest priority below :above that has queued work, likewise.
@@ -71,9 +67,10 @@ _NEXT_GROUP = {
     # Here a row would be looked up by its first column alone.
     "sqlite": "priority = hop.priority AND group_name > hop.member",
 }
+_OF_GROUP = ", ".join(f"g.{name}" for name in OF_GROUP)
 GROUPS = {
     dialect: text(
-        _GROUPS.replace("{next_group}", words).replace("{of_group}", _columns("g", OF_GROUP))
+        _GROUPS.replace("{next_group}", words).replace("{of_group}", _OF_GROUP)
     ).bindparams(bindparam("tenant", type_=Uuid))
     for dialect, words in _NEXT_GROUP.items()
 }

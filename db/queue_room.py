@@ -26,12 +26,19 @@ _COUNTED_EVERY = timedelta(microseconds=10)
 most. With a cap of 100,000 a queue that is full is counted once a second."""
 
 
-@dataclass(frozen=True)
-class Admitted:
-    """How many of the wanted jobs a tenant with a cap may add, and what is told of the others."""
+@dataclass
+class Room:
+    """How many more jobs a tenant with a cap may add, as far as was counted; its row is locked."""
 
-    count: int
-    refusal: TooManyQueued
+    cap: int
+    left: int
+    counted_at: datetime | None
+
+    @property
+    def refusal(self) -> TooManyQueued:
+        """What is told of a job for which none is left."""
+        again = -(-(self.cap * _COUNTED_EVERY) // timedelta(seconds=1))
+        return TooManyQueued(self.cap - self.left, self.cap, max(1, again))
 
 
 class QueueRoom:
@@ -47,22 +54,36 @@ class QueueRoom:
             .with_for_update()
         )
 
-    def take(self, connection: Connection, wanted: Mapping[UUID, int]) -> dict[UUID, Admitted]:
-        """Take room for so many new jobs of each tenant, as far as there is any.
+    def open(
+        self, connection: Connection, wanted: Mapping[UUID, int], now: datetime
+    ) -> dict[UUID, Room]:
+        """The room of those of the tenants that have a cap; so many new jobs are wanted of each.
 
-        Tells of tenants that have a cap; until the commit no other job of theirs is added.
+        Until the commit no other job of theirs is added. What is taken of it is kept by `write`.
+        `now`: the database's time.
         """
         rows = connection.execute(self._locked, {"tenants": list(wanted)}).all()
-        if not rows:
-            return {}
-        now = self._database.time(connection)
-        return {row.tenant_id: _take(connection, row, wanted[row.tenant_id], now) for row in rows}
+        return {row.tenant_id: _room(connection, row, wanted[row.tenant_id], now) for row in rows}
 
-    def take_one(self, connection: Connection, tenant_id: UUID) -> None:
+    def write(self, connection: Connection, rooms: Mapping[UUID, Room]) -> None:
+        """Keep what is left of them."""
+        if rooms:
+            connection.execute(
+                _WRITE,
+                [
+                    {"tenant": tenant, "left": room.left, "counted": room.counted_at}
+                    for tenant, room in rooms.items()
+                ],
+            )
+
+    def take_one(self, connection: Connection, tenant_id: UUID, now: datetime) -> None:
         """Take room for one job that comes back by its owner's wish; raises `TooManyQueued`."""
-        admitted = self.take(connection, {tenant_id: 1}).get(tenant_id)
-        if admitted is not None and not admitted.count:
-            raise admitted.refusal
+        rooms = self.open(connection, {tenant_id: 1}, now)
+        for room in rooms.values():
+            if room.left <= 0:
+                raise room.refusal
+            room.left -= 1
+        self.write(connection, rooms)
 
 
 def set_cap(connection: Connection, tenant_id: UUID, max_queued: int | None) -> None:
@@ -81,18 +102,11 @@ def came_back(connection: Connection, tenant_ids: Iterable[UUID]) -> None:
         connection.execute(_COUNT_ANEW, rows)
 
 
-def _take(connection: Connection, row: Row[Any], wanted: int, now: datetime) -> Admitted:
-    room, counted_at, cap = row.room, row.counted_at, row.max_queued
-    if room < wanted and (counted_at is None or now - counted_at >= cap * _COUNTED_EVERY):
-        room, counted_at = cap - _waiting(connection, row.tenant_id, cap), now
-    count = min(wanted, max(room, 0))
-    connection.execute(
-        update(tenant_queues)
-        .where(tenant_queues.c.tenant_id == row.tenant_id)
-        .values(room=room - count, counted_at=counted_at)
-    )
-    again = -(-(cap * _COUNTED_EVERY) // timedelta(seconds=1))
-    return Admitted(count, TooManyQueued(cap - room + count, cap, max(1, again)))
+def _room(connection: Connection, row: Row[Any], wanted: int, now: datetime) -> Room:
+    left, counted_at, cap = row.room, row.counted_at, row.max_queued
+    if left < wanted and (counted_at is None or now - counted_at >= cap * _COUNTED_EVERY):
+        left, counted_at = cap - _waiting(connection, row.tenant_id, cap), now
+    return Room(cap, left, counted_at)
 
 
 def _waiting(connection: Connection, tenant_id: UUID, most: int) -> int:
@@ -112,6 +126,11 @@ _WAITING = [
     )
     for one in sorted(WAITING)
 ]
+_WRITE = (
+    update(tenant_queues)
+    .where(tenant_queues.c.tenant_id == bindparam("tenant"))
+    .values(room=bindparam("left"), counted_at=bindparam("counted"))
+)
 _COUNT_ANEW = (
     update(tenant_queues)
     .where(tenant_queues.c.tenant_id == bindparam("tenant"))

@@ -100,6 +100,8 @@ class Job:
     """Whether the image of a call that was under way when it was canceled is dropped."""
     doubt: JobDoubt | None = None
     """Of a job in doubt, where it was read for its owner."""
+    held_for: str | None = None
+    """Why it is out of the order while it waits (db/held_jobs.py, db/covering.py)."""
 
 
 @dataclass(frozen=True)

@@ -45,10 +45,10 @@ class RunStore:
     def next_price(self, pool: str, account_id: UUID) -> Money | None:
         """What the next job may cost; None when none is queued. A look, which promises nothing.
 
-        Jobs of models that pause on the account are left out.
+        Jobs of models that pause on the account are left out, and those that no budget covers.
         """
         with self._database.read() as connection:
-            found = next_jobs(connection, pool, account_id, 1, self._oldest_price)
+            found = next_jobs(connection, pool, account_id, 1, self._oldest_price).jobs
             return Money(found[0].row.estimate) if found else None
 
     def claim(
@@ -57,8 +57,8 @@ class RunStore:
         """Claim up to `count` (≥ 1) jobs whose turn it is, in order, and write down the intent to
         call for each; in one commit.
 
-        Fewer when fewer are queued that the account may call, or when its balance does not cover
-        more beside all calls still open; `Held` when the account pauses, or its balance does not
+        Fewer when fewer are queued that the account may call and their tenants' budgets cover, or
+        when its balance does not cover more beside all calls still open; `Held` when the account pauses, or its balance does not
         cover even the first.
         """
         with self._database.write() as connection:

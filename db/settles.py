@@ -10,6 +10,9 @@ from sqlalchemy import Connection, Row, select
 
 from db.accounts import believe
 from db.among import among
+from db.budget_books import Books
+from db.budget_gate import passing
+from db.budget_settles import balance
 from db.engine import Database
 from db.pauses import pause_account
 from db.queue_room import came_back
@@ -53,6 +56,7 @@ class Settling:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._books = Books(database)
         # Locked, so that what is read here is still so when it is written; and in one order
         # everywhere, so that two groups with the same attempts never wait for each other. The time
         # comes with them, since a trip of its own costs as much as the rows.
@@ -65,7 +69,10 @@ class Settling:
                 attempts.c.cost_known.label("attempt_cost_known"),
                 attempts.c.request_id.label("attempt_request_id"),
                 attempts.c.doubt_ended.label("attempt_doubt_ended"),
+                attempts.c.estimate.label("attempt_estimate"),
+                attempts.c.claimed_at.label("attempt_claimed_at"),
                 database.now.label("at"),
+                *passing(database),
                 jobs,
             )
             .join_from(attempts, jobs, jobs.c.id == attempts.c.job_id)
@@ -113,8 +120,10 @@ class Settling:
             if s.pause is not None
             and pause_account(connection, s.account_id, s.pause, self._database, s.attempt_id)
         ]
-        if back := [m.row.tenant_id for m in moves if m.becomes.state in WAITING]:
-            came_back(connection, back)
+        goes_on = [m.row for m in moves if m.becomes.state in WAITING]
+        came_back(connection, [row.tenant_id for row in goes_on])
+        ended = [(rows[s.attempt_id], s) for s in booked]
+        balance(connection, self._database, self._books, at, ended, goes_on)
         # After the account's row, as claims do: one that waits for the other would be a deadlock.
         if unsent := [m.row for m in moves if _is_unsent(m.settlement)]:
             refund(connection, [_refund_of(row) for row in unsent])

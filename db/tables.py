@@ -7,8 +7,10 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     Float,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     MetaData,
@@ -156,8 +158,8 @@ jobs = Table(
     Column("model", String(100), nullable=False),
     Column("input", Document, nullable=False),
     Column("state", String(20), nullable=False),
-    # Set while a queued job's model pauses: it is out of the order then, so that no claim has to
-    # step over it again and again.
+    # Set while a queued job's model pauses, or its budget does not cover its next call: it is out
+    # of the order then, so that no claim has to step over it again and again.
     Column("held_for", String(30)),
     Column("priority", SmallInteger, nullable=False),
     Column("group_name", String(200), nullable=False, server_default=text("''")),
@@ -377,4 +379,38 @@ artifact_store = Table(
     # Since when the marker is there. Null: whoever wrote this row has not come so far, or died.
     Column("marked_at", Instant),
     CheckConstraint("one = 1", name="one"),
+)
+
+# What a tenant may spend (jobs/budgets.py). Without a row it may spend what the accounts have.
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("tenant_id", Uuid, ForeignKey("tenants.id"), primary_key=True),
+    Column("period", String(5), primary_key=True),
+    # 10⁻¹⁰ USD.
+    Column("amount", BigInteger, nullable=False),
+    # Percents, ascending.
+    Column("alerts", Document, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    CheckConstraint("amount >= 0", name="amount"),
+    CheckConstraint("period in ('total', 'day', 'month')", name="period"),
+)
+
+# What jobs and calls hold of it. Each sum changes in the commits that change its rows and in no
+# other; `segq budget check` counts them anew.
+budget_periods = Table(
+    "budget_periods",
+    metadata,
+    Column("tenant_id", Uuid, primary_key=True),
+    Column("period", String(5), primary_key=True),
+    # The first day, in UTC.
+    Column("starts_on", Date, primary_key=True),
+    Column("spent", BigInteger, nullable=False, server_default=text("0")),
+    Column("reserved", BigInteger, nullable=False, server_default=text("0")),
+    # The highest percent whose alert was told.
+    Column("alerted", SmallInteger, nullable=False, server_default=text("0")),
+    # The price that was not covered when last somebody asked, so that not everybody asks.
+    Column("short_price", BigInteger),
+    Column("short_at", Instant),
+    ForeignKeyConstraint(["tenant_id", "period"], ["budgets.tenant_id", "budgets.period"]),
 )

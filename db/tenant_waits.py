@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import literal_column, or_, select
 
-from db.eligibility import LeftOut, of_groups, of_tenants
+from db.eligibility import OF_TENANT, LeftOut, of_groups, of_tenants
 from db.engine import Database
 from db.tables import tenant_groups, tenants
 
@@ -26,7 +26,7 @@ class TenantWaits:
 def tenant_waits(database: Database, tenant_id: UUID) -> TenantWaits:
     """Why the tenant's jobs wait now."""
     with database.read() as connection:
-        rows = connection.execute(select(tenants).where(tenants.c.id == tenant_id)).all()
+        rows = connection.execute(_DECIDES.where(tenants.c.id == tenant_id)).all()
         groups = connection.execute(
             select(tenant_groups).where(
                 tenant_groups.c.tenant_id == tenant_id,
@@ -36,6 +36,16 @@ def tenant_waits(database: Database, tenant_id: UUID) -> TenantWaits:
                 ),
             )
         ).all()
-        whole = of_tenants(connection, rows).left_out.get(tenant_id)
+        found = of_tenants(connection, rows)
+        whole = found.left_out.get(tenant_id) or found.waited.get(tenant_id)
         of_name = {row.group_name: row for row in groups}
         return TenantWaits(whole, of_groups(connection, tenant_id, of_name).left_out)
+
+
+_DECIDES = select(
+    tenants.c.id,
+    *(
+        literal_column(sql.format(tenants=tenants.name)).label(name)
+        for name, sql in OF_TENANT.items()
+    ),
+)

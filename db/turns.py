@@ -28,6 +28,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from db.eligibility import Eligible, of_groups, of_tenants
 from db.order_looks import GROUPS, TENANTS
 from db.tables import jobs, order_levels, order_passes, tenants
+from jobs.money import Money
 from jobs.order import Turn, next_turn, price_of_turn
 from jobs.states import State
 
@@ -108,14 +109,29 @@ class Tenants(_Level):
         self.left_out = eligible.left_out
         passes = {row.id.hex: row.passed for row in rows if row.id not in self.left_out}
         room = {tenant.hex: left for tenant, left in eligible.room.items()}
+        self._left = {tenant.hex: left for tenant, left in eligible.left.items()}
+        self.short: dict[UUID, Money] = {}
         super().__init__(level, rows[0].clock if rows else 0, passes, room)
 
     def of(self, turn: Turn) -> Row[Any]:
         """The tenant's row: `id`, `weight`."""
         return self._rows[turn.member]
 
+    def affords(self, turn: Turn, cost: int) -> bool:
+        """Whether the tenant's budgets leave enough for a call of that price.
+
+        One that is not covered stands in `short` from then on, under its tenant.
+        """
+        left = self._left.get(turn.member)
+        if left is None or cost <= left:
+            return True
+        self.short[self._rows[turn.member].id] = Money(cost)
+        return False
+
     def pay(self, turn: Turn, cost: int) -> Charge:
         """Let the tenant pay for its turn; the next turn is given out after that."""
+        if turn.member in self._left:
+            self._left[turn.member] -= cost
         return self._pay(turn, price_of_turn(cost, self._rows[turn.member].weight))
 
 

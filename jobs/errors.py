@@ -8,6 +8,7 @@
     ├── RequestHeld           a call of ours holds the provider's request already
     ├── TooManyQueued         a tenant's queue is full; later it may have room
     ├── NotAllowed            this needs a right that whoever asks does not have
+    ├── BudgetExceeded        the tenant's budget does not cover what was asked
     ├── InvalidSetting        an environment variable that cannot be used
     └── Unavailable           a part that this needs (SQL, Redis) does not answer
 
@@ -16,6 +17,9 @@ A call upstream that goes wrong is no exception: it is a `jobs.failures.Failure`
 
 from dataclasses import dataclass
 
+from jobs import money
+from jobs.budgets import Budget, Period
+from jobs.money import Money
 from jobs.scopes import Scope
 from jobs.states import State
 
@@ -69,6 +73,25 @@ class RequestHeld(SegqError):  # noqa: N818
     """The provider's request is another attempt's: it cannot be this one's too."""
 
 
+class BudgetExceeded(SegqError):  # noqa: N818
+    """A budget of the tenant does not cover what was asked. Nothing was done, and nothing reserved."""
+
+    def __init__(self, budget: Budget, asked: Money) -> None:
+        """`budget` as it stood; `asked` is what one call may cost."""
+        what_to_do = (
+            "It is admitted when waiting jobs are canceled, when calls cost less than they may, or "
+            "when the operator raises the budget"
+            if budget.period is Period.TOTAL
+            else f"No {budget.period} covers it: ask for less, or have the operator raise the budget"
+        )
+        super().__init__(
+            f"{budget.in_words()}, which leaves {money.text(budget.left)}: a call that may cost "
+            f"{money.text(asked)} is not covered. {what_to_do}."
+        )
+        self.budget = budget
+        self.asked = asked
+
+
 class TooManyQueued(SegqError):  # noqa: N818
     """A tenant has as many jobs waiting as it may have. Nothing of what was asked is kept."""
 
@@ -81,6 +104,10 @@ class TooManyQueued(SegqError):  # noqa: N818
         self.queued = queued
         self.max_queued = max_queued
         self.retry_after = retry_after
+
+
+Refusal = TooManyQueued | BudgetExceeded
+"""Why a job is not let in."""
 
 
 class NotAllowed(SegqError):  # noqa: N818

@@ -74,6 +74,7 @@ class WaitingFor(StrEnum):
     RATE_LIMIT = "rate_limit"
     CREDITS = "credits"
     PAUSED = "paused"
+    BUDGET = "budget"
     SLOT = "slot"
 
 

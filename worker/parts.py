@@ -16,6 +16,7 @@ from db.artifact_identity import confirm_store
 from db.artifact_place import open_artifacts
 from db.artifacts import ArtifactStore
 from db.audits import AuditStore
+from db.covering import Covering
 from db.doubts import DoubtStore
 from db.engine import Database
 from db.held_jobs import HeldJobs
@@ -66,6 +67,7 @@ class Parts:
     runs: RunStore
     accounts: AccountStore
     held: HeldJobs
+    covering: Covering
     idempotency: IdempotencyStore
     inputs: InputStore
     artifacts: ArtifactStore
@@ -154,6 +156,7 @@ def build(settings: worker_settings.Settings, *, as_guest: bool = False) -> Part
         runs=runs,
         accounts=accounts,
         held=HeldJobs(database),
+        covering=Covering(database),
         idempotency=IdempotencyStore(database),
         inputs=InputStore(database),
         artifacts=artifacts,

@@ -44,6 +44,7 @@ def top_up(parts: Parts, app: Celery) -> dict[str, int]:
     parts.hints.moved(*((job, State.EXPIRED) for job in late))
     held = parts.held.hold(parts.pool, MOST_MOVED)
     back = parts.held.bring_back(parts.pool, MOST_MOVED)
+    back += parts.covering.bring_back(BATCH)
     parts.idempotency.forget_old(BATCH)
     account = parts.accounts.get(parts.account.id)
     waiting = 0

@@ -67,6 +67,7 @@ def check(evidence: Evidence, allowed: Allowed) -> Report:
         *states_told.moves(evidence),
         *money_told.calls(evidence, found),
         *money_told.bookings(evidence, found),
+        *money_told.budgets(evidence),
         *images_kept.images(evidence, found),
         *_bounded(counted, "paid again", allowed.paid_again, money_told.repeats(evidence, found)),
         *_bounded(counted, "estimated", allowed.estimated, money_told.estimates(evidence, found)),

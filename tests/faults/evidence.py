@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from db import receipts
 from db.artifacts import ArtifactStore
+from db.budgets import BudgetStore, Drift
 from db.engine import Database
 from db.tables import attempts, jobs, outputs
 from jobs.money import Money
@@ -92,6 +93,8 @@ class Evidence:
     calls: Sequence[Call]
     store: ArtifactStore
     receipts: Sequence[str]
+    drift: Sequence[Drift] = ()
+    """Sums of budgets that are not what jobs and calls say."""
 
 
 def evidence_of(system: System, promised: Sequence[str]) -> Evidence:
@@ -121,6 +124,7 @@ def gathered(
         calls=[call_of(row) for row in ledger],
         store=store,
         receipts=receipts.pending(store),
+        drift=BudgetStore(database).check(),
     )
 
 

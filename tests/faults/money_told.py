@@ -78,6 +78,15 @@ def bookings(evidence: Evidence, found: Matched) -> Iterator[str]:
             )
 
 
+def budgets(evidence: Evidence) -> Iterator[str]:
+    """I8: every sum of a budget is what its jobs and calls hold."""
+    for one in evidence.drift:
+        yield (
+            f"the {one.period} budget of {one.tenant} from {one.start} on says {one.kept}, its jobs "
+            f"and calls say {one.counted}"
+        )
+
+
 def _booking(attempt: Attempt, call: Call | None) -> Iterator[str]:
     if attempt.cost is None:
         if attempt.is_finished:

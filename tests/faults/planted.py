@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Connection, delete, insert, select, update
 
 from db.artifact_folder import FolderArtifacts
-from db.tables import attempts, jobs, outputs
+from db.tables import attempts, budget_periods, jobs, outputs
 from tests.faults.checker import Allowed, Report, check
 from tests.faults.evidence import gathered
 from tests.worker.table_of_answers import Table
@@ -164,6 +164,12 @@ def a_state_that_its_attempt_does_not_bear_out(world: World) -> None:
 @_plants("it is open, and the job is failed")
 def a_final_job_whose_attempt_is_open(world: World) -> None:
     world.attempt("wrong", finished_at=None)
+
+
+@_plants("the day budget of default from ")
+def a_reservation_that_outlives_its_call(world: World) -> None:
+    more = {"reserved": budget_periods.c.reserved + 60_000_000}
+    world.connection.execute(update(budget_periods).values(more))
 
 
 @_plants("succeeded and has no image")

@@ -7,11 +7,14 @@ from copy import deepcopy
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection
 
 from db.artifact_folder import FolderArtifacts
+from db.budgets import BudgetStore
+from db.job_changes import JobChanges
 from db.rows import Job
-from db.tables import jobs
+from jobs import money
+from jobs.budgets import Period
 from tests.faults.planted import PLANTS, World, a_job_is_paid_twice, refusal
 from tests.servers.databases import new_database
 from tests.servers.valkey import running_valkey
@@ -40,11 +43,12 @@ def honest(
             found = {}
             for prompt in ("one", "two", "wrong", "lost"):
                 found[prompt] = table.submit(prompt=prompt, max_attempts=1)
+                for period in Period:
+                    store = BudgetStore(table.parts.database)
+                    store.set(found[prompt].tenant_id, money.parse("1"), period)
                 assert run_ticket(table.parts).jobs == 1
             found["spare"] = table.submit(prompt="spare")
-            with table.parts.database.write() as connection:
-                mine = jobs.c.id == found["spare"].id
-                connection.execute(update(jobs).where(mine).values(state="canceled"))
+            JobChanges(table.parts.database).cancel(found["spare"].tenant_id, found["spare"].id)
             yield table, found, folder / "artifacts"
 
 

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 from redis import Redis
 
+from jobs.budgets import Period
 from jobs.doubts import DoubtEnd
 from tests.faults.checker import Report, assert_promises_kept
 from tests.faults.conftest import Behind
@@ -108,6 +109,7 @@ def assert_explained(system: System, ids: list[str], *, kinds: set[str]) -> Repo
 def test_v1_under_kills(system: Start, size: Size) -> None:
     one = system(**QUICK)
     one.settings(latency={"median": 2.0, "sigma": 0.2})
+    _count_money(one)
     with fleet(one) as workers:
         ids = submit(one, size.jobs)
         wait_for_states(one, running=16)
@@ -122,6 +124,7 @@ def test_v2_under_kills(system: Start, size: Size) -> None:
     """No doubt but for kills between the POST and the receipt of the request's id."""
     one = system(**QUICK, SEGQ_TRANSPORT="v2")
     one.settings(latency={"median": 2.0, "sigma": 0.2})
+    _count_money(one)
     with fleet(one) as workers:
         ids = submit(one, size.jobs)
         workers.kill(size.kills, size.every)
@@ -190,6 +193,13 @@ def test_no_job_ends_with_anothers_picture(system: Start, size: Size, shows: str
     calls = [row for row in one.ledger() if row["status"] == 200]
     (paid,) = one.sql("SELECT count(*) AS n FROM attempts WHERE cost > 0")
     assert paid["n"] <= len(calls) <= count
+
+
+def _count_money(system: System) -> None:
+    """Budgets that cover everything: the checker counts what is kept of them anew."""
+    for period in Period:
+        done = system.segq("budget", "set", "default", "1000000", "--period", period)
+        assert done.returncode == 0, done.stderr
 
 
 def _settle_down(system: System) -> None:

@@ -25,6 +25,7 @@ NEEDS = [
     (Scope.READ, "HEAD", "/api/v1/jobs/x/outputs/0"),
     (Scope.READ, "GET", "/api/v1/account"),
     (Scope.READ, "GET", "/api/v1/tenant"),
+    (Scope.READ, "GET", "/api/v1/budget"),
     (Scope.READ, "GET", "/api/v1/pauses"),
     (Scope.READ, "GET", "/api/v1/models"),
     (Scope.READ, "GET", "/api/v1/models/ssd-canny"),

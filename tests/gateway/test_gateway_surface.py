@@ -145,6 +145,7 @@ def test_every_operation_describes_its_answers_and_its_problems(
         "/api/v1/tenant",
         "/api/v1/pauses",
         "/api/v1/pauses/resume",
+        "/api/v1/budget",
         "/api/v1/models",
         "/api/v1/models/{slug}",
         "/healthz",
