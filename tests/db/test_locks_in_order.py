@@ -1,0 +1,106 @@
+"""Everything that locks rows of tenants, queues, budgets and the order, at once and much of it."""
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from db.accounts import AccountStore
+from db.budgets import BudgetStore
+from db.engine import Database
+from db.job_changes import JobChanges
+from db.jobs import JobStore
+from db.rows import Account, Claim, Held, Job, NewJob, Settlement, Terms
+from db.runs import RunStore
+from db.tables import jobs
+from db.tenants import Limits, TenantStore
+from jobs.budgets import Period
+from jobs.errors import BudgetExceeded, IllegalMove, TooManyQueued
+from jobs.failures import Failure, FailureKind
+from jobs.money import Money
+from jobs.retry import Decision
+from jobs.states import State
+from tests.db.conftest import LEASE, PRICE, failed, succeeded
+
+MOST_RUNNING = 4
+TURNS = 25
+
+
+def test_whatever_is_locked_nobody_waits_for_one_who_waits_for_him(
+    database: Database, database_url: str, account_store: AccountStore
+) -> None:
+    """A deadlock would be an error of one of them; and what is bounded stays so."""
+    store = TenantStore(database)
+    tenants = [store.create(name).id for name in ("one", "two", "three")]
+    accounts = [
+        account_store.ensure("segmind", name, call_limit=60, window_seconds=60) for name in "ab"
+    ]
+    for tenant, name in zip(tenants, ("one", "two", "three"), strict=True):
+        store.set_limits(name, Limits(max_running=MOST_RUNNING, max_queued=60))
+        for period, calls in ((Period.TOTAL, 400), (Period.DAY, 120)):
+            BudgetStore(database).set(tenant, Money(calls * PRICE), period, (50,))
+
+    def work(n: int) -> int:
+        # A process each has connections of its own.
+        mine = Database(database_url, pool_size=1, overflow=0)
+        try:
+            return _work(mine, tenants, accounts[n % 2], random.Random(n))
+        finally:
+            mine.close()
+
+    with ThreadPoolExecutor(6) as threads:
+        assert sum(threads.map(work, range(6))) > 0
+    assert BudgetStore(database).check() == []
+    with database.read() as connection:
+        running = connection.execute(
+            select(jobs.c.tenant_id, func.count())
+            .where(jobs.c.state == State.RUNNING)
+            .group_by(jobs.c.tenant_id)
+        ).all()
+    assert all(count <= MOST_RUNNING for _, count in running)
+
+
+def _work(database: Database, tenants: list[UUID], account: Account, chance: random.Random) -> int:
+    """How many calls were settled."""
+    store, runs, changes = JobStore(database), RunStore(database), JobChanges(database)
+    known: list[Job] = []
+    settled = 0
+    for _ in range(TURNS):
+        soon = datetime.now(UTC) + timedelta(seconds=chance.uniform(0, 0.5))
+        new = [
+            NewJob(
+                chance.choice(tenants),
+                *("segmind", "ssd-canny", {"seed": -1}, PRICE),
+                group=chance.choice("xy"),
+                start_by=chance.choice([None, None, soon]),
+                finish_by=chance.choice([None, None, soon]),
+            )
+            for _ in range(5)
+        ]
+        known += [one for one in store.add_each(new) if isinstance(one, Job)]
+        found = runs.claim("segmind", account.id, terms=Terms(LEASE), count=4)
+        assert not isinstance(found, Held)
+        done = runs.settle_many([_end(one, chance) for one in found])
+        assert not [one for one in done if isinstance(one, Exception)]
+        settled += len(done)
+        store.expire(20)
+        some = chance.choice(known)
+        try:
+            chance.choice([changes.cancel, changes.retry])(some.tenant_id, some.id)
+        except (IllegalMove, TooManyQueued, BudgetExceeded):
+            continue
+    return settled
+
+
+def _end(claim: Claim, chance: random.Random) -> Settlement:
+    match chance.randrange(3):
+        case 0:
+            return succeeded(claim)
+        case 1:
+            again = Decision(State.QUEUED, spends_attempt=True)
+            return failed(claim, Failure(FailureKind.UPSTREAM_ERROR, "500"), again, cost=PRICE)
+        case _:
+            back = Decision(State.QUEUED, spends_attempt=False)
+            return failed(claim, Failure(FailureKind.NOT_SENT, "no route"), back)
