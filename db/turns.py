@@ -126,6 +126,11 @@ class _Level:
     def __len__(self) -> int:
         return len(self._passes)
 
+    @property
+    def ahead(self) -> dict[str, int]:
+        """The members, and how far each one's pass is beyond the clock."""
+        return {member: max(0, own - self._clock) for member, own in self._passes.items()}
+
     def next(self) -> Turn | None:
         return next_turn(self._clock, self._passes)
 
@@ -152,6 +157,9 @@ class Tenants(_Level):
     def of(self, turn: Turn) -> Row[Any]:
         """The tenant's row: `id`, `weight`."""
         return self._rows[turn.member]
+
+    def weight(self, member: str) -> int:
+        return int(self._rows[member].weight)
 
     def pay(self, turn: Turn, cost: int) -> Charge:
         """Let the tenant pay for its turn; the next turn is given out after that."""
