@@ -6,6 +6,7 @@ from fastapi_offline import FastAPIOffline
 from api_gateway import (
     account_route,
     change_routes,
+    estimate_route,
     health,
     job_routes,
     list_route,
@@ -46,6 +47,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.addresses = []
     for module in (
         submit_route,
+        estimate_route,
         job_routes,
         list_route,
         account_route,

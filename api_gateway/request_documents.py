@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from api_gateway import envelope, resolution
 from api_gateway.cancel_wish import CancelImage
+from api_gateway.estimate_body import MOST_COPIES, MOST_JOBS
 from db.resolving import Verdict
 from jobs.doubts import OnDoubt
 from jobs.states import Priority
@@ -42,6 +43,23 @@ class Submit(BaseModel):
     )
 
 
+class EstimateOfMany(BaseModel):
+    """Jobs that would be submitted together."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    jobs: list[Submit] = Field(min_length=1, max_length=MOST_JOBS)
+
+
+class EstimateOfCopies(BaseModel):
+    """Many jobs that cost alike and go to one place."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    job: Submit
+    count: int | None = Field(1, ge=1, le=MOST_COPIES, description="How often.")
+
+
 class Cancel(BaseModel):
     """What becomes of the image of a call that is under way."""
 
@@ -72,4 +90,4 @@ class Resolve(BaseModel):
     )
 
 
-ALL = (Submit, Cancel, Resolve)
+ALL = (Submit, EstimateOfMany, EstimateOfCopies, Cancel, Resolve)

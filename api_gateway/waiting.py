@@ -34,10 +34,14 @@ _OF_PAUSE = {
 
 @dataclass(frozen=True)
 class Waiting:
-    """What a job waits for, and in words why, where there is more to say."""
+    """What a job waits for, and in words why, where there is more to say.
+
+    `until`: when that ends, where it is known from the start.
+    """
 
     reason: WaitingFor
     note: str | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def test_answers_may_get_more_members_and_requests_may_not(described: dict[str, 
     schemas = described["components"]["schemas"]
     strict = {name for name, schema in schemas.items() if "additionalProperties" in schema}
     assert strict
-    ours = ("Submit-", "Input-", "Cancel", "Resolve")
+    ours = ("Submit-", "Input-", "EstimateOf", "Cancel", "Resolve")
     assert all(name.startswith(ours) for name in strict)
     assert set(schemas["JobError"]["properties"]) == {
         *("kind", "message", "advice", "status", "reaction"),
@@ -129,6 +129,7 @@ def test_every_operation_describes_its_answers_and_its_problems(
         "/api/v1/jobs/{job_id}/resolve",
         "/api/v1/jobs/{job_id}/outputs/{n}",
         "/api/v1/inputs",
+        "/api/v1/estimate",
         "/api/v1/account",
         "/api/v1/models",
         "/api/v1/models/{slug}",
