@@ -27,6 +27,8 @@ from jobs.wire import slots_key
 
 REMEMBERED_SECONDS = 1.0
 """A position may be so much behind."""
+_WITHOUT_REDIS_SECONDS = 2.0
+"""A Redis that hangs must not hold up every answer."""
 MOST_PLACES = 100
 """Places whose ids are remembered: 160 kB each at the most."""
 
@@ -93,7 +95,8 @@ class Forecasts:
 
     async def _look_at_pool(self, pool: str) -> tuple[PoolView, float]:
         slots = await self._slots(pool)
-        return await run_in_threadpool(self._view_of, pool, slots), REMEMBERED_SECONDS
+        good_for = REMEMBERED_SECONDS if slots is not None else _WITHOUT_REDIS_SECONDS
+        return await run_in_threadpool(self._view_of, pool, slots), good_for
 
     def _view_of(self, pool: str, slots: int | None) -> PoolView:
         now = datetime.now(UTC)
