@@ -7,6 +7,7 @@ from api_gateway import (
     account_route,
     budget_route,
     change_routes,
+    estimate_route,
     health,
     job_routes,
     list_route,
@@ -49,6 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.addresses = []
     for module in (
         submit_route,
+        estimate_route,
         job_routes,
         list_route,
         account_route,

@@ -107,6 +107,14 @@ class Job(_Document):
     max_attempts: int
     error: JobError | None
     waiting_for: WaitingFor | None = Field(description="Only of a queued job.")
+    position: int | None = Field(
+        description="Of a queued job that is read by itself: 1 is the next call to be made; null: "
+        "more go before it than are counted."
+    )
+    estimated_start: str | None = Field(
+        description="Likewise: when its call is to leave, if nobody else comes; null: nobody can "
+        "know, and `note` or `waiting_for` says why."
+    )
     seed: int | None = Field(description="Of the latest attempt.")
     priority: Priority
     group: str
@@ -130,6 +138,32 @@ class Job(_Document):
     attempt_history: list[Attempt] = Field(
         [], description="With `include=attempts` only: the latest calls, the first of them first."
     )
+
+
+class BalanceLeft(_Document):
+    """What the accounts that would be called have left."""
+
+    left: str | None = Field(
+        description="USD, decimal text, less what calls under way may cost; null: not known."
+    )
+    suffices: bool | None = Field(
+        description="Whether it covers these jobs and what is queued before them; null: not known."
+    )
+
+
+class Estimate(_Document):
+    """What jobs would cost and when they would run, if they were submitted now."""
+
+    jobs: int
+    price: str = Field(description="USD, decimal text; of all of them, at the most.")
+    prices: list[str] = Field(description="Of each job that was given, in order.")
+    calls_per_minute: float = Field(
+        description="The pace that is reckoned with; 0: no call leaves, and `note` says why."
+    )
+    balance: BalanceLeft
+    estimated_start: str | None = Field(description="Of the first; null: nobody can know.")
+    estimated_end: str | None = Field(description="Of the last; null: nobody can know.")
+    note: str | None = Field(description="Why nobody can know, or how sure it is.")
 
 
 class JobList(_Document):
@@ -273,4 +307,4 @@ class Problem(_Document):
     asked: str | None = Field(None, description="What the job's next call may cost.")
 
 
-ALL = (Job, JobList, Account, Budgets, KeptImage, Model, Models, Health, Problem)
+ALL = (Job, JobList, Estimate, Account, Budgets, KeptImage, Model, Models, Health, Problem)

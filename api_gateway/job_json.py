@@ -4,6 +4,7 @@ from typing import Any
 
 from api_gateway import times
 from api_gateway.cancel_notes import cancel_note
+from api_gateway.forecasts import Forecast
 from api_gateway.waiting import Waiting
 from db.rows import Job, JobDoubt, Output
 from jobs import money
@@ -14,7 +15,9 @@ def address(base: str, job: Job) -> str:
     return f"{base}/api/v1/jobs/{job.id}"
 
 
-def document(job: Job, base: str, waiting: Waiting | None) -> dict[str, Any]:
+def document(
+    job: Job, base: str, waiting: Waiting | None, forecast: Forecast | None = None
+) -> dict[str, Any]:
     """The job as JSON. Money is decimal text in USD, times are RFC 3339 in UTC."""
     own = address(base, job)
     outputs = [_output(own, output) for output in job.outputs]
@@ -30,6 +33,8 @@ def document(job: Job, base: str, waiting: Waiting | None) -> dict[str, Any]:
         "max_attempts": job.max_attempts,
         "error": job.error,
         "waiting_for": waiting.reason if waiting else None,
+        "position": forecast.position if forecast else None,
+        "estimated_start": times.about(forecast.starts_at) if forecast else None,
         "seed": job.seed,
         "priority": job.priority,
         "group": job.group,
@@ -45,7 +50,7 @@ def document(job: Job, base: str, waiting: Waiting | None) -> dict[str, Any]:
         "started_at": times.text(job.started_at),
         "finished_at": times.text(job.finished_at),
         "cancel_requested": canceling,
-        "note": _note(job, waiting),
+        "note": _note(job, waiting, forecast),
         "links": {
             "self": own,
             "cancel": f"{own}/cancel",
@@ -54,8 +59,13 @@ def document(job: Job, base: str, waiting: Waiting | None) -> dict[str, Any]:
     }
 
 
-def _note(job: Job, waiting: Waiting | None) -> str | None:
-    notes = (cancel_note(job), _looked_for(job.doubt), waiting.note if waiting else None)
+def _note(job: Job, waiting: Waiting | None, forecast: Forecast | None) -> str | None:
+    notes = (
+        cancel_note(job),
+        _looked_for(job.doubt),
+        waiting.note if waiting else None,
+        forecast.note if forecast else None,
+    )
     return " ".join(filter(None, notes)) or None
 
 

@@ -77,7 +77,7 @@ async def read(request: Request, tenant: Reader, job_id: str) -> Response:
     job = await _look(parts, tenant, found)
     if wait and not _is_settled(job):
         job = await _wait(request, tenant, found, wait)
-    document = await show(request, job)
+    document = await show(request, job, forecast=True)
     if with_attempts:
         history = AttemptHistory(parts.database)
         attempts = await run_in_threadpool(history.of_job, tenant, found)

@@ -13,6 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from api_gateway.auth import Keys
+from api_gateway.forecasts import Forecasts
 from api_gateway.hints import Hints
 from api_gateway.open_waits import OpenWaits
 from api_gateway.settings import Settings
@@ -66,6 +67,7 @@ class Parts:
     hints: Hints
     tickets: Tickets
     waiting: WaitingReasons
+    forecasts: Forecasts
     open_waits: OpenWaits
     image_threads: anyio.CapacityLimiter
     download_threads: anyio.CapacityLimiter
@@ -123,6 +125,7 @@ def make_parts(settings: Settings) -> Parts:
         hints=Hints(redis),
         tickets=tickets,
         waiting=WaitingReasons(database, accounts, redis),
+        forecasts=Forecasts(database, redis),
         open_waits=OpenWaits(),
         image_threads=anyio.CapacityLimiter(IMAGE_THREADS),
         download_threads=anyio.CapacityLimiter(DOWNLOAD_THREADS),

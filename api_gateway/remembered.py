@@ -12,10 +12,13 @@ MOST_REMEMBERED = 10_000
 
 
 class Remembered(Generic[K, V]):
-    """`look` gives a value and for how many seconds it is good."""
+    """`look` gives a value and for how many seconds it is good; at most `most` are remembered."""
 
-    def __init__(self, look: Callable[[K], Awaitable[tuple[V, float]]]) -> None:
+    def __init__(
+        self, look: Callable[[K], Awaitable[tuple[V, float]]], most: int = MOST_REMEMBERED
+    ) -> None:
         self._look = look
+        self._most = most
         self._looking: dict[K, asyncio.Future[V]] = {}
         self._known: dict[K, tuple[V, float]] = {}
 
@@ -33,7 +36,7 @@ class Remembered(Generic[K, V]):
 
     async def _ask(self, name: K) -> V:
         value, good_for = await self._look(name)
-        if len(self._known) >= MOST_REMEMBERED:
+        if len(self._known) >= self._most:
             self._known.clear()
         self._known[name] = (value, time.monotonic() + good_for)
         return value

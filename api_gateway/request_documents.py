@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from api_gateway import envelope, pause_wish, resolution
 from api_gateway.cancel_wish import CancelImage
+from api_gateway.estimate_body import MOST_COPIES, MOST_JOBS
 from db.resolving import Verdict
 from jobs.doubts import OnDoubt
 from jobs.limits import LONGEST_NAME
@@ -41,6 +42,23 @@ class Submit(BaseModel):
         description=f"At most {envelope.LARGEST_METADATA:,} bytes as JSON. Whole numbers are kept "
         "digit for digit; others must be such as a double can hold.",
     )
+
+
+class EstimateOfMany(BaseModel):
+    """Jobs that would be submitted together."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    jobs: list[Submit] = Field(min_length=1, max_length=MOST_JOBS)
+
+
+class EstimateOfCopies(BaseModel):
+    """Many jobs that cost alike and go to one place."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    job: Submit
+    count: int | None = Field(1, ge=1, le=MOST_COPIES, description="How often.")
 
 
 class Cancel(BaseModel):
@@ -93,4 +111,4 @@ class PauseWish(ResumeWish):
     reason: str | None = Field(None, max_length=pause_wish.LONGEST_REASON)
 
 
-ALL = (Submit, Cancel, Resolve, PauseWish, ResumeWish)
+ALL = (Submit, EstimateOfMany, EstimateOfCopies, Cancel, Resolve, PauseWish, ResumeWish)

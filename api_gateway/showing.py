@@ -27,10 +27,11 @@ def _base(scheme: str, host: str | None, server: tuple[str, int], root: str) -> 
     return str(Request({**scope, "root_path": root, "path": "/"}).base_url).rstrip("/")
 
 
-async def show(request: Request, job: Job) -> dict[str, Any]:
-    """The job as JSON; a queued one with what it waits for."""
-    waiting = None
-    if job.state is State.QUEUED:
-        found = await parts_of(request).waiting.of(job)
-        waiting = waiting_of(job, found)
-    return job_json.document(job, base_of(request), waiting)
+async def show(request: Request, job: Job, *, forecast: bool = False) -> dict[str, Any]:
+    """The job as JSON; a queued one with what it waits for and, if wanted, when it starts."""
+    if job.state is not State.QUEUED:
+        return job_json.document(job, base_of(request), None)
+    parts = parts_of(request)
+    waiting = waiting_of(job, await parts.waiting.of(job))
+    found = await parts.forecasts.of(job, waiting) if forecast and waiting else None
+    return job_json.document(job, base_of(request), waiting, found)

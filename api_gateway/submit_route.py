@@ -34,7 +34,7 @@ LARGEST_BODY = 30_000_000
 """Bytes: an image of 20 MB as a data: URI, and room."""
 _QUICK_BODY = 16 * 1024
 """A body up to this size is read between other requests: in a few milliseconds at the worst."""
-_SMALL_BODY = 64 * 1024
+SMALL_BODY = 64 * 1024
 """A larger body holds an image and is worked on beside the others of its kind."""
 
 _Resolve = Callable[[Model, Mapping[str, Any]], tuple[dict[str, Picture], list[FieldProblem]]]
@@ -86,7 +86,7 @@ async def _with_images(request: Request, tenant: UUID, raw: bytes) -> Response:
         def check() -> tuple[NewJob, list[Input]]:
             return read(parts, tenant, raw)
 
-        if len(raw) <= _SMALL_BODY:
+        if len(raw) <= SMALL_BODY:
             new, images = await run_in_threadpool(check)
         else:
             new, images = await parts.with_images(check)
@@ -133,9 +133,19 @@ def read(parts: Parts, tenant: UUID, raw: bytes) -> tuple[NewJob, list[Input]]:
     Raises `InvalidInput` that names all that is wrong; then nothing is kept.
     """
     kept = KeptImages(parts.inputs, parts.artifacts)
-    resolve = partial(kept.resolve, tenant)
-    new, pictures = _read(resolve, parts.pool, tenant, strict_json.parse(raw))
+    new, pictures = _checked(parts, kept, tenant, strict_json.parse(raw))
     return new, [kept.keep(tenant, picture) for picture in pictures]
+
+
+def checked(parts: Parts, tenant: UUID, given: Any) -> NewJob:
+    """The job that `given` (read from JSON) describes, as `read` checks it; nothing is kept."""
+    return _checked(parts, KeptImages(parts.inputs, parts.artifacts), tenant, given)[0]
+
+
+def _checked(
+    parts: Parts, kept: KeptImages, tenant: UUID, given: Any
+) -> tuple[NewJob, list[Picture]]:
+    return _read(partial(kept.resolve, tenant), parts.pool, tenant, given)
 
 
 def _read(resolve: _Resolve, pool: str, tenant: UUID, given: Any) -> tuple[NewJob, list[Picture]]:

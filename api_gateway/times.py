@@ -1,7 +1,7 @@
 """Moments as RFC 3339 writes them."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 _RFC3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
@@ -37,3 +37,24 @@ def parse(value: object) -> datetime:
 def text(moment: datetime | None) -> str | None:
     """RFC 3339 in UTC, with `Z`."""
     return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def about(moment: datetime | None, now: datetime | None = None) -> str | None:
+    """A moment that is only reckoned, rounded up: to a second when near, to a minute when far.
+
+    The steps divide each other, so that of two moments the later one is never told as the earlier.
+    """
+    if moment is None:
+        return None
+    ahead = moment - (now or datetime.now(UTC))
+    step = next(step for bound, step in _STEPS if ahead < bound)
+    return text(moment + (_FIRST - moment) % step)
+
+
+_STEPS = (
+    (timedelta(minutes=2), timedelta(seconds=1)),
+    (timedelta(minutes=10), timedelta(seconds=5)),
+    (timedelta(hours=1), timedelta(seconds=15)),
+    (timedelta.max, timedelta(minutes=1)),
+)
+"""How far ahead, and the step then: about a hundredth of the way."""

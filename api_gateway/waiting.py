@@ -41,10 +41,14 @@ _OF_PAUSE = {
 
 @dataclass(frozen=True)
 class Waiting:
-    """What a job waits for, and in words why, where there is more to say."""
+    """What a job waits for, and in words why, where there is more to say.
+
+    `until`: when that ends, where it is known from the start.
+    """
 
     reason: WaitingFor
     note: str | None = None
+    until: datetime | None = None
 
 
 _NEXT_CALL = Waiting(
@@ -95,7 +99,7 @@ class WaitingReasons:
         """
         tenant = (await self._tenants.of(job.tenant_id)).of(job.group)
         if tenant is not None and tenant.reason is not WaitingFor.SLOT:
-            return Waiting(tenant.reason, tenant.note)
+            return Waiting(tenant.reason, tenant.note, tenant.until)
         found = await self._pools.of(job.pool)
         upstream = found.of(job.model)
         if tenant is None or found.stops(job.model):

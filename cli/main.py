@@ -14,6 +14,7 @@ from cli.terminal import say
 COMMANDS = {
     "demo": ("cli.demo", "start everything, turn the example photographs into images, stay up"),
     "run": ("cli.run", "make one image through the running system (starts it when needed)"),
+    "estimate": ("cli.estimate", "what jobs would cost and when they would run; submits nothing"),
     "models": ("cli.models", "a line for each model; with a model's name, what it takes"),
     "up": ("cli.up", "start everything on this machine, until Ctrl-C"),
     "down": ("cli.down", "end what `up --detach` started; calls in flight finish"),
@@ -41,6 +42,8 @@ COMMANDS = {
 }
 # What follows these belongs to another program, word for word.
 _PASS_ALL_ON = frozenset({"test", "lock", "bench", "soak"})
+# What is left over is a model's own parameters.
+_TAKE_A_MODEL = frozenset({"run", "estimate"})
 _INTERRUPTED = 130
 
 
@@ -81,6 +84,6 @@ def _parse(parser: argparse.ArgumentParser, given: list[str]) -> argparse.Namesp
         return argparse.Namespace(command=given[0], rest=given[1:])
     options, rest = parser.parse_known_args(given)
     options.rest = rest
-    if rest and options.command != "run":
+    if rest and options.command not in _TAKE_A_MODEL:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     return options

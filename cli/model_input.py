@@ -71,6 +71,20 @@ def place_images(
     }
 
 
+def without_files(values: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str, Any]:
+    """The values, with the model's own example in the place of every image that is a local file.
+
+    For a question that no image changes: nothing is uploaded.
+    """
+    properties = model["input_schema"].get("properties", {})
+    return {
+        name: model["example"][name]
+        if is_image(properties.get(name, {})) and not str(value).lower().startswith(_NO_FILE)
+        else value
+        for name, value in values.items()
+    }
+
+
 def _place(client: Client, name: str, image: str) -> str:
     if image.lower().startswith(_NO_FILE):
         return image

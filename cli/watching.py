@@ -5,11 +5,13 @@ import time
 from cli.complaint import ComplaintError
 from cli.server import Server
 from cli.terminal import say
-from cli.wording import note_of, state_of
+from cli.wording import note_of, place_of, state_of
 from segq_client import Client, Job, SegqError
 
 # Seconds, whole: how long the gateway may hold one read, and so how late a change is told.
 _LOOK_EVERY = 1
+# Seconds between two lines about its place in the queue.
+_PLACE_EVERY = 30.0
 
 
 def watch(client: Client, job: Job, seconds: float, cancel: str) -> Job:
@@ -42,12 +44,17 @@ def cancel_command(server: Server, job: Job) -> str:
 def _watch(client: Client, job: Job, ends_at: float) -> Job:
     """Raises `TimeoutError` with the state that the job is in."""
     shown, told = "", {""}
+    place_at = 0.0
     while not job.is_settled:
         state, note = state_of(job), note_of(job)
         if state != shown or note not in told:
             say(f"job {job.id} is {state}" + ("" if note in told else f": {note}"))
         shown = state
         told.add(note)
+        place = place_of(job)
+        if place and time.monotonic() >= place_at:
+            say(f"job {job.id} waits: {place}")
+            place_at = time.monotonic() + _PLACE_EVERY
         left = ends_at - time.monotonic()
         if left <= 0:
             raise TimeoutError(state)

@@ -1,4 +1,6 @@
-"""How a job's end is put into words."""
+"""How a job's place, state and end are put into words."""
+
+from datetime import datetime
 
 from segq_client import Job
 
@@ -27,3 +29,18 @@ def note_of(job: Job) -> str:
 def state_of(job: Job) -> str:
     """A state with what it waits for, for one column of a table."""
     return f"{job.state} ({job.waiting_for})" if job.waiting_for else job.state
+
+
+def place_of(job: Job) -> str:
+    """Where it stands among all that waits, and when it starts; nothing where it is next."""
+    if job.estimated_start is None or job.position == 1:
+        return ""
+    when = f"it starts at about {clock_of(job.estimated_start)}"
+    return when if job.position is None else f"{job.position - 1:,} calls go before it; {when}"
+
+
+def clock_of(moment: str) -> str:
+    """A moment of the API as a clock here shows it, with the day where it is another one."""
+    here = datetime.fromisoformat(moment).astimezone()
+    today = here.date() == datetime.now().astimezone().date()
+    return here.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M")

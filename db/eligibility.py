@@ -6,6 +6,7 @@ steps over none. Whatever can keep a tenant out is one of `SOURCES`: pauses, bud
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -22,10 +23,11 @@ V = TypeVar("V")
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Why a tenant or a group claims nothing now, as the API tells it."""
+    """Why a tenant or a group claims nothing now, as the API tells it; `until` when, if it is known."""
 
     reason: WaitingFor
     note: str
+    until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,10 @@ def used_up(connection: Connection, rows: Sequence[Row[Any]]) -> Eligible[UUID]:
         return Eligible()
     found = budget_looks.look(connection, budgeted)
     out, waited = (
-        {tenant: LeftOut(WaitingFor.BUDGET, budget.why_waits()) for tenant, budget in one.items()}
+        {
+            tenant: LeftOut(WaitingFor.BUDGET, budget.why_waits(), budget.resets_at)
+            for tenant, budget in one.items()
+        }
         for one in (found.out, found.was_short)
     )
     return Eligible(out, left=found.left, waited=waited)

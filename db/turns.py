@@ -72,6 +72,11 @@ class _Level:
         """The members, each with how many turns its cap leaves it; None: it has no cap."""
         return ((member, self._room.get(member)) for member in self._passes)
 
+    @property
+    def ahead(self) -> dict[str, int]:
+        """The members, and how far each one's pass is beyond the clock."""
+        return {member: max(0, own - self._clock) for member, own in self._passes.items()}
+
     def next(self) -> Turn | None:
         return next_turn(self._clock, self._passes)
 
@@ -116,6 +121,9 @@ class Tenants(_Level):
     def of(self, turn: Turn) -> Row[Any]:
         """The tenant's row: `id`, `weight`."""
         return self._rows[turn.member]
+
+    def weight(self, member: str) -> int:
+        return int(self._rows[member].weight)
 
     def affords(self, turn: Turn, cost: int) -> bool:
         """Whether the tenant's budgets leave enough for a call of that price.

@@ -75,3 +75,10 @@ def job_channel(job_id: str) -> str:
 def waiting_key(pool: str) -> str:
     """A key that exists while a pool's workers wait for a permit; its value is a `WaitingFor`."""
     return f"segq:waiting:{pool}"
+
+
+def slots_key(pool: str) -> str:
+    """A sorted set of what a pool's worker processes tell: `<process>:<slots>`, by the second (of
+    Redis's clock) until which it is good.
+    """
+    return f"segq:slots:{pool}"

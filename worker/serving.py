@@ -2,14 +2,18 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
 from threading import Thread
 from typing import Any
 
 import structlog
 from celery import signals
+from redis.exceptions import RedisError
 
 from jobs.wire import UPKEEP_QUEUE, ticket_queue
+from worker.announcing import Announcement
 from worker.app import app
 from worker.parts import parts, parts_when_possible, warm_up
 from worker.processes import run_celery
@@ -39,7 +43,24 @@ def generate(settings: Settings) -> int:
         pause = found.accounts.get(found.account.id).pause(datetime.now(UTC))
         return pause is None and found.jobs.waiting(settings.pool, 1) > 0
 
-    return _work(settings, ticket_queue(settings.pool), settings.slots, "generate", work_waits)
+    @cache
+    def announcement() -> Announcement:
+        return Announcement(parts().redis, settings.pool, settings.slots)
+
+    @signals.worker_ready.connect(weak=False)
+    def _told(**_: Any) -> None:
+        with suppress(RedisError):  # the next beat tells it
+            announcement().tell()
+
+    @signals.worker_shutting_down.connect(weak=False)
+    def _leaving(**_: Any) -> None:
+        with suppress(RedisError):  # it is good for a few seconds only
+            announcement().withdraw()
+
+    queue = ticket_queue(settings.pool)
+    return _work(
+        settings, queue, settings.slots, "generate", work_waits, lambda: announcement().tell()
+    )
 
 
 def upkeep(settings: Settings) -> int:
@@ -52,11 +73,16 @@ def upkeep(settings: Settings) -> int:
         Thread(target=probe_credits, args=(parts(),), name="probe", daemon=True).start()
 
     # What beat asks for is always to be done.
-    return _work(settings, UPKEEP_QUEUE, UPKEEP_THREADS, "upkeep", lambda: True)
+    return _work(settings, UPKEEP_QUEUE, UPKEEP_THREADS, "upkeep", lambda: True, lambda: None)
 
 
 def _work(
-    settings: Settings, queue: str, threads: int, role: str, work_waits: Callable[[], bool]
+    settings: Settings,
+    queue: str,
+    threads: int,
+    role: str,
+    work_waits: Callable[[], bool],
+    tell: Callable[[], None],
 ) -> int:
     progress = Progress()
     progress.follow()
@@ -70,6 +96,7 @@ def _work(
             threads=threads,
             ready_file=settings.ready_file,
             work_waits=work_waits,
+            tell=tell,
         ).start()
 
     @signals.worker_shutting_down.connect(weak=False)

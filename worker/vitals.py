@@ -41,9 +41,10 @@ class Vitals:
         threads: int,
         ready_file: Path | None,
         work_waits: Callable[[], bool],
+        tell: Callable[[], None],
     ) -> None:
         """`work_waits`: whether SQL has something for this process to do; `threads`: tasks that it
-        has in hand at the most.
+        has in hand at the most; `tell` lets others know that it serves.
         """
         self._parts = parts
         self._progress = progress
@@ -51,6 +52,7 @@ class Vitals:
         self._threads = threads
         self._ready_file = ready_file
         self._work_waits = work_waits
+        self._tell = tell
         self._idle_since: float | None = None
         self._stalled = False
         self._ending = False
@@ -78,6 +80,8 @@ class Vitals:
         try:
             self._parts.runs.extend(self._parts.holder, self._parts.timing.lease)
             self._stalled = self._stalls()
+            if not (self._stalled or stopping.is_set()):
+                self._tell()
         except (Unavailable, RedisError):
             self._idle_since = None  # whoever cannot reach them takes no task, and rightly so
             return False

@@ -9,11 +9,13 @@
 
 from segq_client.client import Client
 from segq_client.errors import ProblemError, SegqError, StillWaitingError, Unreachable, WrongField
+from segq_client.estimate import Estimate
 from segq_client.job import Doubt, Job, JobError, Output
 
 __all__ = [
     "Client",
     "Doubt",
+    "Estimate",
     "Job",
     "JobError",
     "Output",

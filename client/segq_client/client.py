@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -11,6 +11,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from segq_client.errors import SegqError, StillWaitingError, Unreachable, problem_from
+from segq_client.estimate import Estimate, estimate_from
 from segq_client.image_type import image_type
 from segq_client.job import Job, Output, job_from
 from segq_client.saving import save_stream
@@ -92,6 +93,32 @@ class Client:
         """
         body = {"model": model, "input": input, **fields}
         return _job(self._post("api/v1/jobs", idempotency_key, json=body))
+
+    def estimate(
+        self,
+        model: str,
+        input: Mapping[str, Any],  # noqa: A002 (the API's own word)
+        *,
+        count: int = 1,
+        **fields: Any,
+    ) -> Estimate:
+        """What `count` such jobs would cost and when they would run. Nothing is kept.
+
+        `input` and `fields` are as in `submit`, and refused alike.
+        """
+        job = {"model": model, "input": input, **fields}
+        return self._estimate({"job": job, "count": count})
+
+    def estimate_all(self, jobs: Iterable[Mapping[str, Any]]) -> Estimate:
+        """The same of up to 1,000 jobs that differ, each as the API takes it: model, input, ..."""
+        return self._estimate({"jobs": list(jobs)})
+
+    def _estimate(self, body: Mapping[str, Any]) -> Estimate:
+        answer = self._ask("POST", "api/v1/estimate", json=body)
+        try:
+            return estimate_from(answer)
+        except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+            raise SegqError(f"the answer is not an estimate: {error!r}") from error
 
     def get(self, job_id: str, wait: float = 0, *, attempts: bool = False) -> Job:
         """Read a job. With `wait` (seconds, up to 60) the answer comes when it is final, or then.

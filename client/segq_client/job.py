@@ -48,8 +48,9 @@ class Doubt:
 class Job:
     """A job at the moment it was read.
 
-    `cost` is in USD, exact, None while unknown. `raw` is the whole answer, for members that this
-    version of the client does not name.
+    `cost` is in USD, exact, None while unknown. `position` (1: the next call) and `estimated_start`
+    (RFC 3339) are of a queued job that was read by `get`; None: nobody can know. `raw` is the whole
+    answer, for members that this version of the client does not name.
     """
 
     id: str
@@ -60,6 +61,8 @@ class Job:
     attempts: int
     error: JobError | None
     waiting_for: str | None
+    position: int | None
+    estimated_start: str | None
     seed: int | None
     on_doubt: str | None
     doubt_deadline: str | None
@@ -99,6 +102,8 @@ def job_from(body: Mapping[str, Any]) -> Job:
         attempts=len(attempts) if isinstance(attempts, list) else int(attempts),
         error=None if error is None else JobError(error["kind"], error["message"]),
         waiting_for=body.get("waiting_for"),
+        position=body.get("position"),
+        estimated_start=body.get("estimated_start"),
         seed=body.get("seed"),
         on_doubt=body.get("on_doubt"),
         doubt_deadline=body.get("doubt_deadline"),

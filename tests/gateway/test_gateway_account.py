@@ -21,6 +21,7 @@ from jobs.money import parse
 from jobs.wire import DEFAULT_POOL
 from tests.gateway import worker_hands
 from tests.gateway.conftest import Submit
+from tests.gateway.forecast_world import wait_for, workers_serve
 from tests.gateway.gateway_on import gateway_on
 from tests.gateway.gateway_process import Gateway
 from tests.gateway.pictures import picture
@@ -220,7 +221,8 @@ def test_a_waiting_job_says_what_segmind_said(
         assert words.startswith(WORDS[reason])
         assert "No. xxx" in words
         assert len(words) < 600
-    assert await_waiting(client, job, "slot")["note"] is None
+    workers_serve(gateway)
+    wait_for(client, job, waiting_for="slot", note=None)
 
 
 def test_a_model_that_pauses_holds_up_its_own_jobs_alone(
@@ -233,8 +235,8 @@ def test_a_model_that_pauses_holds_up_its_own_jobs_alone(
         words = await_waiting(client, canny, "paused")["note"]
         assert words == note(PauseReason.FORBIDDEN, "Not for you", "ssd-canny")
         assert "segq account resume ssd-canny" in words
-        found = client.get(f"/api/v1/jobs/{other}").json()
-        assert (found["waiting_for"], found["note"]) == ("slot", None)
+        workers_serve(gateway)
+        wait_for(client, other, waiting_for="slot", note=None)
         listed = {job["id"]: job for job in client.get("/api/v1/jobs").json()["items"]}
         assert (listed[canny]["waiting_for"], listed[other]["waiting_for"]) == ("paused", "slot")
         # The whole account besides: the model's own pause is the one that stays.

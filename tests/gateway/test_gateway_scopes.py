@@ -26,6 +26,7 @@ NEEDS = [
     (Scope.READ, "GET", "/api/v1/account"),
     (Scope.READ, "GET", "/api/v1/tenant"),
     (Scope.READ, "GET", "/api/v1/budget"),
+    (Scope.READ, "POST", "/api/v1/estimate"),
     (Scope.READ, "GET", "/api/v1/pauses"),
     (Scope.READ, "GET", "/api/v1/models"),
     (Scope.READ, "GET", "/api/v1/models/ssd-canny"),

@@ -47,6 +47,8 @@ def test_a_job_starts_with_the_defaults(gateway: Gateway, submit: Submit) -> Non
         "attempts": 0,
         "max_attempts": 3,
         "error": None,
+        "position": None,
+        "estimated_start": None,
         "seed": None,
         "priority": "normal",
         "group": "",

@@ -93,7 +93,7 @@ def test_answers_may_get_more_members_and_requests_may_not(described: dict[str, 
     schemas = described["components"]["schemas"]
     strict = {name for name, schema in schemas.items() if "additionalProperties" in schema}
     assert strict
-    ours = ("Submit-", "Input-", "Cancel", "Resolve", "PauseWish", "ResumeWish")
+    ours = ("Submit-", "Input-", "EstimateOf", "Cancel", "Resolve", "PauseWish", "ResumeWish")
     assert all(name.startswith(ours) for name in strict)
     assert set(schemas["JobError"]["properties"]) == {
         *("kind", "message", "advice", "status", "reaction"),
@@ -141,6 +141,7 @@ def test_every_operation_describes_its_answers_and_its_problems(
         "/api/v1/jobs/{job_id}/resolve",
         "/api/v1/jobs/{job_id}/outputs/{n}",
         "/api/v1/inputs",
+        "/api/v1/estimate",
         "/api/v1/account",
         "/api/v1/tenant",
         "/api/v1/pauses",

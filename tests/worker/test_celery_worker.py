@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -16,9 +17,11 @@ from db.tenants import TenantStore
 from jobs import catalog
 from jobs.catalog.inputs import check
 from jobs.states import State
+from jobs.wire import slots_key
 from tests.sandbox.sandbox_process import KEY, ROOT, SandboxProcess
 from tests.systems.processes import wait_until
 from worker import tickets
+from worker.announcing import GOOD_FOR
 from worker.parts import Parts
 
 QUEUE = "generate.segmind"
@@ -142,3 +145,18 @@ def test_without_that_a_ticket_is_one_job(
         State.SUCCEEDED,
         State.QUEUED,
     ]
+
+
+def test_its_slots_are_told_while_it_serves(parts: Parts, start: Start, valkey: str) -> None:
+    redis: Any = Redis.from_url(valkey, decode_responses=True)
+    workers = [start(), start()]
+
+    def told() -> list[str]:
+        return [words.rpartition(":")[2] for words in redis.zrange(slots_key(parts.pool), 0, -1)]
+
+    wait_until(lambda: told() == ["2", "2"], "both have told")
+    workers[0].terminate()
+    wait_until(lambda: told() == ["2"], "one tells no more")
+    ((_, good_until),) = redis.zrange(slots_key(parts.pool), 0, -1, withscores=True)
+    assert 0 < good_until - redis.time()[0] <= GOOD_FOR
+    redis.close()

@@ -30,7 +30,10 @@ def work_waits():
 progress = Progress()
 if len(sys.argv) > 3:
     progress._taken()  # as many hands are busy as there are
-Vitals(parts(), progress, queue="q", threads=1, ready_file=Path(sys.argv[1]), work_waits=work_waits).start()
+Vitals(
+    parts(), progress, queue="q", threads=1, ready_file=Path(sys.argv[1]), work_waits=work_waits,
+    tell=lambda: None,
+).start()
 time.sleep(60)
 """
 Pulse = Callable[..., subprocess.Popen[bytes]]

@@ -1,0 +1,87 @@
+"""How fast a pool's accounts may be called now: what the forecasts reckon with."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, func, select
+
+from db.accounts import AccountStore
+from db.engine import Database
+from db.rows import Account
+from db.tables import attempts
+from jobs.money import Money
+from jobs.pace import SECOND, Allowance
+
+
+@dataclass(frozen=True)
+class AccountPace:
+    """What an account may do from `opens` on; None: it pauses, and nobody knows how long.
+
+    `at_once`: calls that may leave as soon as it opens. `left`: its balance less what calls under
+    way may still cost, None when unknown. `in_slots`: calls that workers have in hand.
+    """
+
+    account: Account
+    limit: int
+    opens: datetime | None
+    at_once: int
+    paused_models: frozenset[str]
+    left: Money | None
+    in_slots: int
+
+
+def account_paces(database: Database, pool: str, now: datetime) -> tuple[AccountPace, ...]:
+    """The accounts of the pool, as they may be called at `now`."""
+    accounts = AccountStore(database)
+    return tuple(_pace_of(database, accounts, one, now) for one in accounts.of_pool(pool))
+
+
+def _pace_of(
+    database: Database, accounts: AccountStore, account: Account, now: datetime
+) -> AccountPace:
+    pause = account.pause(now)
+    opens = now if pause is None else pause.until
+    limit = calls_allowed(account)
+    burst = Allowance(limit, account.window_seconds * SECOND).burst
+    # In a tenth of a window as many calls become free as may leave at once.
+    since = (opens or now) - timedelta(seconds=account.window_seconds / 10)
+    with database.read() as connection:
+        recent = connection.scalar(_claimed_since(account.id, since, burst)) or 0
+        in_slots = connection.scalar(_in_slots(account.id)) or 0
+    known = account.credits
+    return AccountPace(
+        account,
+        limit,
+        opens,
+        max(0, burst - recent),
+        frozenset(paused.model for paused in accounts.model_pauses(account.id)),
+        Money(known.credits - accounts.committed(account.id)) if known else None,
+        in_slots,
+    )
+
+
+def calls_allowed(account: Account) -> int:
+    """Calls in the account's window: as learned, else as configured."""
+    learned: int | None = getattr(account, "learned_limit", None)
+    return learned or account.call_limit
+
+
+def _claimed_since(account_id: UUID, moment: datetime, most: int) -> Select[Any]:
+    some = (
+        select(attempts.c.id)
+        .where(attempts.c.account_id == account_id, attempts.c.claimed_at > moment)
+        .limit(most)
+    )
+    return select(func.count()).select_from(some.subquery())
+
+
+def _in_slots(account_id: UUID) -> Select[Any]:
+    """A call that is polled, or in doubt, holds none."""
+    return select(func.count()).where(
+        attempts.c.account_id == account_id,
+        attempts.c.finished_at.is_(None),
+        attempts.c.in_doubt_at.is_(None),
+        attempts.c.next_poll_at.is_(None),
+    )
