@@ -14,7 +14,7 @@ from db.budget_books import Books
 from db.budget_gate import pass_at
 from db.engine import Database
 from db.ids import new_id
-from db.jobs import job_of
+from db.job_rows import job_of
 from db.rows import Job
 from db.tables import attempts, jobs
 from jobs.budgets import EVERY, NOTHING, Share, of_call, of_job

@@ -13,12 +13,12 @@ from db.budget_gate import pass_at
 from db.eligibility import locked_caps
 from db.engine import Database
 from db.ids import new_id
-from db.jobs import job_of
+from db.job_rows import job_of
 from db.next_jobs import Next, next_jobs, oldest
+from db.passes import charge
 from db.pauses import Standing, credits_pause, standing
 from db.rows import Claim, Held, Terms
 from db.tables import attempts, jobs
-from db.turns import charge
 from jobs import credits as balances
 from jobs import seeds
 from jobs.budgets import OF_CLAIMS

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, Select, func, select
 
-from db.jobs import job_of
+from db.job_rows import job_of
 from db.rows import Job
 from db.tables import attempts, jobs
 from jobs.catalog import Transport

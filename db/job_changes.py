@@ -12,8 +12,8 @@ from db.budget_books import Books
 from db.budget_gate import pass_at
 from db.engine import Database
 from db.job_doubts import doubts_of
+from db.job_rows import job_of, outputs_of
 from db.job_tags import tag, untag
-from db.jobs import job_of, outputs_of
 from db.queue_room import QueueRoom
 from db.rows import Job, Output
 from db.tables import attempts, jobs

@@ -16,8 +16,8 @@ from sqlalchemy import Connection, func, select, text, true
 
 from db.engine import Database
 from db.job_doubts import doubts_of
+from db.job_rows import job_of, output_of
 from db.job_walks import JobFilter, Range, checks, furthest, passing, walks
-from db.jobs import job_of, output_of
 from db.rows import Job, Output
 from db.tables import jobs, outputs
 from jobs.states import State

@@ -9,7 +9,6 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Row,
     and_,
     false,
     func,
@@ -26,19 +25,16 @@ from db.budget_gate import pass_at
 from db.claimable import claimable
 from db.engine import Database
 from db.job_doubts import doubts_of
+from db.job_rows import job_of, outputs_of
 from db.job_tags import tag
 from db.new_jobs import let_in, row_of_new
 from db.queue_room import QueueRoom
-from db.rows import Job, JobDoubt, NewJob, Output
-from db.tables import jobs, outputs
+from db.rows import Job, NewJob
+from db.tables import jobs
 from jobs.budgets import NOTHING, Period, of_job
-from jobs.doubts import OnDoubt
 from jobs.errors import NotFound, Refusal
-from jobs.money import Money
 from jobs.settling import expired
-from jobs.states import FINAL, WAITING, Priority, State
-
-_PRIORITIES = {priority.rank: priority for priority in Priority}
+from jobs.states import FINAL, WAITING, State
 
 
 class JobStore:
@@ -209,61 +205,3 @@ def _unfinished_in_time(now: ColumnElement[datetime] | datetime) -> ColumnElemen
 
 def no_job(job_id: UUID) -> NotFound:
     return NotFound(f"there is no job {job_id}")
-
-
-def job_of(row: Row[Any], found: tuple[Output, ...] = (), doubt: JobDoubt | None = None) -> Job:
-    """A `jobs` row as a value."""
-    return Job(
-        id=row.id,
-        tenant_id=row.tenant_id,
-        pool=row.pool,
-        model=row.model,
-        input=row.input,
-        state=State(row.state),
-        priority=_PRIORITIES[row.priority],
-        group=row.group_name,
-        tags=tuple(row.tags),
-        metadata=row.metadata,
-        run_at=row.run_at,
-        start_by=row.start_by,
-        finish_by=row.finish_by,
-        max_attempts=row.max_attempts,
-        attempts=row.attempts,
-        number=row.number,
-        estimate=Money(row.estimate),
-        cost=Money(row.cost),
-        seed=row.seed,
-        error=row.error,
-        cancel_requested_at=row.cancel_requested_at,
-        created_at=row.created_at,
-        started_at=row.started_at,
-        finished_at=row.finished_at,
-        outputs=found,
-        on_doubt=OnDoubt(row.on_doubt),
-        doubt_deadline=row.doubt_deadline,
-        cancel_drops=row.cancel_drops,
-        doubt=doubt,
-        held_for=row.held_for,
-    )
-
-
-def outputs_of(
-    database: Database, connection: Connection, job_ids: Sequence[UUID]
-) -> dict[UUID, tuple[Output, ...]]:
-    """The outputs of each job that has any, in order."""
-    if not job_ids:
-        return {}
-    of_jobs = select(outputs).where(among(database, outputs.c.job_id, "ids"))
-    found: dict[UUID, tuple[Output, ...]] = {}
-    for row in connection.execute(
-        of_jobs.order_by(outputs.c.job_id, outputs.c.n), {"ids": list(job_ids)}
-    ):
-        found[row.job_id] = (*found.get(row.job_id, ()), output_of(row))
-    return found
-
-
-def output_of(row: Row[Any]) -> Output:
-    """An `outputs` row as a value."""
-    return Output(
-        row.n, row.artifact, row.content_type, row.width, row.height, row.bytes, row.sha256
-    )

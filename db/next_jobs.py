@@ -21,8 +21,9 @@ from sqlalchemy import (
 
 from db.engine import Database
 from db.jobs import too_late
+from db.passes import Charge
 from db.tables import jobs, model_pauses
-from db.turns import IN_ORDER, Charge, Groups, Tenants, in_order
+from db.turns import IN_ORDER, Groups, Tenants, in_order
 from jobs.money import Money
 
 _BEFORE_ALL = UUID(int=0)
@@ -150,7 +151,7 @@ def oldest(database: Database, *columns: Any) -> Select[Any]:
         model_pauses.c.account_id == bindparam("account", type_=Uuid),
         model_pauses.c.resumed_at.is_(None),
     )
-    # As a row: see db/turns.py.
+    # As a row: see db/order_looks.py.
     place = tuple_(jobs.c.priority, jobs.c.group_name)
     here = tuple_(bindparam("priority", type_=SmallInteger), bindparam("group", type_=String))
     return (

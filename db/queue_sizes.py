@@ -41,7 +41,7 @@ _MOST_SAMPLED = 1_000
 _SAMPLE = 20
 _BYTES = 16
 
-# One row for each member. The whole order of the index, and places compared as rows: see turns.py.
+# One row for each member. The whole order of the index, and places compared as rows: see order_looks.py.
 _SIZES = """
 SELECT {name} AS name,
   (SELECT count(*) FROM (

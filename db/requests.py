@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from db.among import among
 from db.engine import Database
-from db.jobs import job_of
+from db.job_rows import job_of
 from db.rows import Claim
 from db.tables import attempts, jobs
 from jobs.catalog import Transport

@@ -14,10 +14,10 @@ from db.claims import Claiming
 from db.engine import Database
 from db.lost_attempts import lost_attempts
 from db.next_jobs import next_jobs, oldest
+from db.passes import forget_settled
 from db.rows import Claim, Held, Lost, Moved, Settlement, Terms
 from db.settles import Settling
 from db.tables import attempts, jobs
-from db.turns import forget_settled
 from jobs.account_pauses import Pause
 from jobs.errors import RequestHeld, Unavailable
 from jobs.money import Money

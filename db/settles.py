@@ -14,12 +14,12 @@ from db.budget_books import Books
 from db.budget_gate import passing
 from db.budget_settles import balance
 from db.engine import Database
+from db.passes import Refund, refund
 from db.pauses import pause_account
 from db.queue_room import came_back
 from db.rows import Moved, Output, Settlement
 from db.settle_statements import BOOK, KEEP, MOVE, RECORD
 from db.tables import attempts, jobs
-from db.turns import Refund, refund
 from jobs import credits as balances
 from jobs.account_pauses import Pause
 from jobs.credits import Reading

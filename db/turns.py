@@ -4,30 +4,16 @@ Both levels (the pool's tenants, then a tenant's groups) follow `jobs/order.py`.
 claim now (`db/eligibility.py`) is left out of them.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 from uuid import UUID
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Connection,
-    Executable,
-    Row,
-    String,
-    bindparam,
-    case,
-    literal_column,
-    select,
-    tuple_,
-)
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, Connection, Row, literal_column
 
 from db.eligibility import Eligible, of_groups, of_tenants
 from db.order_looks import GROUPS, TENANTS
-from db.tables import jobs, order_levels, order_passes, tenants
+from db.passes import Charge, pool_level, tenant_level
+from db.tables import jobs
 from jobs.money import Money
 from jobs.order import Turn, next_turn, price_of_turn
 from jobs.states import State
@@ -42,21 +28,11 @@ def in_order() -> tuple[ColumnElement[bool], ...]:
     return jobs.c.state == literal_column(f"'{State.QUEUED}'"), jobs.c.held_for.is_(None)
 
 
-@dataclass(frozen=True)
-class Charge:
-    """What a turn adds to its member's pass: `price`, from `at` on."""
-
-    level: str
-    member: str
-    at: int
-    price: int
-
-
 class _Level:
     """A level's clock and the passes of those with queued work who may claim, as far as turns were
     given out.
 
-    What is paid here is only thought: `charge` writes it down.
+    What is paid here is only thought: `db/passes.py` writes it down.
     """
 
     def __init__(
@@ -107,7 +83,7 @@ class Tenants(_Level):
     """The tenants of a pool with queued work who may claim."""
 
     def __init__(self, connection: Connection, pool: str) -> None:
-        level = _pool_level(pool)
+        level = pool_level(pool)
         rows = connection.execute(TENANTS, {"pool": pool, "level": level}).all()
         self._rows = {row.id.hex: row for row in rows}
         eligible: Eligible[UUID] = of_tenants(connection, rows)
@@ -165,119 +141,16 @@ class Groups(_Level):
 
         `taken`: turns that groups got at a higher priority, for a cap is of all.
         """
-        at = {"pool": pool, "tenant": tenant, "prefix": _tenant_level(tenant, ""), "above": above}
+        at = {"pool": pool, "tenant": tenant, "prefix": tenant_level(tenant, ""), "above": above}
         rows = connection.execute(GROUPS[connection.dialect.name], at).all()
         if not rows:
             return None
         priority = rows[0].priority
         eligible = of_groups(connection, tenant, {row.member: row for row in rows}, taken)
         passes = {row.member: row.passed for row in rows if row.member not in eligible.left_out}
-        level = _tenant_level(tenant, priority)
+        level = tenant_level(tenant, priority)
         return cls(level, priority, rows[0].clock, passes, eligible.room)
 
     def pay(self, turn: Turn, cost: int) -> Charge:
         """Let the group pay for its turn."""
         return self._pay(turn, price_of_turn(cost, 1))
-
-
-def charge(connection: Connection, charges: Iterable[Charge], *, postgres: bool) -> None:
-    """Write down what turns cost, and move the levels' clocks on. `charges` in the turns' order.
-
-    Written as additions to what stands there now, so that two claims at once lose neither. A member
-    that had several turns pays for them together, and rows are always written in one order: two
-    transactions that each wait for the other's row would be a deadlock.
-    """
-    pay, move_on = _PAY[postgres], _MOVE_ON[postgres]
-    members: dict[tuple[str, str], Charge] = {}
-    clocks: dict[str, int] = {}
-    for one in charges:
-        # Of the last turn, whoever had it: a clock that stays behind lets a newcomer take as many
-        # turns in a row as one claim gave out.
-        clocks[one.level] = max(one.at, clocks.get(one.level, 0))
-        earlier = members.get((one.level, one.member))
-        if earlier is not None:
-            one = replace(earlier, price=earlier.price + one.price)  # noqa: PLW2901
-        members[one.level, one.member] = one
-    turns = [members[key] for key in sorted(members)]
-    connection.execute(
-        pay, [{"at_level": t.level, "by": t.member, "at": t.at, "price": t.price} for t in turns]
-    )
-    connection.execute(
-        move_on, [{"at_level": level, "at": clocks[level]} for level in sorted(clocks)]
-    )
-
-
-def _upserts(insert: Callable[..., Any]) -> tuple[Executable, Executable]:
-    at, price = bindparam("at", type_=BigInteger), bindparam("price", type_=BigInteger)
-    level = bindparam("at_level", type_=String)
-    passed, clock = order_passes.c["pass"], order_levels.c.clock
-    pay = insert(order_passes).values(
-        {"level": level, "member": bindparam("by", type_=String), "pass": at + price}
-    )
-    move_on = insert(order_levels).values(level=level, clock=at)
-    return (
-        pay.on_conflict_do_update(
-            index_elements=["level", "member"],
-            set_={"pass": case((passed > at, passed), else_=at) + price},
-        ),
-        move_on.on_conflict_do_update(
-            index_elements=["level"], set_={"clock": case((clock > at, clock), else_=at)}
-        ),
-    )
-
-
-_PAY, _MOVE_ON = zip(_upserts(sqlite.insert), _upserts(postgresql.insert), strict=True)
-
-
-@dataclass(frozen=True)
-class Refund:
-    """A turn of a job whose call never left."""
-
-    pool: str
-    tenant: UUID
-    priority: int
-    group: str
-    cost: int
-
-
-def refund(connection: Connection, refunds: Iterable[Refund]) -> None:
-    """Give the turns' prices back; in the order in which `charge` writes, too."""
-    back: Counter[tuple[str, str]] = Counter()
-    for one in refunds:
-        weight = connection.scalar(select(tenants.c.weight).where(tenants.c.id == one.tenant)) or 1
-        back[_pool_level(one.pool), one.tenant.hex] += price_of_turn(one.cost, weight)
-        back[_tenant_level(one.tenant, one.priority), one.group] += price_of_turn(one.cost, 1)
-    passed = order_passes.c["pass"]
-    for level, member in sorted(back):
-        connection.execute(
-            order_passes.update()
-            .where(order_passes.c.level == level, order_passes.c.member == member)
-            .values({"pass": passed - back[level, member]})
-        )
-
-
-def forget_settled(connection: Connection) -> int:
-    """Drop passes at or below their level's clock: they mean the same as no row.
-
-    Rows that a claim holds are left for the next time: a claim takes a tenant's row and a group's
-    in that order, and waiting for one while holding the other would be a deadlock.
-    """
-    settled = (
-        select(order_passes.c.level, order_passes.c.member)
-        .join(order_levels, order_levels.c.level == order_passes.c.level)
-        .where(order_passes.c["pass"] <= order_levels.c.clock)
-        .with_for_update(skip_locked=True, of=order_passes)
-    )
-    return connection.execute(
-        order_passes.delete().where(
-            tuple_(order_passes.c.level, order_passes.c.member).in_(settled)
-        )
-    ).rowcount
-
-
-def _pool_level(pool: str) -> str:
-    return f"pool:{pool}"
-
-
-def _tenant_level(tenant: UUID, priority: int | str) -> str:
-    return f"tenant:{tenant.hex}:{priority}"
