@@ -48,13 +48,14 @@ def top_up(parts: Parts, app: Celery) -> dict[str, int]:
     held = parts.held.hold(parts.pool, MOST_MOVED)
     back = parts.held.bring_back(parts.pool, MOST_MOVED)
     parts.idempotency.forget_old(BATCH)
+    at_work = parts.upstream.at_work()
     waiting = 0
     if work_may_leave(parts):
         waiting = parts.jobs.waiting(parts.pool, TICKET_CAP)
     put = 0
-    if waiting:
+    if waiting and at_work:
         # What slots hold is counted for the pool: any limiter of it knows.
-        limiter = parts.upstream.at_work()[0].limiter
+        limiter = at_work[0].limiter
         put = tickets.top_up(app, parts.redis, limiter, pool=parts.pool, waiting=waiting, back=back)
     return {"due": due, "expired": len(late), "held": held, "back": back, "tickets": put}
 

@@ -30,7 +30,7 @@ from worker.parts import Parts, build
 from worker.run import run_ticket
 from worker.settings import Settings
 from worker.sweeper import sweep
-from worker.turnstile import NoJob
+from worker.turnstile import NoJob, Taken
 from worker.upkeep import probe_credits, top_up
 from worker.upstream_accounts import UpstreamAccount, UpstreamAccounts
 
@@ -95,6 +95,22 @@ def test_they_share_the_calls_and_each_has_its_own_limit(
         slow.database.close()
     # Of each a burst of six and then one a second: one alone would give ten.
     assert 18 <= served <= 21
+
+
+def test_where_the_first_can_serve_a_permit_costs_one_question(
+    parts: Parts, submit: Submit
+) -> None:
+    for n in range(9):
+        submit(prompt=f"picture {n}")
+
+    def questions() -> int:
+        return int(parts.redis.info("commandstats")["cmdstat_evalsha"]["calls"])
+
+    before = questions()
+    taken = [parts.turnstile.pass_through(time.monotonic() + 5) for _ in range(9)]
+    assert questions() - before == 9
+    of_account = Counter(one.claim.account_id for one in taken if isinstance(one, Taken))
+    assert sorted(of_account.values()) == [4, 5]
 
 
 def test_one_that_runs_out_leaves_the_calls_to_the_other_and_comes_back(
