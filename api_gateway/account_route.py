@@ -68,6 +68,8 @@ def _account(parts: Parts, account: Account) -> dict[str, Any]:
         "open_calls": AttemptHistory(parts.database).open_calls(account.id),
         "committed": money.text(parts.accounts.committed(account.id)),
         "transport": account.transport,
+        "key": _key(account),
+        "changed": _changed(account),
         "doubts": _doubts(DoubtStore(parts.database).counts(account.id)),
         "expiring_soon": RequestStore(parts.database).near_expiry(_SOON, account.id),
     }
@@ -84,8 +86,23 @@ def _whole(number: float) -> float:
     return int(number) if number.is_integer() else number
 
 
+def _key(account: Account) -> dict[str, Any] | None:
+    """Of the key itself never more than its end."""
+    if account.key_source is None:
+        return None
+    return {"source": account.key_source, "fingerprint": account.key_fingerprint}
+
+
+def _changed(account: Account) -> dict[str, Any] | None:
+    change = account.changed
+    if change is None:
+        return None
+    at = times.text(account.changed_at)
+    return {"what": change.what, "by": change.by, "why": change.why or None, "at": at}
+
+
 def _pause(account: Account) -> dict[str, Any] | None:
-    pause = account.pause(datetime.now(UTC))
+    pause = account.why_idle(datetime.now(UTC))
     if pause is None:
         return None
     limited = pause.reason is PauseReason.RATE_LIMIT

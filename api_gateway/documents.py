@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from db.job_pages import MOST_COUNTED
+from db.rows import KeySource
 from jobs.account_pauses import PauseReason
 from jobs.catalog import Transport
 from jobs.doubts import DoubtEnd, OnDoubt
@@ -166,6 +167,22 @@ class ModelPause(AccountPause):
     model: str
 
 
+class UpstreamKey(_Document):
+    """Of an account's key: it is never shown."""
+
+    source: KeySource
+    fingerprint: str = Field(description="Its last characters, four at the most.")
+
+
+class Change(_Document):
+    """The last thing that an operator has changed by hand."""
+
+    what: str = Field(examples=["pause"])
+    by: str = Field(description="The user of the operator's machine.")
+    why: str | None
+    at: str
+
+
 class UpstreamAccount(_Document):
     """An account at Segmind."""
 
@@ -181,6 +198,8 @@ class UpstreamAccount(_Document):
     transport: Transport | None = Field(
         description="How all models are called; null: as the catalog says."
     )
+    key: UpstreamKey | None = Field(description="null: no worker has used it yet.")
+    changed: Change | None
     doubts: dict[DoubtEnd | Literal["open", "sent_again"], int] = Field(
         description="Of all tenants: `open` ones, how all earlier ones ended, and how many calls "
         "were `sent_again` though they may have been paid."

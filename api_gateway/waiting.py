@@ -29,6 +29,7 @@ _OF_PAUSE = {
     PauseReason.KEY_REFUSED: WaitingFor.PAUSED,
     PauseReason.FORBIDDEN: WaitingFor.PAUSED,
     PauseReason.OPERATOR: WaitingFor.PAUSED,
+    PauseReason.KEY_UNUSABLE: WaitingFor.PAUSED,
 }
 
 
@@ -95,7 +96,7 @@ class WaitingReasons:
 def _of_pauses(accounts: list[Account], pauses_of_models: list[list[ModelPause]]) -> _OfPool:
     """A model waits where every account pauses, be it as a whole or for the model alone."""
     now = datetime.now(UTC)
-    whole = [account.pause(now) for account in accounts]
+    whole = [account.why_idle(now) for account in accounts]
     first = whole[0] if whole and all(whole) else None
     everywhere = Waiting(_OF_PAUSE[first.reason], note(first.reason, first.said)) if first else None
     models: dict[str, Waiting] = {}

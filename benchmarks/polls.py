@@ -100,6 +100,6 @@ def _parts(servers: Servers, url: str, folder: Path) -> Iterator[Parts]:
         yield parts
     finally:
         parts.askers.shutdown()
-        parts.segmind.close()
+        parts.upstream.close()
         parts.redis.close()
         parts.database.close()

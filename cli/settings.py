@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from cli.complaint import ComplaintError
 from db.artifact_place import artifact_place
 from jobs.errors import InvalidSetting
+from jobs.upstream_keys import given_keys
 
 # The published gateway gives up near 100 s; a call that is still open after this is in doubt.
 DEFAULT_TIMEOUT = 120.0
@@ -23,8 +24,8 @@ class Settings:
     """Everything `segq up` takes from the environment.
 
     `home` is absolute. `port` 0 means a free one. `rpm` is in calls per minute, `timeout` in
-    seconds for one whole upstream call. `api_key` None means: run the sandbox; no `database_url`,
-    `redis_url` or `artifacts`: the home's own. `artifacts` is an absolute folder or `s3://…`.
+    seconds for one whole upstream call. `api_keys`, by account; none means: run the sandbox. No
+    `encryption_key`, `database_url`, `redis_url` or `artifacts`: the home's own. `artifacts` is an absolute folder or `s3://…`.
     """
 
     home: Path
@@ -33,7 +34,8 @@ class Settings:
     slots: int = 32
     rpm: int = 60
     timeout: float = DEFAULT_TIMEOUT
-    api_key: str | None = field(default=None, repr=False)
+    api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    encryption_key: str | None = field(default=None, repr=False)
     base_url: str | None = None
     database_url: str | None = field(default=None, repr=False)
     redis_url: str | None = field(default=None, repr=False)
@@ -50,17 +52,13 @@ def read_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
 
     Raises `ComplaintError` naming the first wrong variable.
     """
-    api_key = (environ.get("SEGMIND_API_KEY") or "").strip() or None
+    api_keys = _api_keys(environ)
     base_url = environ.get("SEGMIND_BASE_URL") or None
-    if base_url and not api_key:
+    if base_url and not api_keys:
         # Running the sandbox instead would silently ignore what was asked for.
         raise ComplaintError(
             "SEGMIND_BASE_URL is set but SEGMIND_API_KEY is not: set both to use an upstream, "
             "or neither to use the sandbox"
-        )
-    if api_key and not re.fullmatch(r"[!-~]+", api_key):
-        raise ComplaintError(
-            "SEGMIND_API_KEY holds what no key holds: allowed is printable ASCII without spaces"
         )
     if base_url:
         _check_origin(base_url)
@@ -73,12 +71,33 @@ def read_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
         slots=_whole(environ, "SEGQ_SLOTS", 32, 1, 2000),
         rpm=_whole(environ, "SEGMIND_RPM", 60, 1, 100_000),
         timeout=_seconds(environ, "SEGMIND_TIMEOUT", DEFAULT_TIMEOUT, 0.1, 600),
-        api_key=api_key,
+        api_keys=api_keys,
+        encryption_key=_encryption_key(environ),
         base_url=base_url,
         database_url=_absolute_database(environ.get("DATABASE_URL"), cwd),
         redis_url=_redis_url(environ.get("REDIS_URL")),
         artifacts=_absolute_artifacts(environ, cwd),
     )
+
+
+def _api_keys(environ: Mapping[str, str]) -> dict[str, str]:
+    try:
+        return given_keys(environ.get("SEGMIND_API_KEY"), environ.get("SEGMIND_API_KEYS"))
+    except InvalidSetting as error:
+        raise ComplaintError(str(error)) from error
+
+
+def _encryption_key(environ: Mapping[str, str]) -> str | None:
+    """Looked at by its form alone: the library that uses it is not for everybody who starts."""
+    text = environ.get("SEGQ_ENCRYPTION_KEY") or None
+    if text and not all(
+        re.fullmatch(r"[\w-]{43}=", one.strip(), re.ASCII) for one in text.split(",")
+    ):
+        raise ComplaintError(
+            "SEGQ_ENCRYPTION_KEY is no key; allowed is 32 random bytes in URL-safe base64, such as "
+            "`openssl rand -base64 32 | tr +/ -_` makes, and several with commas between"
+        )
+    return text
 
 
 def _whole(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from db.engine import Database
-from db.rows import Account
+from db.rows import Account, Change, KeySource
 from db.tables import accounts, attempts, model_pauses
 from jobs.account_pauses import PauseReason
 from jobs.catalog import Transport
@@ -68,7 +68,30 @@ def account_of(row: Row[Any]) -> Account:
         resumed_at=row.resumed_at,
         pause_message=row.pause_message,
         transport=Transport(row.transport) if row.transport else None,
+        key_source=KeySource(row.key_source) if row.key_source else None,
+        key_fingerprint=row.key_fingerprint,
+        key_trouble=row.key_trouble,
+        set_limit=row.set_limit,
+        removed_at=row.removed_at,
+        changed=_change_of(row) if row.changed_at else None,
+        changed_at=row.changed_at,
     )
+
+
+def note(change: Change | None, database: Database) -> dict[str, Any]:
+    """The columns that say what an operator has changed, to be written with the change; None: none."""
+    if change is None:
+        return {}
+    return {
+        "changed_at": database.now,
+        "changed_what": change.what,
+        "changed_by": change.by,
+        "changed_why": change.why or None,
+    }
+
+
+def _change_of(row: Row[Any]) -> Change:
+    return Change(row.changed_what, row.changed_by, row.changed_why or "")
 
 
 def committed(connection: Connection, account_id: UUID) -> Money:

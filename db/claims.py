@@ -17,6 +17,7 @@ from db.tables import attempts, jobs
 from db.turns import charge
 from jobs import credits as balances
 from jobs import seeds
+from jobs.account_pauses import Pause, PauseReason
 from jobs.catalog import MODELS, Transport
 from jobs.money import ZERO, Money
 from jobs.states import State
@@ -57,9 +58,13 @@ class Claiming:
         callable_ = [one for one in found if one.row.model not in now.paused_models]
         if not callable_:
             return []
-        payable = _payable(callable_, now)
+        payable = _payable(callable_, now, terms.floor)
+        if not payable and now.credits is None:
+            # No pause: the balance is about to be read, and nobody has to do anything.
+            return Held(Pause(PauseReason.CREDITS, None, said="its balance is not known yet"))
         if not payable:
-            return credits_pause(connection, account_id, now, _price(callable_[0]), self._database)
+            price = _price(callable_[0])
+            return credits_pause(connection, account_id, now, price, terms.floor, self._database)
         claims = self._start(connection, payable, account_id, now, terms)
         postgres = not self._database.is_sqlite
         charge(connection, [c for one in payable for c in one.charges], postgres=postgres)
@@ -107,13 +112,13 @@ class Claiming:
         return claims
 
 
-def _payable(found: Sequence[Next], now: Standing) -> list[Next]:
-    """The first of them, for as long as the balance covers them all."""
+def _payable(found: Sequence[Next], now: Standing, floor: Money) -> list[Next]:
+    """The first of them, for as long as the balance covers them all and leaves the floor."""
     payable: list[Next] = []
     price = ZERO
     for one in found:
         price = Money(price + _price(one))
-        if not balances.covers(now.credits, now.committed, price):
+        if not balances.covers(now.credits, now.committed, price, floor):
             break
         payable.append(one)
     return payable

@@ -88,9 +88,34 @@ accounts = Table(
     Column("transport", String(5)),
     # When its limiter was first opened: before that no permit can be in anybody's hand.
     Column("opened_at", Instant),
+    # Where its key comes from (jobs/upstream_keys.py), and the key's last characters.
+    Column("key_source", String(20)),
+    Column("key_fingerprint", String(10)),
+    # Why upkeep cannot use its key: then nobody calls with it.
+    Column("key_trouble", Text),
+    # What an operator has set in the place of SEGMIND_RPM; 0: it is to be learned.
+    Column("set_limit", Integer),
+    # Since when no new call leaves it for good. Its attempts are looked for all the same.
+    Column("removed_at", Instant),
+    # The last thing that an operator has changed by hand.
+    Column("changed_at", Instant),
+    Column("changed_by", String(100)),
+    Column("changed_what", String(100)),
+    Column("changed_why", Text),
     Column("created_at", Instant, nullable=False),
     UniqueConstraint("pool", "name"),
     CheckConstraint("call_limit >= 1", name="call_limit"),
+)
+
+# Keys that are kept here, sealed (db/sealing.py). Apart from the accounts, which many read.
+account_keys = Table(
+    "account_keys",
+    metadata,
+    Column("account_id", Uuid, ForeignKey("accounts.id"), primary_key=True),
+    Column("ciphertext", Text, nullable=False),
+    # Names the master key that opens it.
+    Column("master_key", String(20), nullable=False),
+    Column("sealed_at", Instant, nullable=False),
 )
 
 # Models that an account may not call (403), until an operator says otherwise. A pause that has

@@ -19,6 +19,8 @@ class PauseReason(StrEnum):
     """Of one model only; an operator ends it."""
     OPERATOR = "operator"
     """Somebody has stopped it by hand; nobody else ends it."""
+    KEY_UNUSABLE = "key_unusable"
+    """Its key cannot be read, so nobody can call with it."""
 
 
 WORDS = MappingProxyType(
@@ -28,12 +30,14 @@ WORDS = MappingProxyType(
         "read every SEGQ_PROBE_SECONDS (30 by default), then calls go on by themselves",
         PauseReason.SPEND_LIMIT: "the Segmind team's spend limit is reached; raise it: it is tried "
         "again every SEGQ_PROBE_SECONDS (30 by default)",
-        PauseReason.KEY_REFUSED: "Segmind refuses the key in SEGMIND_API_KEY (401); start again "
-        "with a valid one, the jobs are kept",
+        PauseReason.KEY_REFUSED: "Segmind refuses the account's key (401), the jobs are kept: start "
+        "again with a valid SEGMIND_API_KEY, or replace it by `segq account add NAME --replace`",
         PauseReason.FORBIDDEN: "Segmind does not allow this account the model (403); its jobs are "
         "kept and other models go on: once it is allowed, run `segq account resume MODEL`",
         PauseReason.OPERATOR: "an operator has stopped it; submits go on and no call leaves until "
         "`segq account resume`",
+        PauseReason.KEY_UNUSABLE: "its key cannot be read by the workers; it goes on within seconds of "
+        "when it can",
     }
 )
 """What a pause means and what to do, in words for whoever waits."""

@@ -39,10 +39,11 @@ def finish(
     by the sweeper.
     """
     settlement, receipt = _keep(parts, claim, reply, doubt_ends)
-    if settlement.pause is not None and settlement.pause.until is not None:
+    account = parts.upstream.of(claim.account_id)
+    if account is not None and settlement.pause is not None and settlement.pause.until is not None:
         # At once, though SQL may be away. Of other pauses the settle decides whether they still
         # stand, and whoever claims next tells the limiter.
-        pause_limiter(parts.limiter, settlement.pause)
+        pause_limiter(account.limiter, settlement.pause)
     try:
         moved = _settle(parts, settlement, left)
     except RequestHeld:

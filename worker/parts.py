@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import structlog
 from redis import Redis
 
+from db.account_keys import AccountKeys
 from db.accounts import AccountStore
 from db.artifact_identity import confirm_store
 from db.artifact_place import open_artifacts
@@ -29,15 +30,18 @@ from jobs.account_pauses import Pause, ResetBounds
 from jobs.doubts import DoubtTiming
 from jobs.errors import Unavailable
 from jobs.timing import CallTiming
+from jobs.upstream_keys import fingerprint
 from upstream import Endpoints, Segmind
 from worker import settings as worker_settings
 from worker.accepting import Acceptances
+from worker.account_watch import AccountWatch
 from worker.hints import Hints
 from worker.limiter import Limiter
 from worker.receipts import Receipts
 from worker.settler import Settler
 from worker.stopping import stopping
 from worker.turnstile import Turnstile
+from worker.upstream_accounts import UpstreamAccount, UpstreamAccounts
 
 log = structlog.get_logger()
 
@@ -58,7 +62,9 @@ class Parts:
     """What tasks work with; one set a process."""
 
     pool: str
-    account: Account
+    upstream: UpstreamAccounts
+    watch: AccountWatch
+    """Keeps `upstream` in step with the database."""
     database: Database
     timing: CallTiming
     resets: ResetBounds
@@ -69,9 +75,9 @@ class Parts:
     idempotency: IdempotencyStore
     inputs: InputStore
     artifacts: ArtifactStore
-    segmind: Segmind
-    limiter: Limiter
     turnstile: Turnstile
+    terms: Terms
+    """What claims are made under."""
     settler: Settler
     receipts: Receipts
     hints: Hints
@@ -118,55 +124,39 @@ def build(settings: worker_settings.Settings, *, as_guest: bool = False) -> Part
     artifacts = open_artifacts(settings.artifacts)
     confirm_store(database, artifacts)
     accounts = AccountStore(database)
-    known = accounts.of_pool(settings.pool) if as_guest else []
-    account = (
-        known[0]
-        if known
-        else accounts.ensure(
-            settings.pool, "default", call_limit=settings.calls_per_minute, window_seconds=60
-        )
-    )
     redis: Redis = Redis.from_url(
         settings.redis_url, socket_timeout=5, socket_connect_timeout=5, health_check_interval=30
     )
-    limiter = Limiter(redis, account)
+    watch = _watch(settings, database, redis, as_guest=as_guest)
     runs, requests, hints = RunStore(database), RequestStore(database), Hints(redis)
-    segmind = Segmind(
-        settings.segmind_key,
-        Endpoints.from_base_url(
-            settings.segmind_base_url,
-            history_url=settings.history_url,
-            image_hosts=settings.image_hosts,
-        ),
-        connections=max(settings.slots, ASKERS),
-        deadline=settings.timing.deadline,
-        proxy=settings.segmind_proxy,
-    )
+    jobs = JobStore(database)
     holder = uuid4()
-    terms = Terms(settings.timing.lease, settings.timing.bound, holder, settings.transport)
+    timing, floor = settings.timing, settings.credits_floor
+    terms = Terms(timing.lease, timing.bound, holder, settings.transport, floor)
     return Parts(
         pool=settings.pool,
-        account=account,
+        upstream=watch.upstream,
+        watch=watch,
         database=database,
         timing=settings.timing,
         resets=settings.resets,
-        jobs=JobStore(database),
+        jobs=jobs,
         runs=runs,
         accounts=accounts,
         held=HeldJobs(database),
         idempotency=IdempotencyStore(database),
         inputs=InputStore(database),
         artifacts=artifacts,
-        segmind=segmind,
-        limiter=limiter,
         turnstile=Turnstile(
-            limiter,
-            claim=lambda count: runs.claim(settings.pool, account.id, terms=terms, count=count),
-            held=lambda held: pause_limiter(limiter, held.pause),
-            remember=lambda: remember(limiter, accounts, account),
+            watch.upstream.at_work,
+            claim=lambda one, count: runs.claim(settings.pool, one.id, terms=terms, count=count),
+            held=lambda one, held: pause_limiter(one.limiter, held.pause),
+            remember=lambda one: remember(accounts, one),
+            jobs_wait=lambda: jobs.waiting(settings.pool, 1) > 0,
             stopping=stopping,
         ),
-        settler=Settler(runs, hints, limiter),
+        terms=terms,
+        settler=Settler(runs, hints),
         receipts=Receipts(artifacts),
         hints=hints,
         ticket_seconds=settings.ticket_seconds,
@@ -182,21 +172,66 @@ def build(settings: worker_settings.Settings, *, as_guest: bool = False) -> Part
     )
 
 
-def remember(limiter: Limiter, accounts: AccountStore, account: Account) -> None:
+def _watch(
+    settings: worker_settings.Settings, database: Database, redis: Redis, *, as_guest: bool
+) -> AccountWatch:
+    """The accounts of the environment made, and all of the pool looked at for the first time."""
+    accounts = AccountStore(database)
+    endpoints = Endpoints.from_base_url(
+        settings.segmind_base_url,
+        history_url=settings.history_url,
+        image_hosts=settings.image_hosts,
+    )
+
+    def ensure(name: str, given: str | None = None) -> Account:
+        limit = settings.calls_per_minute
+        return accounts.ensure(
+            settings.pool, name, call_limit=limit, window_seconds=60, given=given
+        )
+
+    def connect(account: Account, key: str) -> UpstreamAccount:
+        segmind = Segmind(
+            key,
+            endpoints,
+            connections=max(settings.slots, ASKERS),
+            deadline=settings.timing.deadline,
+            proxy=settings.segmind_proxy,
+        )
+        return UpstreamAccount(account, segmind, Limiter(redis, account))
+
+    there = {one.name for one in accounts.of_pool(settings.pool)} if as_guest else set()
+    for name, key in settings.segmind_keys.items():
+        if name not in there:
+            ensure(name, fingerprint(key))
+    watch = AccountWatch(
+        settings.pool,
+        accounts,
+        AccountKeys(database),
+        given=settings.segmind_keys,
+        master=settings.master_keys,
+        connect=connect,
+        limiter=lambda account: Limiter(redis, account),
+        taken_up=lambda account: account if as_guest else ensure(account.name),
+    )
+    watch.look()
+    return watch
+
+
+def remember(accounts: AccountStore, upstream: UpstreamAccount) -> None:
     """Give a limiter that lost its memory what SQL knows: recent calls and a pause."""
-    calls = accounts.recent_calls(account.id, limiter.memory)
-    limiter.rebuild(calls, accounts.get(account.id).limited_for(datetime.now(UTC)))
+    calls = accounts.recent_calls(upstream.id, upstream.limiter.memory)
+    upstream.limiter.rebuild(calls, accounts.get(upstream.id).limited_for(datetime.now(UTC)))
 
 
-def warm_up(found: Parts) -> None:
+def warm_up(found: Parts, upstream: UpstreamAccount) -> None:
     """Let a limiter without memory start to remember, before the first job pays for it in time."""
     try:
-        if found.accounts.open_first(found.account.id):
-            found.limiter.rebuild([], 0.0, first=True)
-        answer = found.limiter.look()
+        if found.accounts.open_first(upstream.id):
+            upstream.limiter.rebuild([], 0.0, first=True)
+        answer = upstream.limiter.look()
         if answer.rebuild:
             stopping.wait(answer.wait)
-            remember(found.limiter, found.accounts, found.account)
+            remember(found.accounts, upstream)
     except Unavailable:
         return  # the first permit will see to it
 

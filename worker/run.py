@@ -17,6 +17,7 @@ from jobs.timing import TICKET_PATIENCE
 from upstream import Reply, Submission
 from worker.calling import call
 from worker.finishing import finish
+from worker.limiter import Limiter
 from worker.parts import Parts, uniform
 from worker.settler import Left
 from worker.turnstile import NoJob, Taken
@@ -84,13 +85,17 @@ def _result(done: list[_Done], since: float) -> TicketResult:
 
 def _run(parts: Parts, taken: Taken) -> _Done:
     claim = taken.claim
-    reply = call(parts.segmind, parts.inputs, parts.artifacts, claim, claimed_at=taken.claimed_at)
+    account = parts.upstream.of(claim.account_id)
+    if account is None:
+        raise RuntimeError("claimed for an account whose key has never been known here")
+    segmind = account.segmind
+    reply = call(segmind, parts.inputs, parts.artifacts, claim, claimed_at=taken.claimed_at)
     left = None
     if reply.sent_monotonic is None:
-        _give_back(parts, taken.permit)
+        _give_back(account.limiter, taken.permit)
     else:
         reached(CrashPoint.ANSWERED)
-        left = Left(taken.permit, reply.sent_monotonic - taken.granted_at)
+        left = Left(account.limiter, taken.permit, reply.sent_monotonic - taken.granted_at)
     if isinstance(reply, Submission):
         if isinstance(reply.result, str):
             return _accept(parts, claim, reply, left)
@@ -130,8 +135,8 @@ def _failed(submission: Submission) -> Reply:
     )
 
 
-def _give_back(parts: Parts, permit: str) -> None:
+def _give_back(limiter: Limiter, permit: str) -> None:
     try:
-        parts.limiter.give_back(permit)
+        limiter.give_back(permit)
     except Unavailable:
         log.warning("limiter_unavailable", permits=1)  # it counts for longer

@@ -1,5 +1,6 @@
 """The settler: what calls came to is committed together, for all slots that have something just now."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,19 +24,19 @@ _MOVED = (Moved.YES, Moved.WITHOUT_IMAGES)
 
 @dataclass(frozen=True)
 class Left:
-    """A call left `after` seconds from when its permit was granted."""
+    """A call left `after` seconds from when its permit was granted by its account's limiter."""
 
+    limiter: Limiter
     permit: str
     after: float
 
 
 class Settler:
-    """Commits, then tells who waits. On its way it tells the limiter which calls have left."""
+    """Commits, then tells who waits. On its way it tells the limiters which calls have left."""
 
-    def __init__(self, runs: RunStore, hints: Hints, limiter: Limiter) -> None:
+    def __init__(self, runs: RunStore, hints: Hints) -> None:
         self._runs = runs
         self._hints = hints
-        self._limiter = limiter
         self._together = Together(self._settle, MOST_AT_ONCE)
 
     def settle(self, settlement: Settlement, left: Left | None = None) -> Moved:
@@ -44,11 +45,14 @@ class Settler:
 
     def tell_limiter(self, calls: Sequence[Left]) -> None:
         """Which calls have left; each to be told once. Never fails."""
-        try:
-            if calls:
-                self._limiter.sent(*((one.permit, one.after) for one in calls))
-        except Unavailable:
-            log.warning("limiter_unavailable", permits=len(calls))  # they count for longer
+        by_limiter: dict[Limiter, list[Left]] = defaultdict(list)
+        for one in calls:
+            by_limiter[one.limiter].append(one)
+        for limiter, left in by_limiter.items():
+            try:
+                limiter.sent(*((one.permit, one.after) for one in left))
+            except Unavailable:
+                log.warning("limiter_unavailable", permits=len(left))  # they count for longer
 
     def _settle(self, group: Sequence[tuple[Settlement, Left | None]]) -> Sequence[Moved | Failed]:
         self.tell_limiter([left for _, left in group if left is not None])

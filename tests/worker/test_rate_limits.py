@@ -11,6 +11,7 @@ import pytest
 from db.rows import Job
 from jobs.account_pauses import ResetBounds
 from jobs.states import State
+from tests.worker.one_account import only
 from tests.worker.table_of_answers import Table
 from worker.parts import Parts
 from worker.run import run_ticket
@@ -24,7 +25,7 @@ def _serve(parts: Parts, tickets: int) -> list[datetime]:
     ends = []
     for _ in range(tickets):
         if run_ticket(parts).outcome == "rate_limited":
-            until = parts.accounts.get(parts.account.id).limited_until
+            until = parts.accounts.get(only(parts).id).limited_until
             assert until is not None
             assert until <= datetime.now(UTC) + BRIEF.longest
             ends.append(until)
