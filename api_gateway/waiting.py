@@ -1,11 +1,11 @@
 """What queued jobs wait for. It is the same for all of a pool and model, so it is asked once for many."""
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from uuid import UUID
 
 from redis.asyncio import Redis
 from starlette.concurrency import run_in_threadpool
@@ -33,6 +33,14 @@ _OF_PAUSE = {
 }
 
 
+_NOTES = {
+    WaitingFor.CIRCUIT_BREAKER: "the circuit breaker is open: half of the last 20 calls failed by "
+    "Segmind's doing, so none is tried for a while (30 s by default, up to 10 min); then one goes "
+    "first, and the others follow when it succeeds",
+}
+"""What there is to say where no account's row says it."""
+
+
 @dataclass(frozen=True)
 class Waiting:
     """What a job waits for, and in words why, where there is more to say."""
@@ -43,10 +51,14 @@ class Waiting:
 
 @dataclass(frozen=True)
 class _OfPool:
-    """Why a pool's jobs wait; other reasons for the models that pause. `paused`: every account."""
+    """Why a pool's jobs wait; other reasons for the models that pause. `paused`: every account.
+
+    `at_work`: the accounts that do not pause.
+    """
 
     paused: Waiting | None
     models: Mapping[str, Waiting]
+    at_work: Sequence[UUID]
     working: Waiting = Waiting(WaitingFor.SLOT)
 
     def of(self, model: str) -> Waiting:
@@ -77,20 +89,31 @@ class WaitingReasons:
     async def _look(self, pool: str) -> _OfPool:
         good_for = REMEMBERED_SECONDS
         found = await run_in_threadpool(self._of_accounts, pool)
-        if found.paused is None:
+        if found.at_work:
             try:
-                told = await self._redis.get(waiting_key(pool))
+                told = await self._redis.mget([waiting_key(one) for one in found.at_work])
             except REDIS_AWAY:
                 good_for = _WITHOUT_REDIS_SECONDS
             else:
-                with contextlib.suppress(ValueError):
-                    found = replace(found, working=Waiting(WaitingFor(str(told))))
+                found = replace(found, working=_of_workers(told))
         self._known[pool] = (found, time.monotonic() + good_for)
         return found
 
     def _of_accounts(self, pool: str) -> _OfPool:
         accounts = self._accounts.of_pool(pool)
         return _of_pauses(accounts, [self._accounts.model_pauses(one.id) for one in accounts])
+
+
+def _of_workers(told: Sequence[object]) -> Waiting:
+    """What all accounts at work wait for, as their limiters say; a slot where one waits for nothing.
+
+    The circuit breaker only where all of theirs are open: the others' calls go on.
+    """
+    reasons = [WaitingFor(str(one)) for one in told if str(one) in list(WaitingFor)]
+    if not reasons or len(reasons) < len(told):
+        return Waiting(WaitingFor.SLOT)
+    reason = next((one for one in reasons if one is not WaitingFor.CIRCUIT_BREAKER), reasons[0])
+    return Waiting(reason, _NOTES.get(reason))
 
 
 def _of_pauses(accounts: list[Account], pauses_of_models: list[list[ModelPause]]) -> _OfPool:
@@ -110,4 +133,5 @@ def _of_pauses(accounts: list[Account], pauses_of_models: list[list[ModelPause]]
         if all(blocked):
             words = note(one.reason, one.message, one.model)
             models.setdefault(one.model, Waiting(_OF_PAUSE[one.reason], words))
-    return _OfPool(everywhere, models)
+    idle = zip(accounts, whole, strict=True)
+    return _OfPool(everywhere, models, [one.id for one, pause in idle if pause is None])

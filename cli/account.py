@@ -10,6 +10,7 @@ from cli import account_changes, account_keys
 from cli.account_lines import account_lines, list_lines
 from cli.complaint import ComplaintError
 from cli.server import Server, must_be_reached
+from db.account_limits import AccountLimits
 from db.accounts import AccountStore
 from db.engine import Database
 from db.rows import Change
@@ -134,7 +135,8 @@ def _changed(server: Server, database_url: str, options: argparse.Namespace) -> 
             case "pause":
                 return account_changes.pause(store, accounts, options.name, by)
             case "set-limit":
-                return account_changes.set_limit(store, accounts, options.name, options.limit, by)
+                limits = AccountLimits(database)
+                return account_changes.set_limit(limits, accounts, options.name, options.limit, by)
             case _:
                 chosen = options.transport
                 transport = None if chosen == _AS_THE_CATALOG_SAYS else Transport(chosen)

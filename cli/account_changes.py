@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from cli.complaint import ComplaintError
+from db.account_limits import AccountLimits
 from db.accounts import AccountStore
 from db.rows import Account, Change
 from jobs.account_pauses import WORDS, Pause, PauseReason
@@ -35,13 +36,13 @@ def pause(
 
 
 def set_limit(
-    store: AccountStore, accounts: list[Account], name: str, limit: int | None, change: Change
+    limits: AccountLimits, accounts: list[Account], name: str, limit: int | None, change: Change
 ) -> list[str]:
     """Let so many calls a minute leave an account; None: to be learned."""
     one = named(accounts, name)
     calls = None if limit is None else max(1, limit * one.window_seconds // 60)
     shown = "auto" if limit is None else str(limit)
-    store.set_limit(one.id, calls, replace(change, what=f"set-limit {shown}"))
+    limits.set(one.id, calls, replace(change, what=f"set-limit {shown}"))
     if limit is None:
         return [f"the limit of account {name} is to be learned"]
     return [f"{limit} calls a minute may leave account {name}"]

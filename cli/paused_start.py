@@ -12,6 +12,7 @@ from db.accounts import AccountStore
 from db.engine import Database
 from jobs.account_pauses import Pause, PauseReason
 from jobs.errors import SegqError
+from jobs.limiting import AUTO, FIRST_BELIEF
 from jobs.wire import pool_name
 
 _SAID = "started with --paused"
@@ -23,9 +24,15 @@ def main() -> int:
         database = Database(os.environ["DATABASE_URL"], pool_size=1, overflow=0)
         try:
             store = AccountStore(database)
-            pool, limit = pool_name(os.environ.get("SEGQ_POOL")), int(os.environ["SEGMIND_RPM"])
+            pool, rpm = pool_name(os.environ.get("SEGQ_POOL")), os.environ["SEGMIND_RPM"]
             for name in sys.argv[1:]:
-                store.ensure(pool, name, call_limit=limit, window_seconds=60)
+                store.ensure(
+                    pool,
+                    name,
+                    call_limit=FIRST_BELIEF if rpm == AUTO else int(rpm),
+                    window_seconds=int(os.environ.get("SEGMIND_WINDOW") or 60),
+                    limit_auto=rpm == AUTO,
+                )
             for account in store.ever_of_pool(pool):
                 store.pause(account.id, Pause(PauseReason.OPERATOR, None, said=_SAID))
         finally:

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from db.engine import Database
-from db.rows import Account, Change, KeySource
+from db.rows import Account, Change, KeySource, Learned
 from db.tables import accounts, attempts, model_pauses
 from jobs.account_pauses import PauseReason
 from jobs.catalog import Transport
@@ -71,10 +71,15 @@ def account_of(row: Row[Any]) -> Account:
         key_source=KeySource(row.key_source) if row.key_source else None,
         key_fingerprint=row.key_fingerprint,
         key_trouble=row.key_trouble,
-        set_limit=row.set_limit,
+        limit_by_hand=row.limit_by_hand,
         removed_at=row.removed_at,
         changed=_change_of(row) if row.changed_at else None,
         changed_at=row.changed_at,
+        limit_auto=row.limit_auto,
+        learned=Learned(row.learned_limit, row.good_limit, row.learned_revision)
+        if row.learned_limit is not None
+        else None,
+        window_kind=row.window_kind,
     )
 
 

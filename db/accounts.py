@@ -5,8 +5,9 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
+from db.account_limits import NOTHING_LEARNED, differs
 from db.account_rows import account_of, committed, locked, note
 from db.engine import Database
 from db.ids import new_id
@@ -33,24 +34,32 @@ class AccountStore:
         *,
         call_limit: int,
         window_seconds: int,
+        limit_auto: bool = False,
         given: str | None = None,
     ) -> Account:
         """The account of this name, made when new, with its limit set to what is configured, unless
-        an operator has set another.
+        an operator has set another. What was learned of another limit is forgotten.
 
         `given`: the fingerprint of its key, which the environment has. None: its key stays as it is.
         """
+        limits = {
+            "call_limit": call_limit,
+            "window_seconds": window_seconds,
+            "limit_auto": limit_auto,
+        }
         of_key = {} if given is None else _given(given)
         mine = (accounts.c.pool == pool, accounts.c.name == name)
-        limit = case((accounts.c.set_limit > 0, accounts.c.set_limit), else_=call_limit)
+        configured = (*mine, ~accounts.c.limit_by_hand)
         with self._database.write() as connection:
             lock_name(connection, f"{pool}/{name}", sqlite=self._database.is_sqlite)
-            row = connection.execute(
+            connection.execute(
                 update(accounts)
-                .where(*mine)
-                .values(call_limit=limit, window_seconds=window_seconds, **of_key)
-                .returning(accounts)
-            ).one_or_none()
+                .where(*configured, differs(limits))
+                .values(**limits, **NOTHING_LEARNED)
+            )
+            if of_key:
+                connection.execute(update(accounts).where(*mine).values(of_key))
+            row = connection.execute(select(accounts).where(*mine)).one_or_none()
             if row is None:
                 row = connection.execute(
                     insert(accounts)
@@ -59,8 +68,7 @@ class AccountStore:
                         pool=pool,
                         name=name,
                         created_at=self._database.now,
-                        call_limit=call_limit,
-                        window_seconds=window_seconds,
+                        **limits,
                         **of_key,
                     )
                     .returning(accounts)
@@ -137,16 +145,6 @@ class AccountStore:
                 update(accounts)
                 .where(accounts.c.id == account_id)
                 .values(transport=transport, **note(change, self._database))
-            )
-
-    def set_limit(self, account_id: UUID, limit: int | None, change: Change) -> None:
-        """Let so many calls (≥ 1) leave in a window, whatever is configured; None: to be learned."""
-        now = {} if limit is None else {"call_limit": limit}
-        with self._database.write() as connection:
-            connection.execute(
-                update(accounts)
-                .where(accounts.c.id == account_id)
-                .values(set_limit=limit or 0, **now, **note(change, self._database))
             )
 
     def tell_key_trouble(self, account_id: UUID, trouble: str | None) -> None:

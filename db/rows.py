@@ -134,6 +134,17 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Learned:
+    """What a limiter believes of its account's limit, in calls a window."""
+
+    belief: int
+    good: int
+    """What was last known to be good; 0: it was never refused a call."""
+    revision: int
+    """Counts the changes: a higher one is newer."""
+
+
+@dataclass(frozen=True)
 class Account:
     """An upstream account: what it may do, what is known of its balance, and whether it pauses."""
 
@@ -161,13 +172,24 @@ class Account:
     """The end of its key."""
     key_trouble: str | None = None
     """Why its key cannot be used, so that nobody calls with it; None: it can."""
-    set_limit: int | None = None
-    """What an operator has set in the place of `SEGMIND_RPM`; 0: the limit is to be learned."""
     removed_at: datetime | None = None
     """Since when no new call leaves it for good."""
     changed: Change | None = None
     """The last change by hand."""
     changed_at: datetime | None = None
+    limit_auto: bool = False
+    """Whether `call_limit` is only where the search for the limit begins."""
+    limit_by_hand: bool = False
+    """Whether an operator has set the limit, or that it is to be learned, in the place of
+    `SEGMIND_RPM`."""
+    learned: Learned | None = None
+    window_kind: str | None = None
+    """How the provider's window seems to be: `fixed` or `sliding`."""
+
+    @property
+    def believed_limit(self) -> int:
+        """Calls a window, as the limiter keeps to them."""
+        return self.learned.belief if self.learned else self.call_limit
 
     def why_idle(self, now: datetime) -> Pause | None:
         """What keeps calls from leaving at `now`, its key among the reasons."""

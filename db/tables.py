@@ -86,6 +86,14 @@ accounts = Table(
     Column("limited_until", Instant),
     # How its models are called, whatever the catalog says; null: as the catalog says.
     Column("transport", String(5)),
+    # Whether call_limit is only where the search for the limit begins.
+    Column("limit_auto", Boolean, nullable=False, server_default=false()),
+    # What the limiter believes by now, what was last known to be good, and how often that changed.
+    Column("learned_limit", Integer),
+    Column("good_limit", Integer),
+    Column("learned_revision", BigInteger),
+    # How the provider counts, as its resets show: fixed or sliding. For whoever looks.
+    Column("window_kind", String(10)),
     # When its limiter was first opened: before that no permit can be in anybody's hand.
     Column("opened_at", Instant),
     # Where its key comes from (jobs/upstream_keys.py), and the key's last characters.
@@ -93,8 +101,8 @@ accounts = Table(
     Column("key_fingerprint", String(10)),
     # Why upkeep cannot use its key: then nobody calls with it.
     Column("key_trouble", Text),
-    # What an operator has set in the place of SEGMIND_RPM; 0: it is to be learned.
-    Column("set_limit", Integer),
+    # Whether an operator has set call_limit or limit_auto in the place of SEGMIND_RPM.
+    Column("limit_by_hand", Boolean, nullable=False, server_default=false()),
     # Since when no new call leaves it for good. Its attempts are looked for all the same.
     Column("removed_at", Instant),
     # The last thing that an operator has changed by hand.

@@ -1,9 +1,10 @@
 """Which account is asked for permits next.
 
 Nobody is asked before the moment that it named itself, at most a nap later: so where the first can
-serve it costs one trip to Redis, however many accounts there are. Among those that may be asked it
-is stride scheduling (`jobs/order.py`), with their limits as weights: of two accounts the one that
-may do twice as much is asked twice as often.
+serve it costs one trip to Redis, however many accounts there are. One whose last permit has opened
+goes before one that gave it ahead of its time. Among those that may be asked it is stride scheduling
+(`jobs/order.py`), with what is believed of their limits as weights: of two accounts the one that may
+do twice as much is asked twice as often.
 """
 
 import time
@@ -11,11 +12,10 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from jobs.order import next_turn, price_of_turn
+from worker.limiter import Answer
 from worker.upstream_accounts import UpstreamAccount
 
 _SCALE = 1_000_000
-_HOLDING_LIFE = 3.0
-"""Seconds for which the limiter believes how many tickets are held (`worker/limiter.lua`)."""
 
 
 class AccountChoice:
@@ -25,14 +25,16 @@ class AccountChoice:
         """`longest_nap`: seconds after which an account is asked again, whatever it has said."""
         self._longest_nap = longest_nap
         self._rests_until: dict[UUID, float] = {}
+        self._opens_at: dict[UUID, float] = {}
         self._clock = 0
         self._passes: dict[str, int] = {}
-        self._told: dict[UUID, tuple[int, float]] = {}
 
     def next(self, accounts: Sequence[UpstreamAccount]) -> UpstreamAccount | None:
         """Whose turn it is; None when all of them rest."""
         now = time.monotonic()
-        able = {one.id.hex: one for one in accounts if self._rests_until.get(one.id, 0.0) <= now}
+        awake = [one for one in accounts if self._rests_until.get(one.id, 0.0) <= now]
+        at_once = [one for one in awake if self._opens_at.get(one.id, 0.0) <= now]
+        able = {one.id.hex: one for one in at_once or awake}
         turn = next_turn(self._clock, {name: self._passes.get(name, 0) for name in able})
         if turn is None:
             return None
@@ -52,8 +54,15 @@ class AccountChoice:
 
     def served(self, account: UpstreamAccount, calls: int) -> None:
         """So many (≥ 1) of its permits were used."""
-        price = price_of_turn(calls * _SCALE, account.account.call_limit)
+        price = price_of_turn(calls * _SCALE, account.account.believed_limit)
         self._passes[account.id.hex] = self._passes.get(account.id.hex, 0) + price
+
+    def answered(self, account: UpstreamAccount, answer: Answer) -> None:
+        """What its limiter said: when it may have more, be it for the limit, for the calls in flight
+        or for the circuit breaker, and when the permits open that it gave.
+        """
+        self.rests(account, answer.wait)
+        self._opens_at[account.id] = time.monotonic() + max(answer.opens, default=0.0)
 
     def rests(self, account: UpstreamAccount, seconds: float) -> None:
         """It has nothing for anybody that long; it is asked after a nap at the latest."""
@@ -62,17 +71,4 @@ class AccountChoice:
     def able(self, account: UpstreamAccount) -> None:
         """It may be asked at once: permits have gone back."""
         self._rests_until.pop(account.id, None)
-
-    def holds(self, account: UpstreamAccount, waiting: int) -> int:
-        """How many tickets to tell this account's limiter that slots hold, so that all limiters
-        together are told of `waiting`: each remembers for itself, and upkeep adds them up.
-        """
-        now = time.monotonic()
-        others = sum(
-            count
-            for other, (count, until) in self._told.items()
-            if other != account.id and until > now
-        )
-        share = max(0, waiting - others)
-        self._told[account.id] = (share, now + _HOLDING_LIFE)
-        return share
+        self._opens_at.pop(account.id, None)

@@ -1,7 +1,6 @@
 """Keeps what a process can call with in step with the database: keys come and go while it runs."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from uuid import UUID
 
 import structlog
@@ -12,7 +11,6 @@ from db.rows import Account, KeySource
 from db.sealing import MasterKeys, Sealed
 from jobs.errors import CannotDecrypt
 from logs.stream import hide
-from worker.limiter import Limiter
 from worker.upstream_accounts import UpstreamAccount, UpstreamAccounts
 
 log = structlog.get_logger()
@@ -35,7 +33,6 @@ class AccountWatch:
         given: Mapping[str, str],
         master: MasterKeys | None,
         connect: Callable[[Account, str], UpstreamAccount],
-        limiter: Callable[[Account], Limiter],
         taken_up: Callable[[Account], Account],
     ) -> None:
         """`given`: keys from the environment, by account; they go before those of the database.
@@ -48,7 +45,6 @@ class AccountWatch:
         self.given = given
         self._master = master
         self._connect = connect
-        self._limiter = limiter
         self._taken_up = taken_up
         self._in_use: dict[UUID, str] = {}
         self._troubles: dict[UUID, str] = {}
@@ -121,9 +117,7 @@ class AccountWatch:
                 account = self._taken_up(account)
             self._in_use[account.id] = key
             return self._connect(account, key)
-        limits = (account.call_limit, account.window_seconds)
-        if (now.account.call_limit, now.account.window_seconds) != limits:
-            return replace(now, account=account, limiter=self._limiter(account))
+        now.limiter.remember(account)
         return now
 
     def _log(self, before: set[UUID], troubles: Mapping[UUID, str]) -> None:

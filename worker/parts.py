@@ -12,6 +12,7 @@ import structlog
 from redis import Redis
 
 from db.account_keys import AccountKeys
+from db.account_limits import AccountLimits
 from db.accounts import AccountStore
 from db.artifact_identity import confirm_store
 from db.artifact_place import open_artifacts
@@ -40,6 +41,7 @@ from worker.limiter import Limiter
 from worker.receipts import Receipts
 from worker.settler import Settler
 from worker.stopping import stopping
+from worker.telling import Telling
 from worker.turnstile import Turnstile
 from worker.upstream_accounts import UpstreamAccount, UpstreamAccounts
 
@@ -51,6 +53,7 @@ PAUSE_STEP = 2.0
 """Seconds that the limiter pauses for a pause without an end; the claim renews it. Short, because a
 slot that saw the pause may tell the limiter of it after the pause has ended."""
 
+_AT_LEAST = 0.1
 START_AGAIN_SECONDS = 1.0
 
 ASKERS = 16
@@ -71,6 +74,7 @@ class Parts:
     jobs: JobStore
     runs: RunStore
     accounts: AccountStore
+    limits: AccountLimits
     held: HeldJobs
     idempotency: IdempotencyStore
     inputs: InputStore
@@ -127,10 +131,10 @@ def build(settings: worker_settings.Settings, *, as_guest: bool = False) -> Part
     redis: Redis = Redis.from_url(
         settings.redis_url, socket_timeout=5, socket_connect_timeout=5, health_check_interval=30
     )
-    watch = _watch(settings, database, redis, as_guest=as_guest)
+    holder = uuid4()
+    watch = _watch(settings, database, redis, holder, as_guest=as_guest)
     runs, requests, hints = RunStore(database), RequestStore(database), Hints(redis)
     jobs = JobStore(database)
-    holder = uuid4()
     timing, floor = settings.timing, settings.credits_floor
     terms = Terms(timing.lease, timing.bound, holder, settings.transport, floor)
     return Parts(
@@ -143,6 +147,7 @@ def build(settings: worker_settings.Settings, *, as_guest: bool = False) -> Part
         jobs=jobs,
         runs=runs,
         accounts=accounts,
+        limits=AccountLimits(database),
         held=HeldJobs(database),
         idempotency=IdempotencyStore(database),
         inputs=InputStore(database),
@@ -173,7 +178,12 @@ def build(settings: worker_settings.Settings, *, as_guest: bool = False) -> Part
 
 
 def _watch(
-    settings: worker_settings.Settings, database: Database, redis: Redis, *, as_guest: bool
+    settings: worker_settings.Settings,
+    database: Database,
+    redis: Redis,
+    holder: UUID,
+    *,
+    as_guest: bool,
 ) -> AccountWatch:
     """The accounts of the environment made, and all of the pool looked at for the first time."""
     accounts = AccountStore(database)
@@ -184,9 +194,13 @@ def _watch(
     )
 
     def ensure(name: str, given: str | None = None) -> Account:
-        limit = settings.calls_per_minute
         return accounts.ensure(
-            settings.pool, name, call_limit=limit, window_seconds=60, given=given
+            settings.pool,
+            name,
+            call_limit=settings.calls_per_minute,
+            window_seconds=settings.window_seconds,
+            limit_auto=settings.limit_auto,
+            given=given,
         )
 
     def connect(account: Account, key: str) -> UpstreamAccount:
@@ -197,7 +211,15 @@ def _watch(
             deadline=settings.timing.deadline,
             proxy=settings.segmind_proxy,
         )
-        return UpstreamAccount(account, segmind, Limiter(redis, account))
+        limiter = Limiter(
+            redis,
+            account,
+            at_once=settings.at_once,
+            deadline=settings.timing.deadline,
+            breaker_opens=settings.breaker_seconds,
+            process=holder.hex,
+        )
+        return UpstreamAccount(segmind, limiter, Telling(limiter, AccountLimits(database)))
 
     there = {one.name for one in accounts.of_pool(settings.pool)} if as_guest else set()
     for name, key in settings.segmind_keys.items():
@@ -210,7 +232,6 @@ def _watch(
         given=settings.segmind_keys,
         master=settings.master_keys,
         connect=connect,
-        limiter=lambda account: Limiter(redis, account),
         taken_up=lambda account: account if as_guest else ensure(account.name),
     )
     watch.look()
@@ -219,8 +240,10 @@ def _watch(
 
 def remember(accounts: AccountStore, upstream: UpstreamAccount) -> None:
     """Give a limiter that lost its memory what SQL knows: recent calls and a pause."""
+    known = accounts.get(upstream.id)
+    upstream.limiter.remember(known)
     calls = accounts.recent_calls(upstream.id, upstream.limiter.memory)
-    upstream.limiter.rebuild(calls, accounts.get(upstream.id).limited_for(datetime.now(UTC)))
+    upstream.limiter.rebuild(calls, known.limited_for(datetime.now(UTC)))
 
 
 def warm_up(found: Parts, upstream: UpstreamAccount) -> None:
@@ -240,8 +263,8 @@ def pause_limiter(limiter: Limiter, pause: Pause) -> None:
     """Let the limiter grant nothing for as long as the pause is known to hold."""
     seconds = PAUSE_STEP
     if pause.until is not None:
-        # At least a second: where SQL's clock is behind ours it may hold for a little longer.
-        seconds = max(1.0, (pause.until - datetime.now(UTC)).total_seconds())
+        # A little at least: where SQL's clock is behind ours it may hold for longer.
+        seconds = max(_AT_LEAST, (pause.until - datetime.now(UTC)).total_seconds())
     try:
         limiter.pause(seconds)
     except Unavailable:

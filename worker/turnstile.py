@@ -10,7 +10,6 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from itertools import islice
 from threading import Event, Lock
 
@@ -22,6 +21,7 @@ from jobs.errors import Unavailable
 from jobs.pace import PERMIT_LIFE, SECOND
 from worker.account_choice import AccountChoice
 from worker.baton import Baton
+from worker.taken import NoJob, Taken
 from worker.upstream_accounts import UpstreamAccount
 
 log = structlog.get_logger()
@@ -33,23 +33,10 @@ MOST_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
-class Taken:
-    """A claimed job and its permit. Times are `time.monotonic` seconds."""
-
-    claim: Claim
-    permit: str
-    granted_at: float
-    claimed_at: float
-    """From before the claim: a process that was stopped right after its commit must know it."""
-
-
-class NoJob(StrEnum):
-    """Why a ticket ends without a job."""
-
-    NO_JOB = "no job waits"
-    WAITED = "waited for a permit"
-    STOPPING = "the worker stops"
-    UNAVAILABLE = "Redis or SQL does not answer"
+class _Permit:
+    name: str
+    opened_at: float
+    not_before: float
 
 
 @dataclass(eq=False)
@@ -141,21 +128,24 @@ class Turnstile:
         # Taken before the question: a permit must not live longer here than Redis thinks.
         asked_at = time.monotonic()
         try:
-            holds = self._choice.holds(account, len(self._waiting))
-            answer = account.limiter.ask(names, holds=holds)
+            answer = account.limiter.ask(names, holds=len(self._waiting))
             if answer.rebuild and not answer.wait:
                 self._remember(account)
         except Unavailable:
             return NoJob.UNAVAILABLE, LONGEST_NAP
-        self._choice.rests(account, answer.wait)
-        permits = names[: answer.granted]
-        if permits:
+        self._choice.answered(account, answer)
+        if answer.granted:
             reached(CrashPoint.PERMITTED)
+            granted_at = time.monotonic()
+            permits = [
+                _Permit(name, asked_at + opens, granted_at + opens)
+                for name, opens in zip(names, answer.opens, strict=False)
+            ]
             self._hand_out(account, group, permits, asked_at)
         return NoJob.WAITED, self._choice.nap(accounts)
 
     def _hand_out(
-        self, account: UpstreamAccount, group: list[_Slot], permits: list[str], asked_at: float
+        self, account: UpstreamAccount, group: list[_Slot], permits: list[_Permit], asked_at: float
     ) -> None:
         claimed_at = time.monotonic()
         # One that has lapsed may not be claimed with: a limiter that lost its memory counts on it.
@@ -182,7 +172,8 @@ class Turnstile:
             self._choice.served(account, len(found))
         # First of all: what is claimed must be sent within seconds.
         for slot, permit, claim in zip(group, permits, found, strict=False):
-            self._answer([slot], Taken(claim, permit, asked_at, claimed_at))
+            taken = Taken(claim, permit.name, permit.opened_at, permit.not_before, claimed_at)
+            self._answer([slot], taken)
         if not found and not others_may:
             self._answer(group, NoJob.NO_JOB)
         self._give_back(account, permits[len(found) :])
@@ -190,10 +181,10 @@ class Turnstile:
             # Of models that pause on this account: another one's permit may fit.
             self._choice.rests(account, LONGEST_NAP)
 
-    def _give_back(self, account: UpstreamAccount, permits: list[str]) -> None:
+    def _give_back(self, account: UpstreamAccount, permits: list[_Permit]) -> None:
         try:
             if permits:
-                account.limiter.give_back(*permits)
+                account.limiter.give_back(*(permit.name for permit in permits))
                 self._choice.able(account)
         except Unavailable:
             log.warning("limiter_unavailable", permits=len(permits))  # they count for longer

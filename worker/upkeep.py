@@ -3,6 +3,7 @@
 Each turn is short, bounded and harmless when two of them run at once.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -49,8 +50,10 @@ def top_up(parts: Parts, app: Celery) -> dict[str, int]:
     back = parts.held.bring_back(parts.pool, MOST_MOVED)
     parts.idempotency.forget_old(BATCH)
     at_work = parts.upstream.at_work()
+    rows = parts.accounts.of_pool(parts.pool)
+    _take_over(parts, rows)
     waiting = 0
-    if work_may_leave(parts):
+    if _may_leave(parts, rows):
         waiting = parts.jobs.waiting(parts.pool, TICKET_CAP)
     put = 0
     if waiting and at_work:
@@ -60,12 +63,25 @@ def top_up(parts: Parts, app: Celery) -> dict[str, int]:
     return {"due": due, "expired": len(late), "held": held, "back": back, "tickets": put}
 
 
+def _take_over(parts: Parts, rows: Sequence[Account]) -> None:
+    """Tell the limiters what is configured by now, and write down what they have learned since."""
+    for account in rows:
+        upstream = parts.upstream.of(account.id)
+        if upstream is None:
+            continue  # nobody calls with it
+        learned = upstream.limiter.configure(account)
+        if learned is not None and learned != account.learned:
+            parts.limits.learn(account.id, learned)
+
+
 def work_may_leave(parts: Parts) -> bool:
     """Whether an account of the pool neither pauses nor is without a key."""
+    return _may_leave(parts, parts.accounts.of_pool(parts.pool))
+
+
+def _may_leave(parts: Parts, rows: Sequence[Account]) -> bool:
     now, at_work = datetime.now(UTC), {one.id for one in parts.upstream.at_work()}
-    return any(
-        one.id in at_work and one.pause(now) is None for one in parts.accounts.of_pool(parts.pool)
-    )
+    return any(one.id in at_work and one.pause(now) is None for one in rows)
 
 
 def probe_credits(parts: Parts) -> dict[str, str]:

@@ -7,15 +7,21 @@ from uuid import UUID
 from db.rows import Account
 from upstream import Segmind
 from worker.limiter import Limiter
+from worker.telling import Telling
 
 
 @dataclass(frozen=True)
 class UpstreamAccount:
-    """`account` as it was when its limits were last read; its pauses and balance are SQL's to say."""
+    """One of the pool's, and what its calls go through."""
 
-    account: Account
     segmind: Segmind
     limiter: Limiter
+    telling: Telling
+
+    @property
+    def account(self) -> Account:
+        """As its row was when it was last read; its pauses and balance are SQL's to say."""
+        return self.limiter.account
 
     @property
     def id(self) -> UUID:

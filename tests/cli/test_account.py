@@ -301,9 +301,9 @@ def test_accounts_are_added_stopped_limited_and_removed_by_name(
     segq(said="(pause) by ")
     segq("resume", "second", said="account second goes on; it paused for: operator")
     segq("set-limit", "second", "300", said="300 calls a minute")
-    assert (second().call_limit, second().set_limit) == (300, 300)
+    assert (second().call_limit, second().limit_auto, second().limit_by_hand) == (300, False, True)
     segq("set-limit", "second", "auto", said="is to be learned")
-    assert second().set_limit == 0
+    assert (second().limit_auto, second().limit_by_hand) == (True, True)
     segq("pause", "nobody", said="there is no account nobody; there are: default, second", code=1)
     segq("rotate", said="1 keys are encrypted under the master key")
     # The sandbox knows no such key. Whatever upkeep finds out about it, nothing shows the key.

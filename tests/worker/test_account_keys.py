@@ -18,6 +18,7 @@ from db.sealing import MasterKeys, Sealed
 from db.tables import account_keys
 from jobs.account_pauses import Pause, PauseReason
 from jobs.errors import CannotDecrypt, InvalidSetting
+from jobs.limiting import FIRST_BELIEF
 from jobs.upstream_keys import fingerprint
 from tests.sandbox.sandbox_process import KEY, OTHER_KEY, SandboxProcess
 from tests.worker.conftest import Submit
@@ -236,17 +237,24 @@ def test_a_limit_that_was_set_by_hand_outlives_a_start(
     parts: Parts, settings: Settings, add: Add
 ) -> None:
     account = parts.upstream.at_work()[0]
-    parts.accounts.set_limit(account.id, 7, Change("set-limit 7", "somebody"))
+    parts.limits.set(account.id, 7, Change("set-limit 7", "somebody"))
     parts.watch.look()
     now = parts.upstream.at_work()[0]
     assert now.account.call_limit == 7
-    assert now.limiter is not account.limiter
     assert now.segmind is account.segmind
     with built(settings) as again:
-        assert again.upstream.at_work()[0].account.call_limit == 7
-        parts.accounts.set_limit(account.id, None, Change("set-limit auto", "somebody"))
+        assert limit_of(again) == (7, False)
+        parts.limits.set(account.id, None, Change("set-limit auto", "somebody"))
     with built(settings) as again:
-        assert again.upstream.at_work()[0].account.call_limit == 6_000
+        assert limit_of(again) == (FIRST_BELIEF, True)
+        parts.limits.set(account.id, 8, Change("set-limit 8", "somebody"))
+    with built(replace(settings, limit_auto=True)) as again:
+        assert limit_of(again) == (8, False)
+
+
+def limit_of(parts: Parts) -> tuple[int, bool]:
+    found = parts.upstream.at_work()[0].account
+    return found.call_limit, found.limit_auto
 
 
 def test_a_row_that_is_spoilt_is_told_and_left(parts: Parts, add: Add) -> None:

@@ -14,7 +14,7 @@ from tests.worker.lines_of_the_table import LINES, NOWHERE, Line
 from tests.worker.one_account import only
 from tests.worker.table_of_answers import Table
 from worker.run import run_ticket
-from worker.turnstile import NoJob
+from worker.taken import NoJob
 
 RESET = "x-rate-limit-reset-at-utc"
 

@@ -21,7 +21,7 @@ from upstream import Endpoints, Segmind
 from worker.celery_settings import celery_settings
 from worker.parts import Parts
 from worker.run import run_ticket
-from worker.turnstile import NoJob
+from worker.taken import NoJob
 from worker.upkeep import probe, top_up
 
 INPUTS = {

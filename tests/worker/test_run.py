@@ -26,7 +26,7 @@ from worker.keeping import keep_images
 from worker.parts import Parts
 from worker.run import run_ticket
 from worker.sweeper import sweep
-from worker.turnstile import NoJob
+from worker.taken import NoJob
 
 
 def _lost(parts: Parts) -> Claim:

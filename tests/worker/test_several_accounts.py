@@ -30,7 +30,7 @@ from worker.parts import Parts, build
 from worker.run import run_ticket
 from worker.settings import Settings
 from worker.sweeper import sweep
-from worker.turnstile import NoJob, Taken
+from worker.taken import NoJob, Taken
 from worker.upkeep import probe_credits, top_up
 from worker.upstream_accounts import UpstreamAccount, UpstreamAccounts
 

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from redis import Redis
 
+from db.account_limits import AccountLimits
 from db.accounts import AccountStore
 from db.engine import Database
 from db.jobs import JobStore
@@ -19,7 +20,9 @@ from jobs.money import Money
 from tests.db.conftest import LEASE
 from upstream import Endpoints, Segmind
 from worker.limiter import Limiter
-from worker.turnstile import NoJob, Taken, Turnstile
+from worker.taken import NoJob, Taken
+from worker.telling import Telling
+from worker.turnstile import Turnstile
 from worker.upstream_accounts import UpstreamAccount
 
 
@@ -36,7 +39,8 @@ class Gate:
         nobody = Endpoints.from_base_url("http://127.0.0.1:1")
         segmind = Segmind("a-key", nobody, connections=1, deadline=1)
         self.limiter = Limiter(redis, account)
-        self.account = UpstreamAccount(account, segmind, self.limiter)
+        telling = Telling(self.limiter, AccountLimits(database))
+        self.account = UpstreamAccount(segmind, self.limiter, telling)
         self.stop = Event()
         self.reminded = 0
         self.held: list[Held] = []
@@ -98,7 +102,7 @@ def test_a_limiter_without_memory_is_reminded_and_then_grants(gate: Gates) -> No
     found = one.ask(20)
     assert isinstance(found, Taken)
     assert one.reminded == 1
-    assert found.granted_at <= found.claimed_at <= time.monotonic()
+    assert found.opened_at <= found.not_before <= time.monotonic()
 
 
 def test_an_empty_queue_costs_no_permit(gate: Gates) -> None:
