@@ -5,7 +5,7 @@ from collections.abc import Callable
 from random import Random
 
 from cli.simulation.clock import Clock, moment, seconds, time_of
-from cli.simulation.permits import Ended, Grant, Permits
+from cli.simulation.permits import Ended, Grant, Left, Permits
 from cli.simulation.provider import Fate, Provider
 from cli.simulation.scenario import Account as Settings
 from cli.simulation.scenario import Scenario
@@ -82,16 +82,15 @@ class Account:
         """What a claim had reserved is settled."""
         self.committed = Money(self.committed - price)
 
-    def answered(self, permit: str, granted_at: int, sent_at: int, fate: Fate) -> None:
+    def answered(self, left: Left, sent_at: int, fate: Fate) -> None:
         """A call came back that was no 429."""
         if self._blind_until is None:
-            ended = _ENDS[fate]
-            self.permits.answered(self._clock.now, permit, sent_at - granted_at, ended)
+            self.permits.answered(self._clock.now, left, _ENDS[fate])
         balance = self.provider.balance
         if fate is Fate.IMAGE and balance is not None:
             self._read(balance, sent_at)
 
-    def refused(self, permit: str, granted_at: int, sent_at: int, resets_in: int | None) -> Failure:
+    def refused(self, left: Left, resets_in: int | None) -> Failure:
         """A 429: the account pauses until the reset."""
         now = self._clock.now
         resets_at = None if resets_in is None else moment(now + resets_in)
@@ -102,8 +101,7 @@ class Account:
         until = time_of(pause.until)
         if self._blind_until is None:
             stated = resets_at is not None
-            after = sent_at - granted_at
-            until = now + self.permits.refused(now, permit, after, until - now, stated=stated)
+            until = now + self.permits.refused(now, left, until - now, stated=stated)
         self._limited_until = max(self._limited_until, until)
         return failure
 

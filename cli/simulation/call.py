@@ -6,11 +6,11 @@ from cli.simulation.provider import Fate
 
 
 class Call:
-    """Times are the run's; `sent_at` -1: no byte has left."""
+    """Times are the run's; -1: that has not come yet."""
 
     __slots__ = (
         *("job", "account", "process", "permit", "granted_at", "claimed_at"),
-        *("sent_at", "fate", "resets_in", "ran"),
+        *("sent_at", "arrived_at", "fate", "resets_in", "ran"),
     )
 
     def __init__(
@@ -23,6 +23,7 @@ class Call:
         self.granted_at = granted_at
         self.claimed_at = now
         self.sent_at = -1
+        self.arrived_at = -1
         self.fate: Fate | None = None
         """None: it has not reached the provider."""
         self.resets_in: int | None = None

@@ -9,6 +9,7 @@ from cli.simulation.call import Call
 from cli.simulation.clock import Clock
 from cli.simulation.doubts import Doubts
 from cli.simulation.measures import Measures
+from cli.simulation.permits import Left
 from cli.simulation.provider import REFUSED, Fate
 from cli.simulation.scenario import Latency
 from jobs.failures import Failure, FailureKind
@@ -84,6 +85,7 @@ class Calls:
         self._clock.after(self._drawn(self._latency.way), self._arrive, call)
 
     def _arrive(self, call: Call) -> None:
+        call.arrived_at = self._clock.now
         found = call.account.provider.judge(call.job.price)
         call.fate, call.resets_in = found.fate, found.resets_in
         if found.fate in REFUSED:
@@ -101,18 +103,16 @@ class Calls:
             self._answered(call, fate)
 
     def _answered(self, call: Call, fate: Fate) -> None:
-        account = call.account
+        account, price = call.account, call.job.price
         if call.process < 0:
             return
+        granted_at = call.granted_at
+        left = Left(call.permit, call.sent_at - granted_at, call.arrived_at - granted_at)
         if fate is Fate.LIMITED:
-            failure: Failure | None = account.refused(
-                call.permit, call.granted_at, call.sent_at, call.resets_in
-            )
+            failure: Failure | None = account.refused(left, call.resets_in)
         else:
-            account.answered(call.permit, call.granted_at, call.sent_at, fate)
-            failure = _FAILURES.get(fate)
-            if fate is Fate.NO_CREDITS:
-                failure = account.out_of_credits(call.job.price)
+            account.answered(left, call.sent_at, fate)
+            failure = account.out_of_credits(price) if fate in REFUSED else _FAILURES.get(fate)
         self._settle(call, failure)
 
     def _settle(self, call: Call, failure: Failure | None) -> None:

@@ -33,6 +33,17 @@ class Grant:
     wait: int = 0
 
 
+@dataclass(frozen=True)
+class Left:
+    """A call that has left: `sent` and `arrived` at the provider's counter so long after its permit
+    was good.
+    """
+
+    permit: str
+    sent: int
+    arrived: int
+
+
 class Permits:
     """Times are the run's. `deadline`: how long a call takes at the most."""
 
@@ -56,13 +67,13 @@ class Permits:
         self._pace, answer = pace.ask(self._pace, self._allowance, now, names)
         return Grant(tuple((name, now) for name in names[: answer.granted]), answer.wait)
 
-    def answered(self, now: int, permit: str, sent_after: int, ended: Ended) -> None:  # noqa: ARG002
-        """A permit's call had left so long after its grant, and came back now."""
-        self._pace = pace.sent(self._pace, permit, sent_after)
+    def answered(self, now: int, left: Left, ended: Ended) -> None:  # noqa: ARG002
+        """A call came back now."""
+        self._pace = pace.sent(self._pace, left.permit, left.sent)
 
-    def refused(self, now: int, permit: str, sent_after: int, pause: int, *, stated: bool) -> int:  # noqa: ARG002
+    def refused(self, now: int, left: Left, pause: int, *, stated: bool) -> int:  # noqa: ARG002
         """A 429: no call for so long, at the most. For how long it pauses."""
-        self._pace = pace.pause(pace.sent(self._pace, permit, sent_after), now + pause)
+        self._pace = pace.pause(pace.sent(self._pace, left.permit, left.sent), now + pause)
         return pause
 
     def give_back(self, permit: str) -> None:
