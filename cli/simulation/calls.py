@@ -62,7 +62,8 @@ class Calls:
         if job.started < 0:
             job.started = call.claimed_at
             tenant.waits.append(call.claimed_at - job.arrived)
-        self._clock.at(call.granted_at + self._drawn(self._latency.send), self._send, call)
+        sent_at = call.claimed_at + self._drawn(self._latency.send)
+        self._clock.at(max(sent_at, call.granted_at), self._send, call)
 
     def lose(self, call: Call) -> None:
         """Its worker was killed just now. The sweeper notices when its lease has run out."""

@@ -81,9 +81,8 @@ def _named_apart(top: Table, key: str, names: list[str]) -> None:
 
 
 def _account(table: Table, number: int) -> Account:
-    name = table.text("name") if table.has("name") else f"account-{number}"
     found = Account(
-        name=name,
+        name=table.text_or_none("name") or f"account-{number}",
         rpm=_believed(table),
         true_rpm=_given(table, "true_rpm", table.whole("true_rpm", *_RPM)),
         window=table.one_of("window", WindowKind, WindowKind.FIXED),
@@ -162,7 +161,7 @@ def _arrivals(table: Table, tenants: set[str], span: int) -> Arrivals:
         until=span if until is None else until,
         price=model.price({}) if price is None else price,
         priority=table.one_of("priority", Priority, Priority.NORMAL),
-        group=table.text("group") if table.has("group") else table.take("group"),
+        group=table.text_or_none("group"),
         max_attempts=table.whole("max_attempts", 1, 100) or 3,
         on_doubt=table.one_of("on_doubt", OnDoubt, OnDoubt.HOLD),
         cancel_at=cancel_at,
@@ -175,7 +174,7 @@ def _arrivals(table: Table, tenants: set[str], span: int) -> Arrivals:
 
 def _model(table: Table) -> Model:
     """Only its price matters here: of one call with its usual values."""
-    slug = table.text("model") if table.has("model") else table.take("model") or _MODEL
+    slug = table.text_or_none("model") or _MODEL
     if slug not in MODELS:
         raise table.wrong(
             "model", f"is not in the catalog: {slug!r}; there are: {', '.join(MODELS)}"

@@ -42,10 +42,6 @@ class Table:
             there = ", ".join(self._known)
             raise self.wrong(key, f"is not known; there are: {there}")
 
-    def has(self, key: str) -> bool:
-        """Whether the key is there and not read yet."""
-        return key in self._left
-
     def take(self, key: str) -> Any:
         """The value as it stands, None where there is none: TOML has no null."""
         self._known.append(key)
@@ -68,8 +64,15 @@ class Table:
 
     def text(self, key: str) -> str:
         """Text that must be there: up to 100 characters."""
+        value = self.text_or_none(key)
+        if value is None:
+            raise self.wrong(key, "is missing")
+        return value
+
+    def text_or_none(self, key: str) -> str | None:
+        """Text of up to 100 characters."""
         value = self.take(key)
-        if not isinstance(value, str) or not 1 <= len(value) <= 100:
+        if value is not None and not (isinstance(value, str) and 1 <= len(value) <= 100):
             raise self.wrong(key, f"must be text of 1 to 100 characters; {is_(value)}")
         return value
 

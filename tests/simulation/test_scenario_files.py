@@ -1,5 +1,6 @@
 """Every fault of a scenario file is told with file, key and what is allowed."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -36,12 +37,13 @@ WRONG = [
         "is not known; there are: at, true_rpm",
     ),
     ({"tenants": ""}, "tenant", "is missing"),
-    ({"tenants": "[[tenant]]\nweight = 1"}, "tenant[1].name", "1 to 100 characters"),
+    ({"tenants": "[[tenant]]\nweight = 1"}, "tenant[1].name", "is missing"),
     (
         {"tenants": '[[tenant]]\nname = "a"\nweight = 1001'},
         "tenant[1].weight",
         "from 1 to 1,000; it is 1001",
     ),
+    ({"tenants": '[[tenant]]\nname = ""'}, "tenant[1].name", "1 to 100 characters; it is ''"),
     ({"tenants": '[[tenant]]\nname = "a"\n[[tenant]]\nname = "a"'}, "tenant", "two of one name"),
     ({"tenants": '[[tenant]]\nname = "a"\ngroups = ["x", "x"]'}, "tenant[1].groups", "one twice"),
     ({"arrivals": '[[arrivals]]\ntenant = "b"\ncount = 1'}, "arrivals[1].tenant", "'b'"),
@@ -94,3 +96,29 @@ def test_what_is_said_is_what_is_read() -> None:
     assert [one.at for one in account.changes] == [3_500_000, 9_000_000]
     assert (arrivals.every, arrivals.price) == (250_000, Money(100_000_000))
     assert (arrivals.priority, arrivals.until) == (Priority.LOW, found.span)
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "simulate.md"
+PLACES = [
+    ("[run]", toml(run="seconds = 1\nodd = 1")),
+    ("[[account]]", toml(account="rpm = 9\ntrue_rpm = 9\nodd = 1")),
+    ("[[tenant]]", toml(tenants='[[tenant]]\nname = "a"\nodd = 1')),
+    ("[[arrivals]]", toml(arrivals=f"{ARRIVALS}count = 1\nodd = 1")),
+    ("[latency]", toml(more="[latency]\nodd = 1")),
+    ("[faults]", toml(more="[faults]\nodd = 1")),
+    ("[workers]", toml(more="[workers]\nodd = 1")),
+]
+
+
+@pytest.mark.parametrize(("table", "text"), PLACES)
+def test_the_page_tells_every_key(table: str, text: str) -> None:
+    with pytest.raises(ComplaintError) as raised:
+        parse(text, FILE)
+    _, _, known = str(raised.value).partition("odd is not known; there are: ")
+    rows = PAGE.read_text("utf-8").partition(f"| `{table}` |")[2].splitlines()
+    told: set[str] = set()
+    for number, row in enumerate(rows):
+        if number and not row.startswith("| |"):
+            break
+        told |= set(re.findall(r"`(\w+)`", row.split("|")[2 if number else 0]))
+    assert told == set(known.split(", "))
