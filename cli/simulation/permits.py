@@ -51,7 +51,9 @@ class Permits:
         self._allowance = Allowance(account.rpm or _UNKNOWN, account.window_span)
         self._pace = Pace()
         self._deadline = deadline
-        self._granted = 0
+        self._named = 0
+        self._names: list[str] = []
+        """Those that are not used yet: far more are asked for than are granted."""
         self.memory = account.window_span + SLACK
         """How far back `rebuild` must be told of calls."""
 
@@ -62,9 +64,12 @@ class Permits:
 
     def ask(self, now: int, count: int) -> Grant:
         """Ask for so many (≥ 1) permits; fewer may be granted."""
-        names = [str(self._granted + n) for n in range(count)]
-        self._granted += count
+        while len(self._names) < count:
+            self._named += 1
+            self._names.append(str(self._named))
+        names = self._names[:count]
         self._pace, answer = pace.ask(self._pace, self._allowance, now, names)
+        del self._names[: answer.granted]
         return Grant(tuple((name, now) for name in names[: answer.granted]), answer.wait)
 
     def answered(self, now: int, left: Left, ended: Ended) -> None:  # noqa: ARG002
