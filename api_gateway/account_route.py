@@ -60,7 +60,14 @@ def _account(parts: Parts, account: Account) -> dict[str, Any]:
     return {
         "name": account.name,
         "pool": account.pool,
-        "calls_per_minute": _whole(account.call_limit * _MINUTE / account.window_seconds),
+        "calls_per_minute": _whole(account.believed_limit * _MINUTE / account.window_seconds),
+        "limit": {
+            "configured": "auto" if account.limit_auto else account.call_limit,
+            "believed": account.believed_limit,
+            "last_good": (account.learned.good or None) if account.learned else None,
+            "window_seconds": account.window_seconds,
+            "window_kind": account.window_kind,
+        },
         "credits": money.text(reading.credits) if reading else None,
         "credits_read_at": times.text(reading.arrived_at) if reading else None,
         "pause": _pause(account),

@@ -166,12 +166,25 @@ class ModelPause(AccountPause):
     model: str
 
 
+class CallLimit(_Document):
+    """Calls in a window of so many seconds."""
+
+    configured: int | Literal["auto"] = Field(description="`auto`: the limit is found out.")
+    believed: int = Field(description="What is kept to now: refusals have taught it.")
+    last_good: int | None = Field(description="Last known to be good; null: nothing was learned.")
+    window_seconds: int
+    window_kind: Literal["fixed", "sliding"] | None = Field(
+        description="How the window seems to be; null: nobody can say yet."
+    )
+
+
 class UpstreamAccount(_Document):
     """An account at Segmind."""
 
     name: str
     pool: str
-    calls_per_minute: float
+    calls_per_minute: float = Field(description="As they are believed to be allowed.")
+    limit: CallLimit
     credits: str | None = Field(description="USD, decimal text; null: never read.")
     credits_read_at: str | None
     pause: WholePause | None = Field(description="Of all its calls.")

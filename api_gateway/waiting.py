@@ -32,6 +32,14 @@ _OF_PAUSE = {
 }
 
 
+_NOTES = {
+    WaitingFor.CIRCUIT_BREAKER: "the circuit breaker is open: half of the last 20 calls failed by "
+    "Segmind's doing, so none is tried for a while (30 s by default, up to 10 min); then one goes "
+    "first, and the others follow when it succeeds",
+}
+"""What there is to say where no account's row says it."""
+
+
 @dataclass(frozen=True)
 class Waiting:
     """What a job waits for, and in words why, where there is more to say."""
@@ -83,7 +91,8 @@ class WaitingReasons:
                 good_for = _WITHOUT_REDIS_SECONDS
             else:
                 with contextlib.suppress(ValueError):
-                    found = replace(found, working=Waiting(WaitingFor(str(told))))
+                    reason = WaitingFor(str(told))
+                    found = replace(found, working=Waiting(reason, _NOTES.get(reason)))
         self._known[pool] = (found, time.monotonic() + good_for)
         return found
 

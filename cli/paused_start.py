@@ -11,6 +11,7 @@ from db.accounts import AccountStore
 from db.engine import Database
 from jobs.account_pauses import Pause, PauseReason
 from jobs.errors import SegqError
+from jobs.limiting import AUTO, FIRST_BELIEF
 from jobs.wire import pool_name
 
 _SAID = "started with --paused"
@@ -22,11 +23,13 @@ def main() -> int:
         database = Database(os.environ["DATABASE_URL"], pool_size=1, overflow=0)
         try:
             store = AccountStore(database)
+            rpm = os.environ["SEGMIND_RPM"]
             account = store.ensure(
                 pool_name(os.environ.get("SEGQ_POOL")),
                 "default",
-                call_limit=int(os.environ["SEGMIND_RPM"]),
-                window_seconds=60,
+                call_limit=FIRST_BELIEF if rpm == AUTO else int(rpm),
+                window_seconds=int(os.environ.get("SEGMIND_WINDOW") or 60),
+                limit_auto=rpm == AUTO,
             )
             store.pause(account.id, Pause(PauseReason.OPERATOR, None, said=_SAID))
         finally:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from cli.complaint import ComplaintError
 from db.artifact_place import artifact_place
 from jobs.errors import InvalidSetting
+from jobs.limiting import AUTO, FIRST_BELIEF
 
 # The published gateway gives up near 100 s; a call that is still open after this is in doubt.
 DEFAULT_TIMEOUT = 120.0
@@ -22,7 +23,7 @@ DEFAULT_TIMEOUT = 120.0
 class Settings:
     """Everything `segq up` takes from the environment.
 
-    `home` is absolute. `port` 0 means a free one. `rpm` is in calls per minute, `timeout` in
+    `home` is absolute. `port` 0 means a free one. `rpm` is in calls per minute, or `auto`; `timeout` in
     seconds for one whole upstream call. `api_key` None means: run the sandbox; no `database_url`,
     `redis_url` or `artifacts`: the home's own. `artifacts` is an absolute folder or `s3://…`.
     """
@@ -31,7 +32,7 @@ class Settings:
     port: int = 8100
     workers: int = 1
     slots: int = 32
-    rpm: int = 60
+    rpm: int | str = FIRST_BELIEF
     timeout: float = DEFAULT_TIMEOUT
     api_key: str | None = field(default=None, repr=False)
     base_url: str | None = None
@@ -71,7 +72,7 @@ def read_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
         port=_whole(environ, "SEGQ_PORT", 8100, 0, 65535),
         workers=_whole(environ, "SEGQ_WORKERS", 1, 1, 64),
         slots=_whole(environ, "SEGQ_SLOTS", 32, 1, 2000),
-        rpm=_whole(environ, "SEGMIND_RPM", 60, 1, 100_000),
+        rpm=_rpm(environ),
         timeout=_seconds(environ, "SEGMIND_TIMEOUT", DEFAULT_TIMEOUT, 0.1, 600),
         api_key=api_key,
         base_url=base_url,
@@ -81,7 +82,15 @@ def read_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
     )
 
 
-def _whole(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+def _rpm(environ: Mapping[str, str]) -> int | str:
+    if environ.get("SEGMIND_RPM") == AUTO:
+        return AUTO
+    return _whole(environ, "SEGMIND_RPM", FIRST_BELIEF, 1, 100_000, also=f"{AUTO} or ")
+
+
+def _whole(
+    environ: Mapping[str, str], name: str, default: int, low: int, high: int, *, also: str = ""
+) -> int:
     text = environ.get(name)
     if not text:
         return default
@@ -90,7 +99,9 @@ def _whole(environ: Mapping[str, str], name: str, default: int, low: int, high: 
     except ValueError:
         number = low - 1
     if not low <= number <= high:
-        raise ComplaintError(f"{name} is {text!r}; allowed is a whole number from {low} to {high}")
+        raise ComplaintError(
+            f"{name} is {text!r}; allowed is {also}a whole number from {low} to {high}"
+        )
     return number
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from db.engine import Database
-from db.rows import Account
+from db.rows import Account, Learned
 from db.tables import accounts, attempts, model_pauses
 from jobs.account_pauses import PauseReason
 from jobs.catalog import Transport
@@ -68,6 +68,11 @@ def account_of(row: Row[Any]) -> Account:
         resumed_at=row.resumed_at,
         pause_message=row.pause_message,
         transport=Transport(row.transport) if row.transport else None,
+        limit_auto=row.limit_auto,
+        learned=Learned(row.learned_limit, row.good_limit, row.learned_revision)
+        if row.learned_limit is not None
+        else None,
+        window_kind=row.window_kind,
     )
 
 

@@ -24,11 +24,32 @@ class AccountStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def ensure(self, pool: str, name: str, *, call_limit: int, window_seconds: int) -> Account:
-        """The account of this name, made when new, with its limit set to what is configured."""
-        limits = {"call_limit": call_limit, "window_seconds": window_seconds}
+    def ensure(
+        self,
+        pool: str,
+        name: str,
+        *,
+        call_limit: int,
+        window_seconds: int,
+        limit_auto: bool = False,
+    ) -> Account:
+        """The account of this name, made when new, with its limit set to what is configured.
+
+        What was learned of another limit is forgotten.
+        """
+        limits = {
+            "call_limit": call_limit,
+            "window_seconds": window_seconds,
+            "limit_auto": limit_auto,
+        }
         mine = (accounts.c.pool == pool, accounts.c.name == name)
+        other = or_(
+            accounts.c.call_limit != call_limit,
+            accounts.c.window_seconds != window_seconds,
+            accounts.c.limit_auto != limit_auto,
+        )
         with self._database.write() as connection:
+            connection.execute(update(accounts).where(*mine, other).values(_NOTHING_LEARNED))
             _lock_name(connection, f"{pool}/{name}", sqlite=self._database.is_sqlite)
             row = connection.execute(
                 update(accounts).where(*mine).values(limits).returning(accounts)
@@ -169,6 +190,14 @@ class AccountStore:
                 )
             )
             return [RecentCall(r.id, (at - r.claimed_at).total_seconds()) for r in rows]
+
+
+_NOTHING_LEARNED = {
+    "learned_limit": None,
+    "good_limit": None,
+    "learned_revision": None,
+    "window_kind": None,
+}
 
 
 def believe(connection: Connection, account_id: UUID, reading: Reading) -> None:

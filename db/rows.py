@@ -116,6 +116,17 @@ class Input:
 
 
 @dataclass(frozen=True)
+class Learned:
+    """What a limiter believes of its account's limit, in calls a window."""
+
+    belief: int
+    good: int
+    """What was last known to be good; 0: it was never refused a call."""
+    revision: int
+    """Counts the changes: a higher one is newer."""
+
+
+@dataclass(frozen=True)
 class Account:
     """An upstream account: what it may do, what is known of its balance, and whether it pauses."""
 
@@ -137,6 +148,16 @@ class Account:
     """What Segmind said when it began to pause for `paused_for`."""
     transport: Transport | None = None
     """How its models are called; None: as the catalog says."""
+    limit_auto: bool = False
+    """Whether `call_limit` is only where the search for the limit begins."""
+    learned: Learned | None = None
+    window_kind: str | None = None
+    """How the provider's window seems to be: `fixed` or `sliding`."""
+
+    @property
+    def believed_limit(self) -> int:
+        """Calls a window, as the limiter keeps to them."""
+        return self.learned.belief if self.learned else self.call_limit
 
     def pause(self, now: datetime) -> Pause | None:
         """What keeps calls from leaving at `now`."""

@@ -86,6 +86,14 @@ accounts = Table(
     Column("limited_until", Instant),
     # How its models are called, whatever the catalog says; null: as the catalog says.
     Column("transport", String(5)),
+    # Whether call_limit is only where the search for the limit begins.
+    Column("limit_auto", Boolean, nullable=False, server_default=false()),
+    # What the limiter believes by now, what was last known to be good, and how often that changed.
+    Column("learned_limit", Integer),
+    Column("good_limit", Integer),
+    Column("learned_revision", BigInteger),
+    # How the provider counts, as its resets show: fixed or sliding. For whoever looks.
+    Column("window_kind", String(10)),
     # When its limiter was first opened: before that no permit can be in anybody's hand.
     Column("opened_at", Instant),
     Column("created_at", Instant, nullable=False),

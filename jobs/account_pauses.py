@@ -74,19 +74,40 @@ def after(
     failure: Failure, model: str, now: datetime, bounds: ResetBounds = USUAL_RESETS
 ) -> Pause | None:
     """The pause that a failed call of `model` asks of its account; None when it asks none."""
-    if failure.kind is FailureKind.RATE_LIMITED:
-        until = _bounded(failure.resets_at, now, bounds)
-        return Pause(PauseReason.RATE_LIMIT, until, said=failure.message)
+    limit = rate_limit(failure, now, bounds)
+    if limit is not None:
+        return Pause(PauseReason.RATE_LIMIT, now + limit.wait, said=failure.message)
     if failure.kind is FailureKind.FORBIDDEN:
         return Pause(PauseReason.FORBIDDEN, None, model, failure.message)
     reason = _UNTIL_PROBED.get(failure.kind)
     return Pause(reason, None, said=failure.message) if reason else None
 
 
-def _bounded(told: datetime | None, now: datetime, bounds: ResetBounds) -> datetime:
-    if told is None or told <= now:
-        return now + bounds.guessed
-    return min(told, now + bounds.longest)
+_ON_ITS_WAY = timedelta(seconds=0.25)
+"""A reset that is past by no more has passed while the answer came."""
+_SHORTEST = timedelta(seconds=0.05)
+
+
+@dataclass(frozen=True)
+class RateLimit:
+    """How long a 429 asks to wait. `stated`: the answer says so; otherwise it is our bound."""
+
+    wait: timedelta
+    stated: bool
+
+
+def rate_limit(
+    failure: Failure, now: datetime, bounds: ResetBounds = USUAL_RESETS
+) -> RateLimit | None:
+    """What a refusal that came at `now` says of its limit; None of another failure."""
+    if failure.kind is not FailureKind.RATE_LIMITED:
+        return None
+    wait = None if failure.resets_at is None else failure.resets_at - now
+    if wait is None or wait < -_ON_ITS_WAY:
+        return RateLimit(bounds.guessed, stated=False)
+    if wait > bounds.longest:
+        return RateLimit(bounds.longest, stated=False)
+    return RateLimit(max(wait, _SHORTEST), stated=True)
 
 
 def is_over(claimed_at: datetime | None, last_ended_at: datetime | None) -> bool:

@@ -75,6 +75,8 @@ class WaitingFor(StrEnum):
     CREDITS = "credits"
     PAUSED = "paused"
     SLOT = "slot"
+    CIRCUIT_BREAKER = "circuit_breaker"
+    """Segmind's calls fail one after the other: none is tried for a while."""
 
 
 class Priority(StrEnum):

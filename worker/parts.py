@@ -22,6 +22,7 @@ from db.held_jobs import HeldJobs
 from db.idempotency import IdempotencyStore
 from db.inputs import InputStore
 from db.jobs import JobStore
+from db.learned_limits import LearnedLimits
 from db.requests import RequestStore
 from db.rows import Account, Terms
 from db.runs import RunStore
@@ -37,6 +38,7 @@ from worker.limiter import Limiter
 from worker.receipts import Receipts
 from worker.settler import Settler
 from worker.stopping import stopping
+from worker.telling import Telling
 from worker.turnstile import Turnstile
 
 log = structlog.get_logger()
@@ -47,6 +49,7 @@ PAUSE_STEP = 2.0
 """Seconds that the limiter pauses for a pause without an end; the claim renews it. Short, because a
 slot that saw the pause may tell the limiter of it after the pause has ended."""
 
+_AT_LEAST = 0.1
 START_AGAIN_SECONDS = 1.0
 
 ASKERS = 16
@@ -73,6 +76,8 @@ class Parts:
     limiter: Limiter
     turnstile: Turnstile
     settler: Settler
+    learned: LearnedLimits
+    telling: Telling
     receipts: Receipts
     hints: Hints
     ticket_seconds: float
@@ -123,13 +128,24 @@ def build(settings: worker_settings.Settings, *, as_guest: bool = False) -> Part
         known[0]
         if known
         else accounts.ensure(
-            settings.pool, "default", call_limit=settings.calls_per_minute, window_seconds=60
+            settings.pool,
+            "default",
+            call_limit=settings.calls_per_minute,
+            window_seconds=settings.window_seconds,
+            limit_auto=settings.limit_auto,
         )
     )
     redis: Redis = Redis.from_url(
         settings.redis_url, socket_timeout=5, socket_connect_timeout=5, health_check_interval=30
     )
-    limiter = Limiter(redis, account)
+    limiter = Limiter(
+        redis,
+        account,
+        at_once=settings.at_once,
+        deadline=settings.timing.deadline,
+        breaker_opens=settings.breaker_seconds,
+    )
+    learned = LearnedLimits(database)
     runs, requests, hints = RunStore(database), RequestStore(database), Hints(redis)
     segmind = Segmind(
         settings.segmind_key,
@@ -166,7 +182,9 @@ def build(settings: worker_settings.Settings, *, as_guest: bool = False) -> Part
             remember=lambda: remember(limiter, accounts, account),
             stopping=stopping,
         ),
-        settler=Settler(runs, hints, limiter),
+        settler=Settler(runs, hints),
+        learned=learned,
+        telling=Telling(limiter, learned, account),
         receipts=Receipts(artifacts),
         hints=hints,
         ticket_seconds=settings.ticket_seconds,
@@ -184,8 +202,10 @@ def build(settings: worker_settings.Settings, *, as_guest: bool = False) -> Part
 
 def remember(limiter: Limiter, accounts: AccountStore, account: Account) -> None:
     """Give a limiter that lost its memory what SQL knows: recent calls and a pause."""
+    known = accounts.get(account.id)
+    limiter.remember(known)
     calls = accounts.recent_calls(account.id, limiter.memory)
-    limiter.rebuild(calls, accounts.get(account.id).limited_for(datetime.now(UTC)))
+    limiter.rebuild(calls, known.limited_for(datetime.now(UTC)))
 
 
 def warm_up(found: Parts) -> None:
@@ -205,8 +225,8 @@ def pause_limiter(limiter: Limiter, pause: Pause) -> None:
     """Let the limiter grant nothing for as long as the pause is known to hold."""
     seconds = PAUSE_STEP
     if pause.until is not None:
-        # At least a second: where SQL's clock is behind ours it may hold for a little longer.
-        seconds = max(1.0, (pause.until - datetime.now(UTC)).total_seconds())
+        # A little at least: where SQL's clock is behind ours it may hold for longer.
+        seconds = max(_AT_LEAST, (pause.until - datetime.now(UTC)).total_seconds())
     try:
         limiter.pause(seconds)
     except Unavailable:

@@ -18,7 +18,6 @@ from upstream import Reply, Submission
 from worker.calling import call
 from worker.finishing import finish
 from worker.parts import Parts, uniform
-from worker.settler import Left
 from worker.turnstile import NoJob, Taken
 
 log = structlog.get_logger()
@@ -84,25 +83,31 @@ def _result(done: list[_Done], since: float) -> TicketResult:
 
 def _run(parts: Parts, taken: Taken) -> _Done:
     claim = taken.claim
-    reply = call(parts.segmind, parts.inputs, parts.artifacts, claim, claimed_at=taken.claimed_at)
-    left = None
+    reply = call(
+        parts.segmind,
+        parts.inputs,
+        parts.artifacts,
+        claim,
+        claimed_at=taken.claimed_at,
+        not_before=taken.not_before,
+    )
+    pause = None
     if reply.sent_monotonic is None:
         _give_back(parts, taken.permit)
     else:
         reached(CrashPoint.ANSWERED)
-        left = Left(taken.permit, reply.sent_monotonic - taken.granted_at)
+        pause = parts.telling.came_back(taken, reply, parts.resets)
     if isinstance(reply, Submission):
         if isinstance(reply.result, str):
-            return _accept(parts, claim, reply, left)
+            return _accept(parts, claim, reply)
         reply = _failed(reply)
-    settlement = finish(parts, claim, reply, left=left)
+    settlement = finish(parts, claim, reply, pause=pause)
+    parts.telling.keep_window_kind()
     outcome = settlement.failure.kind if settlement.failure else settlement.decision.state
     return _Done(claim, str(outcome), settlement.cost)
 
 
-def _accept(parts: Parts, claim: Claim, submission: Submission, left: Left | None) -> _Done:
-    if left is not None:
-        parts.settler.tell_limiter([left])
+def _accept(parts: Parts, claim: Claim, submission: Submission) -> _Done:
     parts.acceptances.write(
         Accepted(
             attempt_id=claim.attempt_id,

@@ -12,6 +12,7 @@ from jobs.account_pauses import USUAL_RESETS, ResetBounds
 from jobs.catalog import Transport
 from jobs.doubts import USUAL_TIMING, DoubtTiming
 from jobs.errors import InvalidSetting
+from jobs.limiting import AUTO, FIRST_BELIEF, MOST
 from jobs.timing import CallTiming
 from jobs.wire import pool_name
 
@@ -30,6 +31,7 @@ class Settings:
     segmind_key: str = field(repr=False)
     segmind_base_url: str | None
     calls_per_minute: int
+    """Or rather in `window_seconds`."""
     slots: int
     timing: CallTiming
     ready_file: Path | None
@@ -42,6 +44,13 @@ class Settings:
     transport: Transport | None = None
     """How models are called, whatever the catalog says; None: as it says."""
     doubts: DoubtTiming = USUAL_TIMING
+    limit_auto: bool = False
+    """Whether `calls_per_minute` is only where the search for the limit begins."""
+    window_seconds: int = 60
+    at_once: int = 1_000
+    """Calls of the account in flight at the most, over all workers."""
+    breaker_seconds: float = 30.0
+    """How long the circuit breaker opens first."""
     stalls_after: float = 45.0
     """Seconds without a task taken, while some wait, after which the process starts anew."""
     history_url: str | None = None
@@ -60,6 +69,7 @@ class BeatSettings:
 def read(environment: Mapping[str, str] = os.environ) -> Settings:
     """Raises `InvalidSetting` naming the first variable that cannot be used."""
     number = _numbers(environment)
+    limit_auto = environment.get("SEGMIND_RPM") == AUTO
     return Settings(
         database_url=_required(environment, "DATABASE_URL"),
         redis_url=_required(environment, "REDIS_URL"),
@@ -68,7 +78,13 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
         segmind_key=_key(environment),
         segmind_base_url=environment.get("SEGMIND_BASE_URL") or None,
         segmind_proxy=_proxy(environment),
-        calls_per_minute=int(number("SEGMIND_RPM", 60, 1, 100_000)),
+        calls_per_minute=FIRST_BELIEF
+        if limit_auto
+        else int(number("SEGMIND_RPM", FIRST_BELIEF, 1, MOST)),
+        limit_auto=limit_auto,
+        window_seconds=int(number("SEGMIND_WINDOW", 60, 1, 3_600)),
+        at_once=int(number("SEGQ_CONCURRENCY", 1_000, 1, 100_000)),
+        breaker_seconds=number("SEGQ_BREAKER_SECONDS", 30, 0.2, 600),
         slots=int(number("SEGQ_SLOTS", 32, 1, 2_000)),
         timing=CallTiming(
             deadline=number("SEGMIND_TIMEOUT", 120, 0.1, 600),

@@ -36,7 +36,10 @@ class Taken:
 
     claim: Claim
     permit: str
-    granted_at: float
+    opened_at: float
+    """The earliest moment at which the permit may have opened: from before it was asked for."""
+    not_before: float
+    """The latest: from after it was granted."""
     claimed_at: float
     """From before the claim: a process that was stopped right after its commit must know it."""
 
@@ -48,6 +51,13 @@ class NoJob(StrEnum):
     WAITED = "waited for a permit"
     STOPPING = "the worker stops"
     UNAVAILABLE = "Redis or SQL does not answer"
+
+
+@dataclass(frozen=True)
+class _Permit:
+    name: str
+    opened_at: float
+    not_before: float
 
 
 @dataclass(eq=False)
@@ -129,14 +139,18 @@ class Turnstile:
                 self._remember()
         except Unavailable:
             return NoJob.UNAVAILABLE, LONGEST_NAP
-        permits = names[: answer.granted]
-        if not permits:
+        if not answer.granted:
             return NoJob.WAITED, answer.wait
         reached(CrashPoint.PERMITTED)
+        granted_at = time.monotonic()
+        permits = [
+            _Permit(name, asked_at + opens, granted_at + opens)
+            for name, opens in zip(names, answer.opens, strict=False)
+        ]
         self._hand_out(group, permits, asked_at)
         return NoJob.WAITED, 0.0
 
-    def _hand_out(self, group: list[_Slot], permits: list[str], asked_at: float) -> None:
+    def _hand_out(self, group: list[_Slot], permits: list[_Permit], asked_at: float) -> None:
         claimed_at = time.monotonic()
         # One that has lapsed may not be claimed with: a limiter that lost its memory counts on it.
         if claimed_at - asked_at > PERMIT_LIFE / SECOND or self._stopping.is_set():
@@ -160,15 +174,16 @@ class Turnstile:
             reached(CrashPoint.CLAIMED)
         # First of all: what is claimed must be sent within seconds.
         for slot, permit, claim in zip(group, permits, found, strict=False):
-            self._answer([slot], Taken(claim, permit, asked_at, claimed_at))
+            taken = Taken(claim, permit.name, permit.opened_at, permit.not_before, claimed_at)
+            self._answer([slot], taken)
         if not found:
             self._answer(group, NoJob.NO_JOB)
         self._give_back(permits[len(found) :])
 
-    def _give_back(self, permits: list[str]) -> None:
+    def _give_back(self, permits: list[_Permit]) -> None:
         try:
             if permits:
-                self._limiter.give_back(*permits)
+                self._limiter.give_back(*(permit.name for permit in permits))
         except Unavailable:
             log.warning("limiter_unavailable", permits=len(permits))  # they count for longer
 

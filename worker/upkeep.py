@@ -10,6 +10,7 @@ import structlog
 from celery import Celery
 
 from db.crash_points import CrashPoint, reached
+from db.rows import Account
 from jobs import credits as balances
 from jobs.account_pauses import PauseReason
 from jobs.credits import Reading
@@ -46,6 +47,7 @@ def top_up(parts: Parts, app: Celery) -> dict[str, int]:
     back = parts.held.bring_back(parts.pool, MOST_MOVED)
     parts.idempotency.forget_old(BATCH)
     account = parts.accounts.get(parts.account.id)
+    _take_over(parts, account)
     waiting = 0
     if account.pause(datetime.now(UTC)) is None:
         waiting = parts.jobs.waiting(parts.pool, TICKET_CAP)
@@ -55,6 +57,13 @@ def top_up(parts: Parts, app: Celery) -> dict[str, int]:
             app, parts.redis, parts.limiter, pool=parts.pool, waiting=waiting, back=back
         )
     return {"due": due, "expired": len(late), "held": held, "back": back, "tickets": put}
+
+
+def _take_over(parts: Parts, account: Account) -> None:
+    """Tell the limiter what is configured by now, and write down what it has learned since."""
+    learned = parts.limiter.configure(account)
+    if learned is not None and learned != account.learned:
+        parts.learned.learn(account.id, learned)
 
 
 def probe_credits(parts: Parts) -> str:

@@ -2,14 +2,15 @@
 
 from collections import deque
 from collections.abc import Callable
+from datetime import timedelta
 from random import Random
 
-from cli.simulation.clock import Clock, moment, seconds, time_of
-from cli.simulation.permits import Ended, Grant, Left, Permits
-from cli.simulation.provider import Fate, Provider
+from cli.simulation.clock import Clock, moment, seconds
+from cli.simulation.permits import Grant, Left, Permits
+from cli.simulation.provider import Provider
 from cli.simulation.scenario import Account as Settings
 from cli.simulation.scenario import Scenario
-from jobs import account_pauses
+from jobs import account_pauses, limiting
 from jobs import credits as balances
 from jobs.credits import Reading
 from jobs.failures import Failure, FailureKind
@@ -82,12 +83,12 @@ class Account:
         """What a claim had reserved is settled."""
         self.committed = Money(self.committed - price)
 
-    def answered(self, left: Left, sent_at: int, fate: Fate) -> None:
+    def answered(self, left: Left, sent_at: int, failure: Failure | None) -> None:
         """A call came back that was no 429."""
         if self._blind_until is None:
-            self.permits.answered(self._clock.now, left, _ENDS[fate])
+            self.permits.answered(self._clock.now, left, limiting.ended(failure))
         balance = self.provider.balance
-        if fate is Fate.IMAGE and balance is not None:
+        if failure is None and balance is not None:
             self._read(balance, sent_at)
 
     def refused(self, left: Left, resets_in: int | None) -> Failure:
@@ -95,14 +96,13 @@ class Account:
         now = self._clock.now
         resets_at = None if resets_in is None else moment(now + resets_in)
         failure = Failure(FailureKind.RATE_LIMITED, "Rate limit exceeded", 429, resets_at)
-        pause = account_pauses.after(failure, "", moment(now))
-        if pause is None or pause.until is None:
+        limit = account_pauses.rate_limit(failure, moment(now))
+        if limit is None:
             raise RuntimeError("a 429 must pause its account")
-        until = time_of(pause.until)
+        pause = limit.wait // timedelta(microseconds=1)
         if self._blind_until is None:
-            stated = resets_at is not None
-            until = now + self.permits.refused(now, left, until - now, stated=stated)
-        self._limited_until = max(self._limited_until, until)
+            pause = self.permits.refused(now, left, pause, stated=limit.stated)
+        self._limited_until = max(self._limited_until, now + pause)
         return failure
 
     def out_of_credits(self, price: Money) -> Failure:
@@ -141,11 +141,3 @@ class Account:
         claims, since = self._claims, now - self.permits.memory
         while claims and claims[0][1] <= since:
             claims.popleft()
-
-
-_ENDS = {
-    Fate.IMAGE: Ended.CLEAN,
-    Fate.ERROR: Ended.FAILED,
-    Fate.LOST: Ended.FAILED,
-    Fate.NO_CREDITS: Ended.OTHER,
-}

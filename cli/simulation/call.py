@@ -10,7 +10,7 @@ class Call:
 
     __slots__ = (
         *("job", "account", "process", "permit", "granted_at", "claimed_at"),
-        *("sent_at", "arrived_at", "fate", "resets_in", "ran"),
+        *("sent_at", "took", "fate", "resets_in", "ran"),
     )
 
     def __init__(
@@ -23,7 +23,8 @@ class Call:
         self.granted_at = granted_at
         self.claimed_at = now
         self.sent_at = -1
-        self.arrived_at = -1
+        self.took = 0
+        """How long the provider worked on it."""
         self.fate: Fate | None = None
         """None: it has not reached the provider."""
         self.resets_in: int | None = None

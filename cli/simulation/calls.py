@@ -6,12 +6,13 @@ from random import Random
 from cli.simulation.account import DEADLINE, TIMING
 from cli.simulation.backlog import Backlog
 from cli.simulation.call import Call
-from cli.simulation.clock import Clock
+from cli.simulation.clock import Clock, seconds
 from cli.simulation.doubts import Doubts
 from cli.simulation.measures import Measures
 from cli.simulation.permits import Left
 from cli.simulation.provider import REFUSED, Fate
 from cli.simulation.scenario import Latency
+from jobs.arrival import arrived_within
 from jobs.failures import Failure, FailureKind
 from jobs.pace import SECOND, SEND_GUARD
 from jobs.retry import Decision, decide
@@ -86,9 +87,8 @@ class Calls:
         self._clock.after(self._drawn(self._latency.way), self._arrive, call)
 
     def _arrive(self, call: Call) -> None:
-        call.arrived_at = self._clock.now
         found = call.account.provider.judge(call.job.price)
-        call.fate, call.resets_in = found.fate, found.resets_in
+        call.fate, call.took, call.resets_in = found.fate, found.takes, found.resets_in
         if found.fate in REFUSED:
             self._clock.after(self._latency.way, self._answered, call, found.fate)
         else:
@@ -107,14 +107,18 @@ class Calls:
         account, price = call.account, call.job.price
         if call.process < 0:
             return
-        granted_at = call.granted_at
-        left = Left(call.permit, call.sent_at - granted_at, call.arrived_at - granted_at)
+        left = Left(call.permit, call.sent_at - call.granted_at + self._way(call, fate))
         if fate is Fate.LIMITED:
             failure: Failure | None = account.refused(left, call.resets_in)
         else:
-            account.answered(left, call.sent_at, fate)
             failure = account.out_of_credits(price) if fate in REFUSED else _FAILURES.get(fate)
+            account.answered(left, call.sent_at, failure)
         self._settle(call, failure)
+
+    def _way(self, call: Call, fate: Fate) -> int:
+        """How long a call took to the provider's counter, as its worker can tell."""
+        generation = call.took / SECOND if fate is Fate.IMAGE else None
+        return seconds(arrived_within((self._clock.now - call.sent_at) / SECOND, generation))
 
     def _settle(self, call: Call, failure: Failure | None) -> None:
         self._freed(call)

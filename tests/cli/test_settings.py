@@ -34,7 +34,7 @@ def test_empty_counts_as_not_set() -> None:
         ("SEGQ_PORT", ["0", "65535"], ["-1", "65536", "http", "8100.0"]),
         ("SEGQ_WORKERS", ["1", "64"], ["0", "65", "two"]),
         ("SEGQ_SLOTS", ["1", "2000"], ["0", "2001", """ """]),
-        ("SEGMIND_RPM", ["1", "100000"], ["0", "100001", "60/min"]),
+        ("SEGMIND_RPM", ["1", "100000", "auto"], ["0", "100001", "60/min", "automatic"]),
         ("SEGMIND_TIMEOUT", ["0.1", "0.5e2", "600"], ["0.09", "601", "nan", "inf", "1m"]),
     ],
 )

@@ -56,6 +56,7 @@ def _assert_served(table: Table, jobs: list[Job]) -> None:
 )
 def test_no_call_leaves_before_a_stated_reset(table: Table, settings: dict[str, Any]) -> None:
     table.sandbox.change(**TWO_A_SECOND, **settings)
+    table.count_in(1)
     parts = replace(table.parts, resets=BRIEF)
     jobs: list[Job] = []
     ends: list[datetime] = []
@@ -78,6 +79,7 @@ def test_no_call_leaves_before_a_stated_reset(table: Table, settings: dict[str, 
 )
 def test_no_call_waits_longer_than_the_bound(table: Table, settings: dict[str, Any]) -> None:
     table.sandbox.change(**TWO_A_SECOND, **settings)
+    table.count_in(1)
     jobs = [table.submit() for _ in range(3)]
     _serve(replace(table.parts, resets=BRIEF), 6)
     _assert_served(table, jobs)
@@ -93,6 +95,7 @@ def test_no_call_waits_longer_than_the_bound(table: Table, settings: dict[str, A
 )
 def test_limits_that_we_cannot_know_cost_no_attempt(table: Table, settings: dict[str, Any]) -> None:
     table.sandbox.change(**settings)
+    table.count_in(1)
     jobs = [table.submit() for _ in range(8)]
     parts = replace(table.parts, resets=BRIEF)
 

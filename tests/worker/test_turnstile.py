@@ -90,7 +90,7 @@ def test_a_limiter_without_memory_is_reminded_and_then_grants(gate: Gates) -> No
     found = one.ask(20)
     assert isinstance(found, Taken)
     assert one.reminded == 1
-    assert found.granted_at <= found.claimed_at <= time.monotonic()
+    assert found.opened_at <= found.not_before <= time.monotonic()
 
 
 def test_an_empty_queue_costs_no_permit(gate: Gates) -> None:
