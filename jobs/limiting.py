@@ -110,7 +110,7 @@ class Limiting:
     def opened(cls, limits: Limits, now: int) -> "Limiting":
         """Of an account that was never called before."""
         known = learning.unlearned(limits.limit, limits.ceiling, now)
-        return cls(limits, known, Flights(limits.at_once))
+        return cls(limits, known, Flights(limits.at_once), due=now, paused_until=now)
 
     def ask(self, now: int, permits: Sequence[str], deadline: int) -> Answer:
         """Ask for as many permits as names are given; a call takes `deadline` at the most."""
