@@ -59,8 +59,9 @@ class Usage:
         self._limit = self._limit if limit is None else limit
 
     def idled(self, since: int, until: int) -> None:
-        """Nothing waited in that time."""
-        self._idle.update(range(since // self._span, until // self._span + 1))
+        """Nothing waited from `since` until just before `until`."""
+        if until > since:
+            self._idle.update(range(since // self._span, (until - 1) // self._span + 1))
 
     def stretches(self) -> list[Stretch]:
         """All of them that are over."""
