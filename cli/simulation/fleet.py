@@ -19,9 +19,9 @@ _RESTART = seconds(3)
 
 
 class _Process:
-    __slots__ = ("born", "calls", "due", "free", "next_account", "number")
+    __slots__ = ("asks_at", "born", "calls", "due", "free", "next_account", "number")
 
-    def __init__(self, number: int, slots: int) -> None:
+    def __init__(self, number: int, slots: int, accounts: int) -> None:
         self.number = number
         self.free = slots
         self.calls: dict[Call, None] = {}
@@ -30,7 +30,9 @@ class _Process:
         """Whether a turn of its turnstile is coming."""
         self.born = 0
         """Counts its lives: a turn of an earlier one does nothing."""
-        self.next_account = number
+        self.next_account = number % accounts
+        self.asks_at = [0] * accounts
+        """When it asks each account again, as that has told it."""
 
 
 class Fleet:
@@ -50,7 +52,7 @@ class Fleet:
         self._measures = measures
         self._slots = scenario.workers.slots
         self._processes = [
-            _Process(n, scenario.workers.slots) for n in range(scenario.workers.processes)
+            _Process(n, self._slots, len(accounts)) for n in range(scenario.workers.processes)
         ]
         self._idle = dict.fromkeys(self._processes)
 
@@ -82,6 +84,7 @@ class Fleet:
         process.free = self._slots
         process.born += 1
         process.due = False
+        process.asks_at = [0] * len(self._accounts)
         self._idle.pop(process, None)
         self._come(process, _RESTART)
         for call in lost:
@@ -103,13 +106,17 @@ class Fleet:
             return
         want = min(process.free, _MOST_AT_ONCE, self.backlog.waiting)
         nap = _LONGEST_NAP
+        now = self._clock.now
         for _ in self._accounts:
-            account = self._accounts[process.next_account % len(self._accounts)]
-            process.next_account += 1
-            grant = account.ask(want)
-            want -= len(grant.permits)
-            nap = min(nap, grant.wait)
-            self._claim(process, account, grant.permits)
+            place = process.next_account
+            process.next_account = (place + 1) % len(self._accounts)
+            if process.asks_at[place] <= now:
+                account = self._accounts[place]
+                grant = account.ask(want)
+                want -= len(grant.permits)
+                process.asks_at[place] = now + min(_LONGEST_NAP, grant.wait)
+                self._claim(process, account, grant.permits)
+            nap = min(nap, process.asks_at[place] - now)
             if not want:
                 break
         self.backlog.look()
