@@ -14,12 +14,16 @@ Times are integers in microseconds; limits are calls in a window.
 
 from dataclasses import dataclass
 
+from jobs.pace import SECOND
+
 STEPS = 8
 """Doublings of a ramp in one window."""
 FIRST_WAIT, WAIT, LOW_WAIT = 5, 4, 2
 """Clean full windows between a failed try and the next: after a search, after others, and while the
 belief is not half of what was good. One refusal in five windows is 3 of 1,000 calls at 60 a window,
 and a limit that has risen again is used within eight windows."""
+ASKED_WITHIN = 2 * SECOND
+"""Who waits asks again by then: after a longer silence a step's calls say nothing."""
 MOST_MISSES = 16
 """So many tries in vain, and what was good before is forgotten."""
 
@@ -143,7 +147,7 @@ def _climb(known: Belief, ceiling: int, window: int, now: int) -> None:
     if now - known.step_at < step:
         return
     used = known.step_calls * 4 >= known.rate // STEPS * 3
-    in_time = now - known.step_at < 2 * step
+    in_time = now - known.step_at < max(2 * step, step + ASKED_WITHIN)
     known.step_at, known.step_calls = now, 0
     if not (used and in_time):
         return

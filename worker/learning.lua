@@ -5,6 +5,7 @@ local learning = {}
 
 local STEPS = 8
 local FIRST_WAIT, WAIT, LOW_WAIT = 5, 4, 2
+local ASKED_WITHIN = 2 * 1000000
 local MOST_MISSES = 16
 
 local function begin_ramp(s, rate, target, now)
@@ -75,7 +76,7 @@ local function climb(s, ceiling, window, now)
     return
   end
   local used = s.step_calls * 4 >= math.floor(s.rate / STEPS) * 3
-  local in_time = now - s.step_at < 2 * step
+  local in_time = now - s.step_at < math.max(2 * step, step + ASKED_WITHIN)
   s.step_at, s.step_calls = now, 0
   if not (used and in_time) then
     return

@@ -153,6 +153,7 @@ function verbs.configure()
   s.limit, s.auto, s.most_at_once, s.breaker_opens = limit, auto, most_at_once, tonumber(ARGV[6])
   if changed then
     learning.start(s, 0, 0, s.revision + 1, limit, ceiling(), now)
+    concurrency.uncapped(s)
   end
   return { s.belief, s.good, s.revision }
 end
