@@ -50,7 +50,7 @@ class TenantResult:
 
 @dataclass(frozen=True)
 class Held:
-    """What is not given back at the end; all 0 once everything is done."""
+    """What is not given back at the end; all 0 once everything is done. `reserved`: 10⁻¹⁰ USD."""
 
     jobs: int
     in_doubt: int
