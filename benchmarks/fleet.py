@@ -10,6 +10,7 @@ from benchmarks.servers.processes import Process, plain_environment, wait_for_fi
 
 CALLS_A_MINUTE = 100_000
 """The limiter is on and has every call ask for a permit, but is never what a call waits for."""
+KEY = "SG_0123456789abcdef"
 
 
 def worker_settings(
@@ -21,21 +22,25 @@ def worker_settings(
         "REDIS_URL": redis_url,
         "SEGQ_ARTIFACTS": str(folder / "artifacts"),
         "SEGQ_POOL": POOL,
-        "SEGMIND_API_KEY": "SG_0123456789abcdef",
+        "SEGMIND_API_KEY": KEY,
         "SEGMIND_BASE_URL": upstream_url,
         "SEGMIND_RPM": str(CALLS_A_MINUTE),
     }
 
 
 class Fleet(Group):
-    """A `with` block whose end ends what was started. `folder` is for its files."""
+    """A `with` block whose end ends what was started. `folder` is for its files.
 
-    def __init__(self, folder: Path, database_url: str, redis_url: str, upstream_url: str) -> None:
+    `settings` are more of the environment's, or others.
+    """
+
+    def __init__(
+        self, folder: Path, database_url: str, redis_url: str, upstream_url: str, **settings: str
+    ) -> None:
         super().__init__()
         self._folder = folder
-        self._environment = plain_environment(
-            **worker_settings(folder, database_url, redis_url, upstream_url)
-        )
+        told = worker_settings(folder, database_url, redis_url, upstream_url)
+        self._environment = plain_environment(**{**told, **settings})
 
     def workers(self, count: int, slots: int, *, ticket_seconds: float = 0) -> list[Process]:
         """So many worker processes with so many slots each; all of them serve on return."""

@@ -17,6 +17,7 @@ TINY = {
     "claims": "--jobs 1500 --claims 4 --churn 50",
     "sqlite": "--jobs 40 --processes 2 --slots 4",
     "start-latency": "--jobs 5 --gap 0.02",
+    "simulated": "--jobs 10 --limit 10 --window 2 --processes 1",
     "polls": "--requests 40 --age 10 --seconds 3 --loop 1.5",
 }
 MEASURES = {
@@ -29,9 +30,21 @@ MEASURES = {
         "rate", '"database is locked" in any log', "requests not answered 2xx", "slowest request",
     },
     "start-latency": {"p50", "p90", "p99"},
+    "simulated": {
+        "use of the allowance", "429s per 10,000 calls", "Jain's index",
+        *(f"wait {part} of tenant {name!r}" for part in ("p50", "p95") for name in ("one", "two")),
+    },
     "polls": {"CPU", "polls, rate", "CPU of a poll"},
 }  # fmt: skip
-TARGETS = {"drain": 4, "slots": 4, "claims": 7, "sqlite": 2, "start-latency": 2, "polls": 6}
+TARGETS = {
+    "drain": 4,
+    "slots": 4,
+    "claims": 7,
+    "sqlite": 2,
+    "start-latency": 2,
+    "polls": 6,
+    "simulated": 9,
+}
 
 
 @pytest.mark.parametrize("name", TINY)
@@ -65,6 +78,11 @@ def _check(found: Report) -> None:
             assert [one.met for one in found.targets] == [True, True]
         case "claims":
             assert values["1,500 queued", "Redis memory"] > 0
+        case "simulated":
+            sides = ("limit known, simulated", "limit known, real")
+            assert [values[side, "429s per 10,000 calls"] for side in sides] == [0, 0]
+            # Four windows of ten calls: nobody waits longer than it takes to fill three.
+            assert all(2 <= values[side, "wait p95 of tenant 'one'"] <= 12 for side in sides)
         case "polls":
             assert len(values) == 9
             assert all(value > 0 for value in values.values())
