@@ -1,6 +1,7 @@
 """segq's processes as they are started for real, without a supervisor, on one database."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.queued_jobs import POOL
@@ -30,12 +31,19 @@ def worker_settings(
 class Fleet(Group):
     """A `with` block whose end ends what was started. `folder` is for its files."""
 
-    def __init__(self, folder: Path, database_url: str, redis_url: str, upstream_url: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str,
+        redis_url: str,
+        upstream_url: str,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """`settings` go over those that all benchmarks have in common."""
         super().__init__()
         self._folder = folder
-        self._environment = plain_environment(
-            **worker_settings(folder, database_url, redis_url, upstream_url)
-        )
+        common = worker_settings(folder, database_url, redis_url, upstream_url)
+        self._environment = plain_environment(**{**common, **(settings or {})})
 
     def workers(self, count: int, slots: int, *, ticket_seconds: float = 0) -> list[Process]:
         """So many worker processes with so many slots each; all of them serve on return."""

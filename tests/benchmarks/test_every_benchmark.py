@@ -18,6 +18,8 @@ TINY = {
     "sqlite": "--jobs 40 --processes 2 --slots 4",
     "start-latency": "--jobs 5 --gap 0.02",
     "polls": "--requests 40 --age 10 --seconds 3 --loop 1.5",
+    "allowance": "--cells 300/fixed/known,300/fixed/bucket-20-low --windows 2 --window 2 "
+    "--latency 0.1",
 }
 MEASURES = {
     "drain": {"rate", "CPU of the worker process"},
@@ -30,8 +32,15 @@ MEASURES = {
     },
     "start-latency": {"p50", "p90", "p99"},
     "polls": {"CPU", "polls, rate", "CPU of a poll"},
+    "allowance": {
+        "least in a window", "median", "use", "95 % from window", "429s", "CPU",
+        "busy", "busiest sandbox",
+    },
 }  # fmt: skip
-TARGETS = {"drain": 4, "slots": 4, "claims": 7, "sqlite": 2, "start-latency": 2, "polls": 6}
+TARGETS = {
+    "drain": 4, "slots": 4, "claims": 7, "sqlite": 2, "start-latency": 2, "polls": 6,
+    "allowance": 7,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", TINY)
@@ -45,7 +54,7 @@ def test_it_measures_what_it_says_and_leaves_nothing(bench: Bench, name: str) ->
     _check(found)
     page = filled(PAGE.read_text(), found)
     assert f"Measured on {found.began[:10]}" in page
-    assert all(f"| {one.measure} |" in page for one in found.figures)
+    assert all(f"| {one.measure}" in page for one in found.figures)
 
 
 def _check(found: Report) -> None:
@@ -65,6 +74,14 @@ def _check(found: Report) -> None:
             assert [one.met for one in found.targets] == [True, True]
         case "claims":
             assert values["1,500 queued", "Redis memory"] > 0
+        case "allowance":
+            cells = ("300/fixed/known", "300/fixed/bucket-20-low")
+            for name in cells:
+                # Ten calls a window are let through, and some of each came.
+                assert 0 < values[name, "median"] <= 10
+                assert 0 <= values[name, "least in a window"] <= values[name, "median"]
+                assert 1 <= values[name, "95 % from window"] <= 4
+            assert "TRIED OUT" in str(found.settings["note"])
         case "polls":
             assert len(values) == 9
             assert all(value > 0 for value in values.values())
