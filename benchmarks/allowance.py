@@ -11,16 +11,17 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.rates import cells, fairness, figures
+from benchmarks.rates import budget, cells, fairness, figures
 from benchmarks.rates.cells import Cell
+from benchmarks.rates.figures import Measured
 from benchmarks.rates.running_cells import Knobs, Load, run_together
 from benchmarks.report import Report
 from benchmarks.servers.postgres import running_postgres
 
 MACHINE = "The machine, whatever else ran on it"
 _WINDOWS, _WINDOW = 8, 60.0
-_MOST_A_CORE = 1_000
-_BUSY, _SANDBOX = "busy", "busiest sandbox"
+_MOST_A_CORE = 1_500
+_BUSY, _WAITED, _SANDBOX = "busy", "somebody waited for a core", "busiest sandbox"
 _MOST_BUSY = 90
 
 
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("windows", int, _WINDOWS, "windows that are measured, after the first"),
         ("window", float, _WINDOW, "seconds of a window; the calls in it shrink with it"),
         ("latency", float, 3.0, "seconds that a call takes, by the median"),
-        ("share", float, 1.0, "part of the jobs of the fairness cells"),
+        ("share", float, 1.0, "part of the jobs of the cells without windows"),
     ):
         told = f"{means}; default: {default:g}"
         parser.add_argument(f"--{name}", type=kind, default=default, help=told)
@@ -50,28 +51,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def measure(options: argparse.Namespace, report: Report) -> None:
     all_ = {cell.name: cell for cell in cells.all_cells(options.peers_at)}
-    names = cells.chosen([*all_, *fairness.CELLS], options.cells)
+    others = {**fairness.CELLS, **dict.fromkeys(budget.CELLS, budget.measure)}
+    names = cells.chosen([*all_, *others], options.cells)
     wanted = [all_[name] for name in names if name in all_]
     groups = cells.groups(wanted, options.together)
     knobs = Knobs(options.windows, options.window, options.latency)
     _tell(report, groups, knobs, options.share)
+    last: list[Measured] = []
     for _ in range(options.runs):
-        last = _run(report, groups, knobs) if groups else []
+        if groups:
+            last = _run(report, groups, knobs)
+        for one in sorted(last, key=lambda one: wanted.index(one.cell)):
+            figures.add(report, one)
         for name in names:
-            if name in fairness.CELLS:
+            if name in others:
                 print(f"  {name}", flush=True)
-                fairness.CELLS[name](report, options.share)
-    for one in last:
+                others[name](report, options.share)
+    for one in sorted(last, key=lambda one: wanted.index(one.cell)):
         figures.hold(report, one)
     figures.compare(report, wanted)
     for number in range(1, len(groups) + 1):
         for measure_ in (_BUSY, _SANDBOX):
             report.bound(_group(number), measure_, at_most=_MOST_BUSY)
     fairness.hold(report)
+    budget.hold(report, options.share)
 
 
-def _run(report: Report, groups: Sequence[Sequence[Cell]], knobs: Knobs) -> list[figures.Measured]:
-    found = []
+def _run(report: Report, groups: Sequence[Sequence[Cell]], knobs: Knobs) -> list[Measured]:
+    found: list[Measured] = []
     with (
         tempfile.TemporaryDirectory(prefix="segq-bench-") as folder,
         running_postgres() as postgres,
@@ -79,8 +86,6 @@ def _run(report: Report, groups: Sequence[Sequence[Cell]], knobs: Knobs) -> list
         for number, group in enumerate(groups, 1):
             print(f"  {_group(number)}: {', '.join(one.name for one in group)}", flush=True)
             measured, load = run_together(postgres, Path(folder), group, knobs)
-            for one in measured:
-                figures.add(report, one)
             _add_load(report, number, load)
             found += measured
     return found
@@ -88,15 +93,18 @@ def _run(report: Report, groups: Sequence[Sequence[Cell]], knobs: Knobs) -> list
 
 def _add_load(report: Report, number: int, load: Load) -> None:
     for measure_, unit, value in (
-        (_BUSY, "% of all cores", load.machine),
+        (_BUSY, "% of all cores", load.busy),
+        (_WAITED, "% of the time", load.waited),
         (_SANDBOX, "% of a core", load.sandbox),
     ):
-        report.add(_group(number), measure_, unit, value, table=MACHINE)
+        if value is not None:
+            report.add(_group(number), measure_, unit, value, table=MACHINE)
 
 
 def _tell(report: Report, groups: Sequence[Sequence[Cell]], knobs: Knobs, share: float) -> None:
     """What ran beside what; and that it was only tried out, where it was."""
-    report.settings["cells"] = " ".join(report.settings["cells"])  # type: ignore[arg-type]  # words
+    for knob in ("cells", "peers_at"):
+        report.settings[knob] = " ".join(map(str, report.settings[knob]))  # type: ignore[call-overload]  # words
     for number, group in enumerate(groups, 1):
         report.settings[_group(number)] = " ".join(one.name for one in group)
     if knobs.windows < _WINDOWS or knobs.window != _WINDOW or share != 1:

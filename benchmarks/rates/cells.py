@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from itertools import groupby
 from typing import Literal
 
 from benchmarks.complaint import ComplaintError
@@ -62,10 +61,10 @@ class Cell:
 
     @property
     def weight(self) -> int:
-        """What it asks of the machine, as calls a minute; a process that idles costs, too."""
+        """What it asks of the machine, as calls a minute; processes that wait take a share, too."""
         # Most of its calls are refused and made again.
         calls = 3 * self.limit if self.subject == BACKOFF else self.limit
-        return calls + 50 * self.workers
+        return calls + 100 + 50 * self.workers
 
     def phases(self, windows: int) -> list[tuple[int, int]]:
         """So many windows with this limit, one after the other. The very first is for starting."""
@@ -109,15 +108,14 @@ def groups(cells: Iterable[Cell], most: int) -> list[list[Cell]]:
     Those of one group take equally long, and peers are not beside segq: what is refused and made
     again costs processor time.
     """
-    found: list[list[Cell]] = []
-    for _, alike in groupby(cells, key=lambda cell: (cell.low is None, cell.subject in PEERS)):
-        open_: list[list[Cell]] = []
-        for cell in alike:
-            rooms = (one for one in open_ if sum(c.weight for c in one) + cell.weight <= most)
-            room = next(rooms, None)
-            if room is None:
-                room = []
-                open_.append(room)
-            room.append(cell)
-        found += open_
-    return found
+    found: list[tuple[tuple[bool, bool], list[Cell]]] = []
+    # The heaviest first: what is light finds room beside them.
+    for cell in sorted(cells, key=lambda one: -one.weight):
+        alike = (cell.low is None, cell.subject in PEERS)
+        for kind, group in found:
+            if kind == alike and sum(one.weight for one in group) + cell.weight <= most:
+                group.append(cell)
+                break
+        else:
+            found.append((alike, [cell]))
+    return [group for _, group in found]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.complaint import ComplaintError
-from benchmarks.processes_seen import cpu_seconds, machine_seconds
+from benchmarks.processes_seen import cpu_seconds, machine_seconds, waited_seconds
 from benchmarks.rates.callers import Caller, Ground, start
 from benchmarks.rates.cells import PEERS, Cell
 from benchmarks.rates.figures import Measured
@@ -39,10 +39,32 @@ class Knobs:
 
 @dataclass(frozen=True)
 class Load:
-    """While a group ran: % of all cores in which somebody worked, and the busiest sandbox's core."""
+    """While a group ran: % of all cores that somebody used, whoever it was; % of the time in which
+    somebody waited for one (None: the system does not tell); the busiest sandbox's % of a core.
+    """
 
-    machine: float
+    busy: float
+    waited: float | None
     sandbox: float
+
+
+class _Meter:
+    """The machine from now on."""
+
+    def __init__(self) -> None:
+        self._at, self._waited = time.monotonic(), waited_seconds()
+        self._busy, self._all = machine_seconds()
+
+    def load(self, sandbox: float) -> Load:
+        busy, all_ = machine_seconds()
+        now, waited = time.monotonic(), waited_seconds()
+        return Load(
+            100 * (busy - self._busy) / max(0.01, all_ - self._all),
+            None
+            if waited is None or self._waited is None
+            else 100 * (waited - self._waited) / (now - self._at),
+            sandbox,
+        )
 
 
 @dataclass
@@ -133,22 +155,18 @@ def run_together(
     """All of them at once; returns when the last has had its windows."""
     with ExitStack() as ends:
         running = [_prepared(postgres, folder, cell, knobs, ends) for cell in cells]
-        busy, all_ = machine_seconds()
+        meter = _Meter()
         for one in running:
             one.begin()
         while waiting := [one for one in running if one.found is None]:
             for one in waiting:
                 one.look()
             time.sleep(_LOOK_SECONDS)
-        busy_now, all_now = machine_seconds()
+        load = meter.load(max(one.sandbox_share for one in running))
         # What is under way is nobody's any more.
         for one in running:
             for process in one.caller.processes:
                 process.ask_to_end(at_once=True)
-        load = Load(
-            100 * (busy_now - busy) / max(0.01, all_now - all_),
-            max(one.sandbox_share for one in running),
-        )
         return [one.found for one in running if one.found is not None], load
 
 

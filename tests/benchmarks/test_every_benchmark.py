@@ -47,7 +47,9 @@ TARGETS = {
 def test_it_measures_what_it_says_and_leaves_nothing(bench: Bench, name: str) -> None:
     found = bench.run(name, *TINY[name].split())
     assert bench.left() == []
-    assert {one.measure for one in found.figures} == MEASURES[name]
+    # Not every system tells it.
+    told = {one.measure for one in found.figures} - {"somebody waited for a core"}
+    assert told == MEASURES[name]
     assert all(len(one.runs) == 1 for one in found.figures)
     assert all(math.isfinite(value) for one in found.figures for value in one.runs)
     assert len(found.targets) == TARGETS[name]

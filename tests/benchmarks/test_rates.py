@@ -42,6 +42,11 @@ def test_a_group_is_no_heavier_than_the_machine_carries() -> None:
     assert cells.groups([], 2_000) == []
 
 
+def test_a_cell_that_is_heavier_than_the_machine_carries_runs_alone() -> None:
+    heavy, *light = (Cell(cells.MATRIX, limit, "fixed", cells.KNOWN) for limit in (1_000, 60, 60))
+    assert cells.groups([light[0], heavy, light[1]], 500) == [[heavy], light]
+
+
 def test_windows_come_to_figures_and_targets() -> None:
     cell = Cell(cells.MATRIX, 100, "fixed", cells.KNOWN)
     # The first is for starting; between the third and the fourth nothing was sent for a minute's tenth.
