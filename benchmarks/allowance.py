@@ -60,14 +60,17 @@ def measure(options: argparse.Namespace, report: Report) -> None:
     last: list[Measured] = []
     for _ in range(options.runs):
         if groups:
-            last = _run(report, groups, knobs)
-        for one in sorted(last, key=lambda one: wanted.index(one.cell)):
-            figures.add(report, one)
+            found, loads = _run(groups, knobs)
+            last = sorted(found, key=lambda one: wanted.index(one.cell))
+            for one in last:
+                figures.add(report, one)
+            for number, load in enumerate(loads, 1):
+                _add_load(report, number, load)
         for name in names:
             if name in others:
                 print(f"  {name}", flush=True)
                 others[name](report, options.share)
-    for one in sorted(last, key=lambda one: wanted.index(one.cell)):
+    for one in last:
         figures.hold(report, one)
     figures.compare(report, wanted)
     for number in range(1, len(groups) + 1):
@@ -77,8 +80,10 @@ def measure(options: argparse.Namespace, report: Report) -> None:
     budget.hold(report, options.share)
 
 
-def _run(report: Report, groups: Sequence[Sequence[Cell]], knobs: Knobs) -> list[Measured]:
+def _run(groups: Sequence[Sequence[Cell]], knobs: Knobs) -> tuple[list[Measured], list[Load]]:
+    """What each cell came to, and how busy the machine was with each group."""
     found: list[Measured] = []
+    loads: list[Load] = []
     with (
         tempfile.TemporaryDirectory(prefix="segq-bench-") as folder,
         running_postgres() as postgres,
@@ -86,9 +91,9 @@ def _run(report: Report, groups: Sequence[Sequence[Cell]], knobs: Knobs) -> list
         for number, group in enumerate(groups, 1):
             print(f"  {_group(number)}: {', '.join(one.name for one in group)}", flush=True)
             measured, load = run_together(postgres, Path(folder), group, knobs)
-            _add_load(report, number, load)
             found += measured
-    return found
+            loads.append(load)
+    return found, loads
 
 
 def _add_load(report: Report, number: int, load: Load) -> None:
