@@ -4,20 +4,32 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from benchmarks import queued_jobs
 from benchmarks.baselines import celery_worker
 from benchmarks.fleet import Fleet
 from benchmarks.queued_jobs import MODEL
-from benchmarks.rates.cells import AUTO, BACKOFF, BUCKET_HIGH, BUCKET_LOW, KNOWN, RATE_LIMIT, Cell
+from benchmarks.rates.cells import (
+    AUTO,
+    BACKOFF,
+    BUCKET_HIGH,
+    BUCKET_LOW,
+    KNOWN,
+    RATE_LIMIT,
+    Cell,
+    calls_in,
+)
 from benchmarks.servers.group import Group
 from benchmarks.servers.processes import Process, plain_environment
 from benchmarks.servers.sandbox import KEY, Sandbox
 from db.engine import Database
+from worker.settings import Settings
 
 _GUESSES = {BUCKET_HIGH: 1.1, BUCKET_LOW: 0.8}
+_WINDOW_IS_SET = "window_seconds" in {one.name for one in fields(Settings)}
+"""Where it cannot be set, segq counts in minutes, however short a window was tried out."""
 _PAUSE = 15
 """Seconds of a minute that the cookbook's script rests after a 429."""
 
@@ -51,11 +63,7 @@ def start(ground: Ground, cell: Cell, jobs: int, ends: ExitStack) -> Caller:
 
 
 def _segq(ground: Ground, cell: Cell, jobs: int, ends: ExitStack) -> Caller:
-    settings = {
-        "SEGMIND_API_KEY": KEY,
-        "SEGMIND_RPM": str(cell.limit) if cell.subject == KNOWN else AUTO,
-        "SEGMIND_WINDOW": f"{ground.window:g}",
-    }
+    settings = {"SEGMIND_API_KEY": KEY, **_limit(cell, ground.window)}
     database = Database(ground.database_url)
     ends.callback(database.close)
     fleet = ends.enter_context(
@@ -64,6 +72,14 @@ def _segq(ground: Ground, cell: Cell, jobs: int, ends: ExitStack) -> Caller:
     fleet.workers(cell.workers, math.ceil(cell.slots / cell.workers))
     fleet.upkeep()
     return Caller(fleet.processes, lambda: queued_jobs.add(database, jobs))
+
+
+def _limit(cell: Cell, window: float) -> dict[str, str]:
+    if cell.subject == AUTO:
+        return {"SEGMIND_RPM": AUTO, "SEGMIND_WINDOW": f"{window:g}"}
+    if not _WINDOW_IS_SET:
+        return {"SEGMIND_RPM": str(cell.limit)}
+    return {"SEGMIND_RPM": str(calls_in(window, cell.limit)), "SEGMIND_WINDOW": f"{window:g}"}
 
 
 def _celery(ground: Ground, cell: Cell, jobs: int, ends: ExitStack) -> Caller:
@@ -87,7 +103,7 @@ def _celery(ground: Ground, cell: Cell, jobs: int, ends: ExitStack) -> Caller:
 def _bucket(ground: Ground, cell: Cell, ends: ExitStack) -> Caller:
     images = ground.folder / "images"
     images.mkdir()
-    guessed = _GUESSES[cell.subject] * cell.limit * ground.window / 60
+    guessed = _GUESSES[cell.subject] * calls_in(ground.window, cell.limit)
     command: list[object] = [sys.executable, "-P", "-m", "benchmarks.baselines.token_bucket"]
     command += [f"{ground.sandbox.url}/v1/{MODEL}", guessed, ground.window]
     command += [_PAUSE * ground.window / 60, images]

@@ -73,6 +73,11 @@ class Cell:
         return [(1 + _BEFORE, self.limit), (_DURING, self.low), (windows, self.limit)]
 
 
+def calls_in(window: float, a_minute: int) -> int:
+    """What a window of so many seconds lets through, one call at least."""
+    return max(1, round(a_minute * window / 60))
+
+
 def all_cells(peers_at: Iterable[int]) -> list[Cell]:
     """Every cell, the peers' last."""
     both = (KNOWN, AUTO)

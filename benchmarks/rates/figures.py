@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from benchmarks.rates.cells import AUTO, CHANGES, KNOWN, OTHERS, SHARED, Cell
-from benchmarks.rates.provider_windows import Provider, Span
+from benchmarks.rates.provider_windows import Call, Provider, Span
 from benchmarks.report import Report
 
 LEAST, MEDIAN, USE = "least in a window", "median", "use"
-REFUSED, KEPT = "429s", "95 % from window"
+REFUSED, KEPT, SILENCE = "429s", "95 % from window", "longest silence"
 LOW, LOW_REFUSED = "at the low limit", "429s a window there"
 CPU = "CPU"
 ENOUGH = 0.95
@@ -16,10 +17,11 @@ ENOUGH = 0.95
 
 @dataclass(frozen=True)
 class Measured:
-    """A cell that has run: its whole windows, and CPU seconds of who called."""
+    """A cell that has run: its calls, its whole windows, and CPU seconds of who called."""
 
     cell: Cell
     provider: Provider
+    calls: Sequence[Call]
     spans: Sequence[Span]
     cpu: float
 
@@ -38,6 +40,7 @@ def add(report: Report, found: Measured) -> None:
     figure(MEDIAN, "calls", _median(accepted))
     figure(USE, "%", 100 * use(told, provider.seconds))
     figure(KEPT, "", kept_from(last))
+    figure(SILENCE, "s", silence(found.calls, told[0].began, told[-1].began + provider.seconds))
     calls = sum(one.accepted + one.refused for one in found.spans)
     refused = sum(one.refused for one in found.spans)
     figure(REFUSED, "of 1,000", 1_000 * refused / max(1, calls))
@@ -58,6 +61,12 @@ def use(spans: Sequence[Span], seconds: float) -> float:
     accepted, left = sum(one.accepted for one in spans), sum(one.left for one in spans)
     took = spans[-1].began + seconds - spans[0].began
     return accepted / max(1.0, left * took / (len(spans) * seconds))
+
+
+def silence(calls: Sequence[Call], since: float, until: float) -> float:
+    """Seconds: the longest in which nothing was let through."""
+    times = sorted(one.at for one in calls if one.accepted and since <= one.at < until)
+    return max(after - before for before, after in pairwise([since, *times, until]))
 
 
 def kept_from(spans: Sequence[Span]) -> int:

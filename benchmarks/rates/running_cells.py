@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.complaint import ComplaintError
 from benchmarks.processes_seen import cpu_seconds, machine_seconds, waited_seconds
 from benchmarks.rates.callers import Caller, Ground, start
-from benchmarks.rates.cells import PEERS, Cell
+from benchmarks.rates.cells import PEERS, Cell, calls_in
 from benchmarks.rates.figures import Measured
 from benchmarks.rates.provider_windows import Call, Provider, whole_windows
 from benchmarks.servers.postgres import Postgres
@@ -34,7 +34,7 @@ class Knobs:
 
     def calls(self, a_minute: int) -> int:
         """What a window lets through."""
-        return max(1, round(a_minute * self.window / 60))
+        return calls_in(self.window, a_minute)
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class _Running:
             self._look_again = now + (lacking - 0.9) * self.knobs.window
             return
         self.sandbox_share = 100 * (sandbox_cpu - self._sandbox_cpu) / (now - self._began)
-        self.found = Measured(self.cell, provider, spans, cpu - self._cpu)
+        self.found = Measured(self.cell, provider, calls, spans, cpu - self._cpu)
 
     def _cpu_so_far(self) -> tuple[float, float]:
         processes = sum(cpu_seconds(one.pid) for one in self.caller.processes)

@@ -33,7 +33,7 @@ MEASURES = {
     "start-latency": {"p50", "p90", "p99"},
     "polls": {"CPU", "polls, rate", "CPU of a poll"},
     "allowance": {
-        "least in a window", "median", "use", "95 % from window", "429s", "CPU",
+        "least in a window", "median", "use", "95 % from window", "longest silence", "429s", "CPU",
         "busy", "busiest sandbox",
     },
 }  # fmt: skip

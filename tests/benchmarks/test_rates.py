@@ -6,7 +6,7 @@ from benchmarks.complaint import ComplaintError
 from benchmarks.rates import cells, figures
 from benchmarks.rates.cells import Cell
 from benchmarks.rates.figures import Measured
-from benchmarks.rates.provider_windows import Provider, Span
+from benchmarks.rates.provider_windows import Call, Provider, Span
 from benchmarks.report import Report
 
 ALL = cells.all_cells([300, 1_000])
@@ -57,7 +57,7 @@ def test_windows_come_to_figures_and_targets() -> None:
         for began, count, refused in zip(begins, accepted, (1, 0, 0, 0), strict=True)
     ]
     report = Report("allowance", "2026-03-01", {}, {})
-    found = Measured(cell, Provider("fixed", 60.0, [(0.0, 100)]), spans, cpu=3.39)
+    found = Measured(cell, Provider("fixed", 60.0, [(0.0, 100)]), [], spans, cpu=3.39)
     figures.add(report, found)
     figures.hold(report, found)
     told = {one.measure: one.runs[0] for one in report.figures}
@@ -78,6 +78,13 @@ def test_what_a_second_client_took_was_not_there_to_use() -> None:
     assert figures.kept_from(spans) == 5
 
 
+def test_silence_is_the_longest_between_two_that_were_let_through() -> None:
+    calls = [Call(at, at != 14.0) for at in (0.0, 9.0, 10.0, 14.0, 17.5, 20.0, 59.0)]
+    assert figures.silence(calls, 9.5, 21.0) == 7.5
+    assert figures.silence(calls, 18.0, 60.0) == 39.0
+    assert figures.silence([], 5.0, 8.0) == 3.0
+
+
 def test_a_limit_that_falls_is_judged_after_a_window() -> None:
     cell = Cell(cells.CHANGES, 120, "sliding", cells.AUTO, low=5)
     limits = [(0.0, 120), (180.0, 5), (420.0, 120)]
@@ -88,7 +95,7 @@ def test_a_limit_that_falls_is_judged_after_a_window() -> None:
         for n, (one, no) in enumerate(zip(accepted, refused, strict=True))
     ]
     report = Report("allowance", "2026-03-01", {}, {})
-    found = Measured(cell, Provider("sliding", 60.0, limits), spans, cpu=1.0)
+    found = Measured(cell, Provider("sliding", 60.0, limits), [], spans, cpu=1.0)
     figures.add(report, found)
     figures.hold(report, found)
     told = {one.measure: one.runs[0] for one in report.figures}
