@@ -1,16 +1,17 @@
 """segq's processes as they are started for real, without a supervisor, on one database."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.queued_jobs import POOL
 from benchmarks.servers.group import Group
 from benchmarks.servers.ports import free_port, wait_for_port
 from benchmarks.servers.processes import Process, plain_environment, wait_for_file
+from benchmarks.servers.sandbox import KEY
 
 CALLS_A_MINUTE = 100_000
 """The limiter is on and has every call ask for a permit, but is never what a call waits for."""
-KEY = "SG_0123456789abcdef"
 
 
 def worker_settings(
@@ -29,18 +30,21 @@ def worker_settings(
 
 
 class Fleet(Group):
-    """A `with` block whose end ends what was started. `folder` is for its files.
-
-    `settings` are more of the environment's, or others.
-    """
+    """A `with` block whose end ends what was started. `folder` is for its files."""
 
     def __init__(
-        self, folder: Path, database_url: str, redis_url: str, upstream_url: str, **settings: str
+        self,
+        folder: Path,
+        database_url: str,
+        redis_url: str,
+        upstream_url: str,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
+        """`settings` go over those that all benchmarks have in common."""
         super().__init__()
         self._folder = folder
-        told = worker_settings(folder, database_url, redis_url, upstream_url)
-        self._environment = plain_environment(**{**told, **settings})
+        common = worker_settings(folder, database_url, redis_url, upstream_url)
+        self._environment = plain_environment(**{**common, **(settings or {})})
 
     def workers(self, count: int, slots: int, *, ticket_seconds: float = 0) -> list[Process]:
         """So many worker processes with so many slots each; all of them serve on return."""

@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 
 from benchmarks import queued_jobs
 from benchmarks.complaint import ComplaintError
-from benchmarks.fleet import KEY, Fleet
+from benchmarks.fleet import Fleet
 from benchmarks.report import Report
 from benchmarks.servers.postgres import Postgres, running_postgres
 from benchmarks.servers.sandbox import running_sandbox
@@ -145,8 +145,8 @@ def _on_the_real_system(
             "SEGMIND_WINDOW": str(account.window_span // seconds(1)),
         }
         with (
-            running_sandbox(folder, KEY, settings) as sandbox,
-            Fleet(folder, url, valkey.url, sandbox.url, **told) as fleet,
+            running_sandbox(folder, settings) as sandbox,
+            Fleet(folder, url, valkey.url, sandbox.url, told) as fleet,
         ):
             fleet.workers(scenario.workers.processes, scenario.workers.slots)
             fleet.upkeep()
