@@ -2,7 +2,7 @@
 
 One slot of a process at a time stands at its head. It asks an account's limiter for as many permits
 as slots wait, claims that many jobs in one commit and hands them out in the order in which the slots
-came. Which account is asked, `worker/account_choice.py` says.
+came. Which account is asked, `jobs/account_choice.py` says.
 """
 
 import time
@@ -17,9 +17,9 @@ import structlog
 
 from db.crash_points import CrashPoint, reached
 from db.rows import Claim, Held
+from jobs.account_choice import AccountChoice
 from jobs.errors import Unavailable
 from jobs.pace import PERMIT_LIFE, SECOND
-from worker.account_choice import AccountChoice
 from worker.baton import Baton
 from worker.taken import NoJob, Taken
 from worker.upstream_accounts import UpstreamAccount
@@ -68,7 +68,7 @@ class Turnstile:
         self._remember = remember
         self._jobs_wait = jobs_wait
         self._stopping = stopping
-        self._choice = AccountChoice(LONGEST_NAP)
+        self._choice = AccountChoice(_us(LONGEST_NAP))
         self._lock = Lock()
         self._waiting: deque[_Slot] = deque()
         self._headed = False
@@ -118,12 +118,13 @@ class Turnstile:
         `must_ask`: somebody is asked though all have said that it is too early. They may have more
         since, and each slot at the head has one try at least.
         """
-        accounts = self._accounts()
-        account = self._choice.next(accounts)
-        if account is None and must_ask:
-            account = self._choice.soonest(accounts)
-        if account is None:
-            return NoJob.WAITED, self._choice.nap(accounts)
+        accounts = {one.name: one for one in self._accounts()}
+        chosen = self._choice.next(accounts, _now())
+        if chosen is None and must_ask:
+            chosen = self._choice.soonest(accounts)
+        if chosen is None:
+            return NoJob.WAITED, self._choice.nap(accounts, _now()) / SECOND
+        account = accounts[chosen]
         names = [uuid.uuid4().hex for _ in group]
         # Taken before the question: a permit must not live longer here than Redis thinks.
         asked_at = time.monotonic()
@@ -133,7 +134,9 @@ class Turnstile:
                 self._remember(account)
         except Unavailable:
             return NoJob.UNAVAILABLE, LONGEST_NAP
-        self._choice.answered(account, answer)
+        self._choice.answered(
+            chosen, _now(), wait=_us(answer.wait), opens=[_us(one) for one in answer.opens]
+        )
         if answer.granted:
             reached(CrashPoint.PERMITTED)
             granted_at = time.monotonic()
@@ -142,7 +145,7 @@ class Turnstile:
                 for name, opens in zip(names, answer.opens, strict=False)
             ]
             self._hand_out(account, group, permits, asked_at)
-        return NoJob.WAITED, self._choice.nap(accounts)
+        return NoJob.WAITED, self._choice.nap(accounts, _now()) / SECOND
 
     def _hand_out(
         self, account: UpstreamAccount, group: list[_Slot], permits: list[_Permit], asked_at: float
@@ -169,7 +172,7 @@ class Turnstile:
             return
         if found:
             reached(CrashPoint.CLAIMED)
-            self._choice.served(account, len(found))
+            self._choice.served(account.name, len(found), account.account.believed_limit)
         # First of all: what is claimed must be sent within seconds.
         for slot, permit, claim in zip(group, permits, found, strict=False):
             taken = Taken(claim, permit.name, permit.opened_at, permit.not_before, claimed_at)
@@ -179,13 +182,13 @@ class Turnstile:
         self._give_back(account, permits[len(found) :])
         if others_may:
             # Of models that pause on this account: another one's permit may fit.
-            self._choice.rests(account, LONGEST_NAP)
+            self._choice.rests(account.name, _now(), _us(LONGEST_NAP))
 
     def _give_back(self, account: UpstreamAccount, permits: list[_Permit]) -> None:
         try:
             if permits:
                 account.limiter.give_back(*(permit.name for permit in permits))
-                self._choice.able(account)
+                self._choice.able(account.name)
         except Unavailable:
             log.warning("limiter_unavailable", permits=len(permits))  # they count for longer
 
@@ -208,3 +211,12 @@ class Turnstile:
         for slot in slots:
             slot.found = found
             slot.woken.pass_on()
+
+
+def _now() -> int:
+    """As rules have it: in microseconds, of the monotonic clock."""
+    return _us(time.monotonic())
+
+
+def _us(seconds: float) -> int:
+    return round(seconds * SECOND)

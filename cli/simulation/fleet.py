@@ -7,6 +7,7 @@ from cli.simulation.calls import Calls
 from cli.simulation.clock import Clock, seconds
 from cli.simulation.measures import Measures
 from cli.simulation.scenario import Scenario
+from jobs.account_choice import AccountChoice
 from jobs.pace import SECOND
 
 _LONGEST_NAP = 1 * SECOND
@@ -19,9 +20,9 @@ _RESTART = seconds(3)
 
 
 class _Process:
-    __slots__ = ("asks_at", "born", "calls", "due", "free", "next_account", "number")
+    __slots__ = ("born", "calls", "choice", "due", "free", "number")
 
-    def __init__(self, number: int, slots: int, accounts: int) -> None:
+    def __init__(self, number: int, slots: int) -> None:
         self.number = number
         self.free = slots
         self.calls: dict[Call, None] = {}
@@ -30,9 +31,7 @@ class _Process:
         """Whether a turn of its turnstile is coming."""
         self.born = 0
         """Counts its lives: a turn of an earlier one does nothing."""
-        self.next_account = number % accounts
-        self.asks_at = [0] * accounts
-        """When it asks each account again, as that has told it."""
+        self.choice = AccountChoice(_LONGEST_NAP)
 
 
 class Fleet:
@@ -48,12 +47,10 @@ class Fleet:
         self.calls: Calls
         self.backlog: Backlog
         self._clock = clock
-        self._accounts = accounts
+        self._accounts = {one.name: one for one in accounts}
         self._measures = measures
         self._slots = scenario.workers.slots
-        self._processes = [
-            _Process(n, self._slots, len(accounts)) for n in range(scenario.workers.processes)
-        ]
+        self._processes = [_Process(n, self._slots) for n in range(scenario.workers.processes)]
         self._idle = dict.fromkeys(self._processes)
 
     @property
@@ -84,7 +81,7 @@ class Fleet:
         process.free = self._slots
         process.born += 1
         process.due = False
-        process.asks_at = [0] * len(self._accounts)
+        process.choice = AccountChoice(_LONGEST_NAP)
         self._idle.pop(process, None)
         self._come(process, _RESTART)
         for call in lost:
@@ -105,28 +102,25 @@ class Fleet:
             self._idle[process] = None
             return
         want = min(process.free, _MOST_AT_ONCE, self.backlog.waiting)
-        nap = _LONGEST_NAP
-        now = self._clock.now
-        for _ in self._accounts:
-            place = process.next_account
-            process.next_account = (place + 1) % len(self._accounts)
-            if process.asks_at[place] <= now:
-                account = self._accounts[place]
-                grant = account.ask(want)
-                want -= len(grant.permits)
-                process.asks_at[place] = now + min(_LONGEST_NAP, grant.wait)
-                self._claim(process, account, grant.permits)
-            nap = min(nap, process.asks_at[place] - now)
-            if not want:
-                break
+        now, choice = self._clock.now, process.choice
+        while want and (chosen := choice.next(self._accounts, now)) is not None:
+            account = self._accounts[chosen]
+            grant = account.ask(want)
+            want -= len(grant.permits)
+            choice.answered(
+                chosen, now, wait=grant.wait, opens=[opens - now for _, opens in grant.permits]
+            )
+            if claimed := self._claim(process, account, grant.permits):
+                choice.served(chosen, claimed, account.permits.believed)
         self.backlog.look()
         if process.free and not process.due:
-            self._come(process, max(nap, _TURN))
+            self._come(process, max(choice.nap(self._accounts, now), _TURN))
 
     def _claim(
         self, process: _Process, account: Account, permits: tuple[tuple[str, int], ...]
-    ) -> None:
-        now, stops = self._clock.now, False
+    ) -> int:
+        """How many calls were begun."""
+        now, stops, begun = self._clock.now, False, 0
         for permit, opens in permits:
             job = None if stops else self.backlog.take()
             if job is None:
@@ -141,3 +135,5 @@ class Fleet:
             process.free -= 1
             process.calls[call] = None
             self.calls.begin(call)
+            begun += 1
+        return begun
