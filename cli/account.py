@@ -16,12 +16,11 @@ from db.engine import Database
 from db.rows import Change
 from jobs.catalog import Transport
 from jobs.errors import SegqError as ServerError
+from jobs.limiting import AUTO, MOST
 from segq_client import Client, SegqError
 
 _AS_THE_CATALOG_SAYS = "default"
-_AUTO = "auto"
 _READS = (None, "list")
-_MOST_CALLS = 100_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -146,11 +145,11 @@ def _changed(server: Server, database_url: str, options: argparse.Namespace) -> 
 
 
 def _limit(text: str) -> int | None:
-    if text == _AUTO:
+    if text == AUTO:
         return None
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= _MOST_CALLS:
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= MOST:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no limit; allowed are 1 to {_MOST_CALLS} calls a minute, and {_AUTO}"
+            f"{text!r} is no limit; allowed are 1 to {MOST} calls a minute, and {AUTO}"
         )
     return int(text)
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cli.ages import age
+from jobs.limiting import AUTO
 
 
 def account_lines(answer: Mapping[str, Any], now: datetime | None = None) -> Iterator[str]:
@@ -15,7 +16,7 @@ def account_lines(answer: Mapping[str, Any], now: datetime | None = None) -> Ite
     for account in answer["accounts"]:
         yield (
             f"{account['name']} (pool {account['pool']}): "
-            f"{account['calls_per_minute']:g} calls a minute | {_balance(account, now)} | "
+            f"{_limit(account)} | {_balance(account, now)} | "
             f"{account['open_calls']} calls open, up to ${account['committed']}"
         )
         if key := account.get("key"):
@@ -45,9 +46,20 @@ def list_lines(answer: Mapping[str, Any], now: datetime | None = None) -> Iterat
         yield "no account yet: the first worker has not come up"
     for account in answer["accounts"]:
         works = ", ".join(_pauses_in_brief(account)) or "works"
-        limit = f"{account['calls_per_minute']:g} calls a minute"
         key = account.get("key")
-        yield f"{account['name']}: {limit}, {_key(key) if key else 'no key yet'}, {works}"
+        yield f"{account['name']}: {_limit(account)}, {_key(key) if key else 'no key yet'}, {works}"
+
+
+def _limit(account: Mapping[str, Any]) -> str:
+    calls = f"{account['calls_per_minute']:g} calls a minute"
+    limit = account.get("limit")  # of which an earlier gateway tells nothing
+    if limit is None or limit["configured"] == limit["believed"]:
+        return calls
+    if limit["configured"] == AUTO:
+        return f"{calls} (as learned)"
+    return (
+        f"{calls} (as learned; configured: {limit['configured'] * 60 / limit['window_seconds']:g})"
+    )
 
 
 def _key(key: Mapping[str, Any]) -> str:

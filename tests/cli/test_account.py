@@ -48,6 +48,22 @@ def test_an_account_that_works_is_a_line() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("configured", "believed", "told"),
+    [
+        (6, 6, "60 calls a minute |"),
+        (30, 6, "60 calls a minute (as learned; configured: 300) |"),
+        ("auto", 6, "60 calls a minute (as learned) |"),
+    ],
+)
+def test_a_limit_that_was_learned_is_told_beside_what_is_configured(
+    configured: int | str, believed: int, told: str
+) -> None:
+    limit = {"configured": configured, "believed": believed, "window_seconds": 6}
+    found = lines({**ACCOUNT, "limit": limit}, {})
+    assert found[0].startswith(f"default (pool segmind): {told}")
+
+
 def test_pauses_are_told_with_what_was_said_and_what_to_do() -> None:
     pause = {"reason": "credits", "since": "2026-03-01T11:40:00Z", "until": None}
     model = {"model": "ssd-1b", "reason": "forbidden", "since": "2026-02-27T12:00:00Z"}
