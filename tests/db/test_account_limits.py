@@ -1,7 +1,8 @@
 from db.account_limits import AccountLimits
 from db.accounts import AccountStore
 from db.engine import Database
-from db.rows import Account, Learned
+from db.rows import Account, Change, Learned
+from jobs.limiting import FIRST_BELIEF
 from jobs.window_kind import WindowKind
 
 
@@ -32,3 +33,27 @@ def test_another_configured_limit_forgets_it_and_the_same_does_not(
     )
     assert searched.limit_auto
     assert searched.id == account.id
+
+
+def test_what_an_operator_has_set_goes_before_what_is_configured(
+    database: Database, account_store: AccountStore, account: Account
+) -> None:
+    store = AccountLimits(database)
+
+    def started(rpm: int, *, auto: bool = False) -> Account:
+        return account_store.ensure(
+            "segmind", account.name, call_limit=rpm, window_seconds=30, limit_auto=auto
+        )
+
+    store.learn(account.id, Learned(40, 60, 2))
+    store.set(account.id, 300, Change("set-limit 300", "somebody", "a better plan"))
+    now = started(60, auto=True)
+    assert (now.call_limit, now.limit_auto, now.window_seconds) == (300, False, 60)
+    assert (now.learned, now.believed_limit) == (None, 300), "it was of another limit"
+    assert now.changed == Change("set-limit 300", "somebody", "a better plan")
+    store.learn(account.id, Learned(200, 300, 1))
+    store.set(account.id, 300, Change("set-limit 300", "somebody"))
+    assert started(60).learned == Learned(200, 300, 1), "it is the same limit"
+    store.set(account.id, None, Change("set-limit auto", "somebody"))
+    now = started(90)
+    assert (now.call_limit, now.limit_auto, now.learned) == (FIRST_BELIEF, True, None)
