@@ -141,7 +141,7 @@ class Limiting:
         return grown
 
     def _no_burst(self, at: int) -> None:
-        """A rest was no saving where room comes call by call."""
+        """No rest was saved where room comes call by call, or the window held calls back."""
         self.due = max(self.due, at + (self._burst - 1) * self._interval)
 
     def _begin(self, now: int) -> None:
@@ -163,13 +163,12 @@ class Limiting:
             return Answer(wait=FULL_FLIGHTS_WAIT, waits=Waits.FLIGHTS)
         if now < self.paused_until:
             return Answer(wait=self.paused_until - now, waits=Waits.RATE_LIMIT)
+        frees = self.calls.frees(self.known.belief)
+        if frees > now:
+            # A saved burst would be spent at once, and end in the same silence in each window.
+            self._no_burst(frees)
         alone_until = self.alone_until if self.first == 2 else 0
-        opens = max(
-            now,
-            alone_until,
-            self.due - (self._burst - 1) * self._interval,
-            self.calls.frees(self.known.belief),
-        )
+        opens = max(now, alone_until, self.due - (self._burst - 1) * self._interval, frees)
         if opens > now + self._lead:
             return Answer(wait=opens - now - self._lead, waits=Waits.RATE_LIMIT)
         return opens

@@ -6,7 +6,7 @@ local function ceiling()
 end
 
 local function interval()
-  return math.ceil(s.window / (s.rate > 0 and s.rate or s.belief))
+  return math.ceil(s.window * 39 / (40 * (s.rate > 0 and s.rate or s.belief)))
 end
 
 local function burst()
@@ -49,6 +49,10 @@ local function next_opens()
   local frees, excess = 0, redis.call('ZCARD', calls) - s.belief
   if excess >= 0 then
     frees = tonumber(redis.call('ZRANGE', calls, excess, excess, 'WITHSCORES')[2])
+  end
+  if frees > now then
+    -- A saved burst would be spent at once, and end in the same silence in each window.
+    no_burst(frees)
   end
   local alone_until = s.first == 2 and s.alone_until or 0
   local opens = math.max(now, alone_until, s.due - (burst() - 1) * interval(), frees)

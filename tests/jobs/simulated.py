@@ -23,6 +23,7 @@ _TO_SEGMIND = 0.003
 _SETTLE = 0.01
 _LONGEST_NAP = 1.0
 _GUESS, _LONGEST = 30.0, 120.0
+_ON_ITS_WAY, _SHORTEST = 0.25, 0.05
 _MOST_AT_ONCE = 100
 _DEADLINE = 120 * SECOND
 
@@ -141,8 +142,9 @@ class _Call:
         self.of.at(now + _SETTLE, lambda now: self.of.free(now, self.worker))
 
     def _refused(self, now: float, resets_at: float) -> None:
-        stated = self.of.provider.states_resets and now < resets_at <= now + _LONGEST
-        pause = resets_at - now if stated else _GUESS
+        wait = resets_at - now
+        stated = self.of.provider.states_resets and -_ON_ITS_WAY <= wait <= _LONGEST
+        pause = max(wait, _SHORTEST) if stated else _GUESS
         self.of.model.refused(_us(now + _TO_REDIS), self.name, _us(pause), stated=stated)
         self.of.at(now + _SETTLE, lambda now: self.of.free(now, self.worker))
 

@@ -78,30 +78,30 @@ def calls(letters: str, at: float, latency: float = 0.0, ended: Ended = Ended.CL
 CASES = (
     Case(
         "a small account has no burst: one call, then one an interval",
-        6,  # a call in 10 s
+        6,  # a call in 9.75 s
         (
             Ask(0, True),
-            Ask(0, False, 10 - LEAD),
-            Ask(9.899, False, 0.001),
-            Ask(9.9, True, opens=LEAD),
+            Ask(0, False, 9.75 - LEAD),
+            Ask(9.649, False, 0.001),
+            Ask(9.65, True, opens=LEAD),
         ),
     ),
     Case(
         "a tenth of the window's calls may leave at once after a rest",
-        30,  # a call in 2 s, three at once
+        30,  # a call in 1.95 s, three at once
         (
             Ask(0, True, opens=0),
             Ask(0, True, opens=0),
             Ask(0, True, opens=0),
-            Ask(0, False, 2 - LEAD),
-            Ask(2, True, opens=0),
-            Ask(2, False),
+            Ask(0, False, 1.95 - LEAD),
+            Ask(1.95, True, opens=0),
+            Ask(1.95, False),
         ),
     ),
     Case(
         "a rest earns one burst, however long it was",
         30,
-        (Ask(0, True), *(Ask(5000, True) for _ in range(3)), Ask(5000, False, 2 - LEAD)),
+        (Ask(0, True), *(Ask(5000, True) for _ in range(3)), Ask(5000, False, 1.95 - LEAD)),
     ),
     Case(
         "an unused permit gives its turn back",
@@ -127,6 +127,18 @@ CASES = (
         "the window holds even where the pace would not: its calls count until they leave it",
         1,  # one call a minute, and it counts 60 s from when it may last have been sent
         (Ask(0, True), Ask(60, False, 6.25 - LEAD), Ask(66.25, True, opens=0)),
+    ),
+    Case(
+        "what the window held back is no rest: it earns no burst",
+        20,  # a call in 2.925 s, two at once
+        (
+            Ask(0, True),
+            *(Ask(2.925 * n, True) for n in range(19)),
+            *(Answered(name, 0) for name in "abcdefghijklmnopqrst"),
+            Ask(55, False, 5 - LEAD),
+            Ask(59.95, True, opens=0.05),
+            Ask(59.95, False, 0.05 + 2.925 - LEAD),
+        ),
     ),
     Case(
         "a call counts from when it reached the provider's counter, exactly",
@@ -159,7 +171,7 @@ CASES = (
             Refused(38, "u", 22, belief=20),
             Ask(38, False, 22),
             Ask(60, True, opens=0),
-            Ask(60, False, 3 - LEAD),  # the pace of 20 a minute, without a burst
+            Ask(60, False, 2.925 - LEAD),  # the pace of 20 a minute, without a burst
             Ask(61, False),
             Ask(63, True),
         ),
@@ -193,10 +205,10 @@ CASES = (
         60,
         (
             *calls("abcdefgh", 0),
-            Ask(7.5, False, 0.4),  # from the next call on at twice the rate
+            Ask(7.5, False, 0.375),  # from the next call on at twice the rate
             Ask(8, True, opens=0),
             Answered("i", 0),
-            Ask(8.4, True, opens=LEAD),
+            Ask(8.4, True, opens=0.0875),
             Refused(8.6, "j", 0.5, belief=9),
             Ask(8.6, False, 0.5),
         ),

@@ -159,7 +159,7 @@ def test_several_permits_are_granted_as_if_asked_for_one_by_one(on_a_clock: Redi
     assert limiter.rebuild([], 0, first=True)
     answer = limiter.ask(["a", "b", "c", "d", "e"], holds=5)
     assert answer.granted == 3
-    assert answer.wait == pytest.approx(1.9)
+    assert answer.wait == pytest.approx(1.85)
     limiter.give_back("a", "b")
     assert limiter.ask(["f", "g", "h"], holds=3).granted == 2
     # Told together, each counts for a window from when it arrived.
