@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 import structlog
 from redis import Redis
 
-from db.account_keys import AccountKeys
 from db.account_limits import AccountLimits
 from db.accounts import AccountStore
 from db.artifact_identity import confirm_store
@@ -25,23 +24,21 @@ from db.idempotency import IdempotencyStore
 from db.inputs import InputStore
 from db.jobs import JobStore
 from db.requests import RequestStore
-from db.rows import Account, Terms
+from db.rows import Terms
 from db.runs import RunStore
 from jobs.account_pauses import Pause, ResetBounds
 from jobs.doubts import DoubtTiming
 from jobs.errors import Unavailable
 from jobs.timing import CallTiming
-from jobs.upstream_keys import fingerprint
-from upstream import Endpoints, Segmind
 from worker import settings as worker_settings
 from worker.accepting import Acceptances
 from worker.account_watch import AccountWatch
+from worker.connecting import ASKERS, watch_accounts
 from worker.hints import Hints
 from worker.limiter import Limiter
 from worker.receipts import Receipts
 from worker.settler import Settler
 from worker.stopping import stopping
-from worker.telling import Telling
 from worker.turnstile import Turnstile
 from worker.upstream_accounts import UpstreamAccount, UpstreamAccounts
 
@@ -55,9 +52,6 @@ slot that saw the pause may tell the limiter of it after the pause has ended."""
 
 _AT_LEAST = 0.1
 START_AGAIN_SECONDS = 1.0
-
-ASKERS = 16
-"""Questions to Segmind at once, of upkeep: each mostly waits."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +126,7 @@ def build(settings: worker_settings.Settings, *, as_guest: bool = False) -> Part
         settings.redis_url, socket_timeout=5, socket_connect_timeout=5, health_check_interval=30
     )
     holder = uuid4()
-    watch = _watch(settings, database, redis, holder, as_guest=as_guest)
+    watch = watch_accounts(settings, database, redis, holder, as_guest=as_guest)
     runs, requests, hints = RunStore(database), RequestStore(database), Hints(redis)
     jobs = JobStore(database)
     timing, floor = settings.timing, settings.credits_floor
@@ -175,67 +169,6 @@ def build(settings: worker_settings.Settings, *, as_guest: bool = False) -> Part
         askers=ThreadPoolExecutor(ASKERS, "asker"),
         holder=holder,
     )
-
-
-def _watch(
-    settings: worker_settings.Settings,
-    database: Database,
-    redis: Redis,
-    holder: UUID,
-    *,
-    as_guest: bool,
-) -> AccountWatch:
-    """The accounts of the environment made, and all of the pool looked at for the first time."""
-    accounts = AccountStore(database)
-    endpoints = Endpoints.from_base_url(
-        settings.segmind_base_url,
-        history_url=settings.history_url,
-        image_hosts=settings.image_hosts,
-    )
-
-    def ensure(name: str, given: str | None = None) -> Account:
-        return accounts.ensure(
-            settings.pool,
-            name,
-            call_limit=settings.calls_per_minute,
-            window_seconds=settings.window_seconds,
-            limit_auto=settings.limit_auto,
-            given=given,
-        )
-
-    def connect(account: Account, key: str) -> UpstreamAccount:
-        segmind = Segmind(
-            key,
-            endpoints,
-            connections=max(settings.slots, ASKERS),
-            deadline=settings.timing.deadline,
-            proxy=settings.segmind_proxy,
-        )
-        limiter = Limiter(
-            redis,
-            account,
-            at_once=settings.at_once,
-            deadline=settings.timing.deadline,
-            breaker_opens=settings.breaker_seconds,
-            process=holder.hex,
-        )
-        return UpstreamAccount(segmind, limiter, Telling(limiter, AccountLimits(database)))
-
-    there = {one.name for one in accounts.of_pool(settings.pool)} if as_guest else set()
-    for name, key in settings.segmind_keys.items():
-        if name not in there:
-            ensure(name, fingerprint(key))
-    watch = AccountWatch(
-        settings.pool,
-        accounts,
-        AccountKeys(database),
-        given=settings.segmind_keys,
-        master=settings.master_keys,
-        connect=connect,
-        taken_up=lambda account: account if as_guest else ensure(account.name),
-    )
-    watch.look()
-    return watch
 
 
 def remember(accounts: AccountStore, upstream: UpstreamAccount) -> None:
