@@ -60,7 +60,14 @@ def _account(parts: Parts, account: Account) -> dict[str, Any]:
     return {
         "name": account.name,
         "pool": account.pool,
-        "calls_per_minute": _whole(account.call_limit * _MINUTE / account.window_seconds),
+        "calls_per_minute": _whole(account.believed_limit * _MINUTE / account.window_seconds),
+        "limit": {
+            "configured": "auto" if account.limit_auto else account.call_limit,
+            "believed": account.believed_limit,
+            "last_good": (account.learned.good or None) if account.learned else None,
+            "window_seconds": account.window_seconds,
+            "window_kind": account.window_kind,
+        },
         "credits": money.text(reading.credits) if reading else None,
         "credits_read_at": times.text(reading.arrived_at) if reading else None,
         "pause": _pause(account),
@@ -68,6 +75,8 @@ def _account(parts: Parts, account: Account) -> dict[str, Any]:
         "open_calls": AttemptHistory(parts.database).open_calls(account.id),
         "committed": money.text(parts.accounts.committed(account.id)),
         "transport": account.transport,
+        "key": _key(account),
+        "changed": _changed(account),
         "doubts": _doubts(DoubtStore(parts.database).counts(account.id)),
         "expiring_soon": RequestStore(parts.database).near_expiry(_SOON, account.id),
     }
@@ -84,8 +93,23 @@ def _whole(number: float) -> float:
     return int(number) if number.is_integer() else number
 
 
+def _key(account: Account) -> dict[str, Any] | None:
+    """Of the key itself never more than its end."""
+    if account.key_source is None:
+        return None
+    return {"source": account.key_source, "fingerprint": account.key_fingerprint}
+
+
+def _changed(account: Account) -> dict[str, Any] | None:
+    change = account.changed
+    if change is None:
+        return None
+    at = times.text(account.changed_at)
+    return {"what": change.what, "by": change.by, "why": change.why or None, "at": at}
+
+
 def _pause(account: Account) -> dict[str, Any] | None:
-    pause = account.pause(datetime.now(UTC))
+    pause = account.why_idle(datetime.now(UTC))
     if pause is None:
         return None
     limited = pause.reason is PauseReason.RATE_LIMIT

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from api_gateway.document import Document as _Document
 from db.job_pages import MOST_COUNTED
+from db.rows import KeySource
 from jobs.account_pauses import PauseReason
 from jobs.budgets import Period
 from jobs.catalog import Transport
@@ -190,12 +191,41 @@ class ModelPause(AccountPause):
     model: str
 
 
+class UpstreamKey(_Document):
+    """Of an account's key: it is never shown."""
+
+    source: KeySource
+    fingerprint: str = Field(description="Its last characters, four at the most.")
+
+
+class Change(_Document):
+    """The last thing that an operator has changed by hand."""
+
+    what: str = Field(examples=["pause"])
+    by: str = Field(description="The user of the operator's machine.")
+    why: str | None
+    at: str
+
+
+class CallLimit(_Document):
+    """Calls in a window of so many seconds."""
+
+    configured: int | Literal["auto"] = Field(description="`auto`: the limit is found out.")
+    believed: int = Field(description="What is kept to now: refusals have taught it.")
+    last_good: int | None = Field(description="Last known to be good; null: nothing was learned.")
+    window_seconds: int
+    window_kind: Literal["fixed", "sliding"] | None = Field(
+        description="How the window seems to be; null: nobody can say yet."
+    )
+
+
 class UpstreamAccount(_Document):
     """An account at Segmind."""
 
     name: str
     pool: str
-    calls_per_minute: float
+    calls_per_minute: float = Field(description="As they are believed to be allowed.")
+    limit: CallLimit
     credits: str | None = Field(description="USD, decimal text; null: never read.")
     credits_read_at: str | None
     pause: WholePause | None = Field(description="Of all its calls.")
@@ -205,6 +235,8 @@ class UpstreamAccount(_Document):
     transport: Transport | None = Field(
         description="How all models are called; null: as the catalog says."
     )
+    key: UpstreamKey | None = Field(description="null: no worker has used it yet.")
+    changed: Change | None
     doubts: dict[DoubtEnd | Literal["open", "sent_again"], int] = Field(
         description="Of all tenants: `open` ones, how all earlier ones ended, and how many calls "
         "were `sent_again` though they may have been paid."

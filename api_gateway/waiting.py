@@ -4,8 +4,7 @@ It is the same for all of a pool and model, and for all of a tenant and group, s
 for many.
 """
 
-import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
@@ -36,7 +35,16 @@ _OF_PAUSE = {
     PauseReason.KEY_REFUSED: WaitingFor.PAUSED,
     PauseReason.FORBIDDEN: WaitingFor.PAUSED,
     PauseReason.OPERATOR: WaitingFor.PAUSED,
+    PauseReason.KEY_UNUSABLE: WaitingFor.PAUSED,
 }
+
+
+_NOTES = {
+    WaitingFor.CIRCUIT_BREAKER: "the circuit breaker is open: half of the last 20 calls failed by "
+    "Segmind's doing, so none is tried for a while (30 s by default, up to 10 min); then one goes "
+    "first, and the others follow when it succeeds",
+}
+"""What there is to say where no account's row says it."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +75,14 @@ def waiting_of(job: Job, waiting: Waiting) -> Waiting | None:
 
 @dataclass(frozen=True)
 class _OfPool:
-    """Why a pool's jobs wait; other reasons for the models that pause. `paused`: every account."""
+    """Why a pool's jobs wait; other reasons for the models that pause. `paused`: every account.
+
+    `at_work`: the accounts that do not pause.
+    """
 
     paused: Waiting | None
     models: Mapping[str, Waiting]
+    at_work: Sequence[UUID]
     working: Waiting = Waiting(WaitingFor.SLOT)
 
     def of(self, model: str) -> Waiting:
@@ -113,14 +125,13 @@ class WaitingReasons:
     async def _look(self, pool: str) -> tuple[_OfPool, float]:
         good_for = REMEMBERED_SECONDS
         found = await run_in_threadpool(self._of_accounts, pool)
-        if found.paused is None:
+        if found.at_work:
             try:
-                told = await self._redis.get(waiting_key(pool))
+                told = await self._redis.mget([waiting_key(one) for one in found.at_work])
             except REDIS_AWAY:
                 good_for = _WITHOUT_REDIS_SECONDS
             else:
-                with contextlib.suppress(ValueError):
-                    found = replace(found, working=Waiting(WaitingFor(str(told))))
+                found = replace(found, working=_of_workers(told))
         return found, good_for
 
     def _of_accounts(self, pool: str) -> _OfPool:
@@ -128,10 +139,22 @@ class WaitingReasons:
         return _of_pauses(accounts, [self._accounts.model_pauses(one.id) for one in accounts])
 
 
+def _of_workers(told: Sequence[object]) -> Waiting:
+    """What all accounts at work wait for, as their limiters say; a slot where one waits for nothing.
+
+    The circuit breaker only where all of theirs are open: the others' calls go on.
+    """
+    reasons = [WaitingFor(str(one)) for one in told if str(one) in list(WaitingFor)]
+    if not reasons or len(reasons) < len(told):
+        return Waiting(WaitingFor.SLOT)
+    reason = next((one for one in reasons if one is not WaitingFor.CIRCUIT_BREAKER), reasons[0])
+    return Waiting(reason, _NOTES.get(reason))
+
+
 def _of_pauses(accounts: list[Account], pauses_of_models: list[list[ModelPause]]) -> _OfPool:
     """A model waits where every account pauses, be it as a whole or for the model alone."""
     now = datetime.now(UTC)
-    whole = [account.pause(now) for account in accounts]
+    whole = [account.why_idle(now) for account in accounts]
     first = whole[0] if whole and all(whole) else None
     everywhere = Waiting(_OF_PAUSE[first.reason], note(first.reason, first.said)) if first else None
     models: dict[str, Waiting] = {}
@@ -145,4 +168,5 @@ def _of_pauses(accounts: list[Account], pauses_of_models: list[list[ModelPause]]
         if all(blocked):
             words = note(one.reason, one.message, one.model)
             models.setdefault(one.model, Waiting(_OF_PAUSE[one.reason], words))
-    return _OfPool(everywhere, models)
+    idle = zip(accounts, whole, strict=True)
+    return _OfPool(everywhere, models, [one.id for one, pause in idle if pause is None])

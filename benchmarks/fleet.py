@@ -1,12 +1,14 @@
 """segq's processes as they are started for real, without a supervisor, on one database."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.queued_jobs import POOL
 from benchmarks.servers.group import Group
 from benchmarks.servers.ports import free_port, wait_for_port
 from benchmarks.servers.processes import Process, plain_environment, wait_for_file
+from benchmarks.servers.sandbox import KEY
 
 CALLS_A_MINUTE = 100_000
 """The limiter is on and has every call ask for a permit, but is never what a call waits for."""
@@ -21,7 +23,7 @@ def worker_settings(
         "REDIS_URL": redis_url,
         "SEGQ_ARTIFACTS": str(folder / "artifacts"),
         "SEGQ_POOL": POOL,
-        "SEGMIND_API_KEY": "SG_0123456789abcdef",
+        "SEGMIND_API_KEY": KEY,
         "SEGMIND_BASE_URL": upstream_url,
         "SEGMIND_RPM": str(CALLS_A_MINUTE),
     }
@@ -30,12 +32,19 @@ def worker_settings(
 class Fleet(Group):
     """A `with` block whose end ends what was started. `folder` is for its files."""
 
-    def __init__(self, folder: Path, database_url: str, redis_url: str, upstream_url: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str,
+        redis_url: str,
+        upstream_url: str,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """`settings` go over those that all benchmarks have in common."""
         super().__init__()
         self._folder = folder
-        self._environment = plain_environment(
-            **worker_settings(folder, database_url, redis_url, upstream_url)
-        )
+        common = worker_settings(folder, database_url, redis_url, upstream_url)
+        self._environment = plain_environment(**{**common, **(settings or {})})
 
     def workers(self, count: int, slots: int, *, ticket_seconds: float = 0) -> list[Process]:
         """So many worker processes with so many slots each; all of them serve on return."""

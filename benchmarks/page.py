@@ -48,8 +48,9 @@ def _section(found: Report) -> str:
     machine = "; ".join(f"{name}: {value}" for name, value in found.machine.items())
     knobs = ", ".join(f"{name} {_knob(value)}" for name, value in found.settings.items())
     parts = [f"Measured on {found.began[:10]} with {knobs}.\nMachine: {machine}.\n"]
-    both = (tables.figures(found), tables.targets(found))
-    parts += [_markdown(table) for table in both if len(table) > 1]
+    for title, table in tables.all_of(found):
+        parts += [f"**{title}**\n"] if title else []
+        parts.append(_markdown(table))
     return "\n".join(["", *parts, ""])
 
 

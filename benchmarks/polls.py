@@ -21,7 +21,8 @@ from benchmarks.servers.together import Servers, running_servers
 from benchmarks.servers.upstream import Upstream
 from benchmarks.side import a_side
 from worker import settings
-from worker.parts import ASKERS, Parts, build
+from worker.connecting import ASKERS
+from worker.parts import Parts, build
 from worker.polling import poll
 
 EVERY_SECOND = "a GET a second for each (CPU reckoned)"
@@ -100,6 +101,6 @@ def _parts(servers: Servers, url: str, folder: Path) -> Iterator[Parts]:
         yield parts
     finally:
         parts.askers.shutdown()
-        parts.segmind.close()
+        parts.upstream.close()
         parts.redis.close()
         parts.database.close()

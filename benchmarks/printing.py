@@ -12,10 +12,9 @@ def show_machine(report: Report) -> None:
 
 
 def show(report: Report) -> None:
-    for table in (tables.figures(report), tables.targets(report)):
-        if len(table) > 1:
-            print()
-            _show(table)
+    for title, table in tables.all_of(report):
+        print(f"\n{title}" if title else "")
+        _show(table)
 
 
 def _show(table: tables.Table) -> None:

@@ -22,3 +22,21 @@ def memory(pid: int) -> tuple[int, int]:
     )
     rss, pss = (int(told[name].split()[0]) * 1_024 for name in ("Rss", "Pss"))
     return rss, pss
+
+
+def machine_seconds() -> tuple[float, float]:
+    """Processor seconds of all cores since the start: in which somebody worked, and all of them."""
+    first = Path("/proc/stat").read_text().splitlines()[0].split()
+    # guest times are in user and nice already
+    ticks = [int(word) for word in first[1:9]]
+    idle = ticks[3] + ticks[4]
+    return (sum(ticks) - idle) / _TICKS, sum(ticks) / _TICKS
+
+
+def waited_seconds() -> float | None:
+    """Seconds since the start in which somebody who could run had no core; None: it is not told."""
+    try:
+        some = Path("/proc/pressure/cpu").read_text().splitlines()[0]
+    except OSError:
+        return None
+    return int(some.rpartition("total=")[2]) / 1_000_000

@@ -52,13 +52,18 @@ def new_job(tenant: UUID, model: str = MODEL) -> NewJob:
 
 
 def add(
-    database: Database, count: int, *, model: str = MODEL, held_for: PauseReason | None = None
+    database: Database,
+    count: int,
+    *,
+    model: str = MODEL,
+    held_for: PauseReason | None = None,
+    tenant: str = DEFAULT_TENANT,
 ) -> None:
-    """Queue so many jobs of the default tenant."""
+    """Queue so many jobs of a tenant, which is made when it is new."""
     if not count:
         return
-    tenant = TenantStore(database).ensure(DEFAULT_TENANT)
-    first = JobStore(database).add(new_job(tenant, model)).id
+    owner = TenantStore(database).ensure(tenant)
+    first = JobStore(database).add(new_job(owner, model)).id
     dialect = database.engine.dialect.name
     columns: list[Any] = [column for column in jobs.columns if column.name != "id"]
     with database.write() as connection:

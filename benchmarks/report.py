@@ -9,12 +9,16 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Figure:
-    """One measure of one subject, a value for each run: nothing here was not measured."""
+    """One measure of one subject, a value for each run: nothing here was not measured.
+
+    Those of one `table` are shown together, a row for each subject.
+    """
 
     subject: str
     measure: str
     unit: str
     runs: list[float] = field(default_factory=list)
+    table: str = ""
 
     @property
     def median(self) -> float:
@@ -59,13 +63,17 @@ class Report:
     figures: list[Figure] = field(default_factory=list)
     targets: list[Target] = field(default_factory=list)
 
-    def add(self, subject: str, measure: str, unit: str, value: float) -> None:
+    def add(self, subject: str, measure: str, unit: str, value: float, *, table: str = "") -> None:
         """A value of the run under way."""
         known = [f for f in self.figures if (f.subject, f.measure) == (subject, measure)]
         if not known:
-            known = [Figure(subject, measure, unit)]
+            known = [Figure(subject, measure, unit, table=table)]
             self.figures += known
         known[0].runs.append(value)
+
+    def known(self) -> set[tuple[str, str]]:
+        """The subjects and measures so far."""
+        return {(one.subject, one.measure) for one in self.figures}
 
     def runs(self, subject: str, measure: str) -> list[float]:
         """The values so far; raises `KeyError` for what was not measured."""

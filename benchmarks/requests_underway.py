@@ -22,8 +22,9 @@ def add(parts: Parts, count: int, age: float) -> list[str]:
     """
     queued_jobs.add(parts.database, count)
     ids: list[str] = []
+    (account,) = parts.upstream.at_work()
     while len(ids) < count:
-        claims = parts.runs.claim(POOL, parts.account.id, terms=_TERMS, count=_TOGETHER)
+        claims = parts.runs.claim(POOL, account.id, terms=_TERMS, count=_TOGETHER)
         if isinstance(claims, Held) or not claims:
             raise ComplaintError(f"{len(ids)} of {count} jobs could be claimed")
         sent_at = datetime.now(UTC) - timedelta(seconds=age)

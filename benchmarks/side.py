@@ -29,8 +29,8 @@ def a_side(servers: Servers, *, prepared: bool = True) -> Iterator[tuple[str, Pa
         shutil.rmtree(folder)
 
 
-def an_api_key(database: Database) -> str:
-    """A new key that opens the default tenant."""
+def an_api_key(database: Database, tenant: str = DEFAULT_TENANT) -> str:
+    """A new key that opens the tenant."""
     key = KEY_PREFIX + secrets.token_hex()
-    TenantStore(database).ensure_key(DEFAULT_TENANT, key, "segq bench")
+    TenantStore(database).ensure_key(tenant, key, "segq bench")
     return key

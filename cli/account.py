@@ -1,56 +1,96 @@
 """`segq account`: balance, pauses, doubts and jobs; and what an operator may change by hand."""
 
 import argparse
+import getpass
 import os
+import sys
 from pathlib import Path
-from typing import Any
 
-from cli import account_changes
-from cli.account_lines import account_lines
+from cli import account_changes, account_keys
+from cli.account_lines import account_lines, list_lines
 from cli.complaint import ComplaintError
-from cli.server import must_be_reached
+from cli.server import Server, must_be_reached
+from db.account_limits import AccountLimits
 from db.accounts import AccountStore
 from db.engine import Database
-from db.rows import Account
+from db.rows import Change
 from jobs.catalog import Transport
 from jobs.errors import SegqError as ServerError
+from jobs.limiting import AUTO, MOST
 from segq_client import Client, SegqError
 
 _AS_THE_CATALOG_SAYS = "default"
+_READS = (None, "list")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.usage = (
-        "segq account [resume [MODEL] | pause [--reason TEXT] | transport {v1,v2,default}]"
-    )
-    parser.epilog = "Without a word it shows the account."
+    parser.usage = "segq account [VERB …]"
+    parser.epilog = "Without a word it shows the accounts. See docs/accounts.md."
     verbs = parser.add_subparsers(metavar="VERB", dest="verb", prog="segq account")
-    resume = verbs.add_parser(
+    verbs.add_parser("list", help="a line for each account")
+
+    def changing(name: str, purpose: str, description: str) -> argparse.ArgumentParser:
+        verb = verbs.add_parser(name, help=purpose, description=description)
+        verb.add_argument("--reason", default="", metavar="TEXT", help="kept, and shown with who")
+        return verb
+
+    add = changing(
+        "add",
+        "let calls leave another account, too",
+        "The key is read from a file, from standard input or from a question, never from the command "
+        "line, where others on this machine would see it. It is kept encrypted and never shown again; "
+        "workers take it up within ten seconds.",
+    )
+    add.add_argument("name", metavar="NAME")
+    add.add_argument("--key-file", type=Path, metavar="FILE", help="`-` or none: standard input")
+    add.add_argument(
+        "--replace", action="store_true", help="a new key for an account that is there"
+    )
+    remove = changing(
+        "remove",
+        "let no call leave it any more",
+        "Its open calls are followed to their end; then its key is erased.",
+    )
+    remove.add_argument("name", metavar="NAME")
+    resume = changing(
         "resume",
-        help="let calls go on",
-        description="Ends at once what an operator has stopped, and lets calls go on that Segmind "
-        "did not allow (403): those of one model, or of all that pause. When there is neither, it "
-        "ends the account's own pause at once, before its cause is next looked for; until then, it "
-        "says that there is one.",
+        "let calls go on",
+        "Ends at once what an operator has stopped, and lets calls go on that Segmind did not allow "
+        "(403): of one account, of one model, or of all that pause. When there is neither, it ends the "
+        "account's own pause at once, before its cause is next looked for; until then, it says that "
+        "there is one.",
     )
-    resume.add_argument("model", nargs="?", metavar="MODEL", help="such as ssd-canny: it alone")
-    pause = verbs.add_parser(
+    resume.add_argument("what", nargs="?", metavar="NAME|MODEL", help="it alone")
+    pause = changing(
         "pause",
-        help="let no call leave until `resume`",
-        description="Submits go on, and calls that have left are let finish.",
+        "let no call leave until `resume`",
+        "Submits go on, and calls that have left are let finish.",
     )
-    pause.add_argument("--reason", default="", metavar="TEXT", help="told to whoever waits")
-    transport = verbs.add_parser(
+    pause.add_argument("name", nargs="?", metavar="NAME", help="this account alone")
+    limit = changing(
+        "set-limit",
+        "calls a minute that may leave it",
+        "From now on, in the place of SEGMIND_RPM. `auto`: to be learned.",
+    )
+    limit.add_argument("name", metavar="NAME")
+    limit.add_argument("limit", metavar="RPM|auto", type=_limit)
+    transport = changing(
         "transport",
-        help="how models are called",
-        description="From the next call on, whatever the catalog says; `default`: as it says.",
+        "how models are called",
+        "From the next call on, whatever the catalog says; `default`: as it says.",
     )
     transport.add_argument("transport", choices=[*Transport, _AS_THE_CATALOG_SAYS])
+    changing(
+        "rotate",
+        "encrypt all keys anew",
+        "Under the newest (the first) master key of SEGQ_ENCRYPTION_KEY; the older ones may be taken "
+        "out of it after that.",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     server = must_be_reached(os.environ, Path.cwd())
-    if options.verb is not None and server.database is None:
+    if options.verb not in _READS and server.database is None:
         raise ComplaintError(
             "an account is changed in the database: set DATABASE_URL (or DATABASE_URL_FILE) beside "
             "SEGQ_URL"
@@ -60,34 +100,63 @@ def run(options: argparse.Namespace) -> int:
             account = client.account()
     except SegqError as error:
         raise ComplaintError(str(error)) from error
-    if server.database is None or options.verb is None:
-        print("\n".join(account_lines(account)))
+    if server.database is None or options.verb in _READS:
+        lines = list_lines if options.verb == "list" else account_lines
+        print("\n".join(lines(account)))
         return 0
     try:
-        print("\n".join(_changed(server.database, account, options)))
+        done = _changed(server, server.database, options)
     except ServerError as error:
         raise ComplaintError(str(error)) from error
+    print("\n".join(done))
     return 0
 
 
-def _changed(database_url: str, answer: dict[str, Any], options: argparse.Namespace) -> list[str]:
+def _changed(server: Server, database_url: str, options: argparse.Namespace) -> list[str]:
     """Do it in the database, as an operator may; returns what was done, in lines."""
+    by = Change(options.verb, _who(), options.reason)
     database = Database(database_url, pool_size=1, overflow=0)
     try:
         store = AccountStore(database)
-        pools = sorted({str(one["pool"]) for one in answer["accounts"]})
-        return _lines(store, [one for pool in pools for one in store.of_pool(pool)], options)
+        accounts = store.of_pool(server.pool)
+        match options.verb:
+            case "add":
+                key = account_keys.read_key(options.key_file, sys.stdin)
+                return account_keys.add(
+                    server, database, options.name, key, by, replaces=options.replace
+                )
+            case "remove":
+                return account_keys.remove(database, accounts, options.name, by)
+            case "rotate":
+                return account_keys.rotate(server, database)
+            case "resume":
+                return account_changes.resume(store, accounts, options.what, by)
+            case "pause":
+                return account_changes.pause(store, accounts, options.name, by)
+            case "set-limit":
+                limits = AccountLimits(database)
+                return account_changes.set_limit(limits, accounts, options.name, options.limit, by)
+            case _:
+                chosen = options.transport
+                transport = None if chosen == _AS_THE_CATALOG_SAYS else Transport(chosen)
+                return account_changes.set_transport(store, accounts, transport, by)
     finally:
         database.close()
 
 
-def _lines(store: AccountStore, accounts: list[Account], options: argparse.Namespace) -> list[str]:
-    match options.verb:
-        case "resume":
-            return account_changes.resume(store, accounts, options.model)
-        case "pause":
-            return account_changes.pause(store, accounts, options.reason)
-        case _:
-            chosen = options.transport
-            transport = None if chosen == _AS_THE_CATALOG_SAYS else Transport(chosen)
-            return account_changes.set_transport(store, accounts, transport)
+def _limit(text: str) -> int | None:
+    if text == AUTO:
+        return None
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= MOST:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no limit; allowed are 1 to {MOST} calls a minute, and {AUTO}"
+        )
+    return int(text)
+
+
+def _who() -> str:
+    """The user of this machine, as it knows him."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a number without a name, as in a container
+        return f"uid {os.getuid()}"

@@ -1,53 +1,87 @@
 """What an operator changes of upstream accounts; each returns what was done, in lines."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from cli.complaint import ComplaintError
+from db.account_limits import AccountLimits
 from db.accounts import AccountStore
-from db.rows import Account
+from db.rows import Account, Change
 from jobs.account_pauses import WORDS, Pause, PauseReason
 from jobs.catalog import Transport
 
 
-def pause(store: AccountStore, accounts: list[Account], reason: str) -> list[str]:
-    """Let no call leave, until `resume`."""
-    must_be_there(accounts)
+def named(accounts: list[Account], name: str) -> Account:
+    """The account of this name. Raises `ComplaintError`."""
     for one in accounts:
-        store.pause(one.id, Pause(PauseReason.OPERATOR, None, said=reason))
+        if one.name == name:
+            return one
+    names = ", ".join(one.name for one in accounts) or "none"
+    raise ComplaintError(f"there is no account {name}; there are: {names}")
+
+
+def pause(
+    store: AccountStore, accounts: list[Account], name: str | None, change: Change
+) -> list[str]:
+    """Let no call leave, until `resume`; `name`: of this account alone."""
+    must_be_there(accounts)
+    chosen = accounts if name is None else [named(accounts, name)]
+    for one in chosen:
+        store.pause(one.id, Pause(PauseReason.OPERATOR, None, said=change.why), change)
     return [
         f"account {one.name} pauses: no call leaves until `segq account resume`; those that have "
         "left are let finish"
-        for one in accounts
+        for one in chosen
     ]
 
 
+def set_limit(
+    limits: AccountLimits, accounts: list[Account], name: str, limit: int | None, change: Change
+) -> list[str]:
+    """Let so many calls a minute leave an account; None: to be learned."""
+    one = named(accounts, name)
+    calls = None if limit is None else max(1, limit * one.window_seconds // 60)
+    shown = "auto" if limit is None else str(limit)
+    limits.set(one.id, calls, replace(change, what=f"set-limit {shown}"))
+    if limit is None:
+        return [f"the limit of account {name} is to be learned"]
+    return [f"{limit} calls a minute may leave account {name}"]
+
+
 def set_transport(
-    store: AccountStore, accounts: list[Account], transport: Transport | None
+    store: AccountStore, accounts: list[Account], transport: Transport | None, change: Change
 ) -> list[str]:
     """Say how models are called; None: as the catalog says."""
     must_be_there(accounts)
     for one in accounts:
-        store.set_transport(one.id, transport)
+        store.set_transport(one.id, transport, change)
     how = "as the catalog says" if transport is None else f"by {transport}"
     return [f"account {one.name} calls all models {how}, from the next call on" for one in accounts]
 
 
-def resume(store: AccountStore, accounts: list[Account], model: str | None) -> list[str]:
-    """End what an operator has to end: his own pause, and those of models, or of one `model`.
+def resume(
+    store: AccountStore, accounts: list[Account], what: str | None, change: Change
+) -> list[str]:
+    """End what an operator has to end: his own pause, and those of models. `what`: of the account of
+    this name alone, or of the model.
 
     Where there is none of these, the account's pause for whatever reason.
     """
-    by_hand = [] if model else [one for one in accounts if one.paused_for is PauseReason.OPERATOR]
-    done = _resume_accounts(store, by_hand)
-    done += _resume_models(store, [store.get(one.id) for one in accounts], model)
+    chosen = [one for one in accounts if one.name == what]
+    model = None if chosen else what
+    chosen = chosen or accounts
+    by_hand = [] if model else [one for one in chosen if one.paused_for is PauseReason.OPERATOR]
+    done = _resume_accounts(store, by_hand, change)
+    done += _resume_models(store, [store.get(one.id) for one in chosen], model, change)
     if done:
         return done
-    return resume_accounts(store, accounts)
+    return resume_accounts(store, chosen, change)
 
 
-def resume_accounts(store: AccountStore, accounts: list[Account]) -> list[str]:
+def resume_accounts(store: AccountStore, accounts: list[Account], change: Change) -> list[str]:
     """End the accounts' own pauses, whatever they are for; a rate limit ends by itself."""
-    return _resume_accounts(store, accounts) or ["nothing was paused" + _of_limits(accounts)]
+    done = _resume_accounts(store, accounts, change)
+    return done or ["nothing was paused" + _of_limits(accounts)]
 
 
 def must_be_there(accounts: list[Account]) -> None:
@@ -56,7 +90,9 @@ def must_be_there(accounts: list[Account]) -> None:
         raise ComplaintError("there is no account yet: the first worker makes it when it starts")
 
 
-def _resume_models(store: AccountStore, accounts: list[Account], model: str | None) -> list[str]:
+def _resume_models(
+    store: AccountStore, accounts: list[Account], model: str | None, change: Change
+) -> list[str]:
     paused = [(one, pause.model) for one in accounts for pause in store.model_pauses(one.id)]
     names = sorted({name for _, name in paused})
     if model is not None and model not in names:
@@ -66,7 +102,7 @@ def _resume_models(store: AccountStore, accounts: list[Account], model: str | No
     resumed = [
         (account, name)
         for account, name in paused
-        if model in {None, name} and store.resume_model(account.id, name)
+        if model in {None, name} and store.resume_model(account.id, name, change)
     ]
     lines = [
         f"{name} goes on (account {account.name}); its jobs run "
@@ -88,11 +124,11 @@ def _end_of(reason: PauseReason, models_pause: bool) -> str:
     return f"{WORDS[reason]}. `segq account resume`{first} ends this pause at once"
 
 
-def _resume_accounts(store: AccountStore, accounts: list[Account]) -> list[str]:
+def _resume_accounts(store: AccountStore, accounts: list[Account], change: Change) -> list[str]:
     return [
         f"account {account.name} goes on; it paused for: {account.paused_for}"
         for account in accounts
-        if account.paused_for and store.resume(account.id, account.paused_for)
+        if account.paused_for and store.resume(account.id, account.paused_for, change)
     ]
 
 

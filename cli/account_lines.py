@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cli.ages import age
+from jobs.limiting import AUTO
 
 
 def account_lines(answer: Mapping[str, Any], now: datetime | None = None) -> Iterator[str]:
@@ -15,9 +16,13 @@ def account_lines(answer: Mapping[str, Any], now: datetime | None = None) -> Ite
     for account in answer["accounts"]:
         yield (
             f"{account['name']} (pool {account['pool']}): "
-            f"{account['calls_per_minute']:g} calls a minute | {_balance(account, now)} | "
+            f"{_limit(account)} | {_balance(account, now)} | "
             f"{account['open_calls']} calls open, up to ${account['committed']}"
         )
+        if key := account.get("key"):
+            yield f"  {_key(key)}"
+        if change := account.get("changed"):
+            yield f"  {_change(change, now)}"
         if account.get("transport"):
             yield f"  all models are called by {account['transport']}, whatever the catalog says"
         if account["pause"]:
@@ -32,6 +37,39 @@ def account_lines(answer: Mapping[str, Any], now: datetime | None = None) -> Ite
         if count
     ]
     yield f"jobs: {', '.join(counts) or 'none'}"
+
+
+def list_lines(answer: Mapping[str, Any], now: datetime | None = None) -> Iterator[str]:
+    """A line for each account."""
+    now = now or datetime.now(UTC)
+    if not answer["accounts"]:
+        yield "no account yet: the first worker has not come up"
+    for account in answer["accounts"]:
+        works = ", ".join(_pauses_in_brief(account)) or "works"
+        key = account.get("key")
+        yield f"{account['name']}: {_limit(account)}, {_key(key) if key else 'no key yet'}, {works}"
+
+
+def _limit(account: Mapping[str, Any]) -> str:
+    calls = f"{account['calls_per_minute']:g} calls a minute"
+    limit = account.get("limit")  # of which an earlier gateway tells nothing
+    if limit is None or limit["configured"] == limit["believed"]:
+        return calls
+    if limit["configured"] == AUTO:
+        return f"{calls} (as learned)"
+    return (
+        f"{calls} (as learned; configured: {limit['configured'] * 60 / limit['window_seconds']:g})"
+    )
+
+
+def _key(key: Mapping[str, Any]) -> str:
+    where = {"environment": "from the environment", "database": "kept encrypted"}
+    return f"key …{key['fingerprint']} ({where.get(key['source'], key['source'])})"
+
+
+def _change(change: Mapping[str, Any], now: datetime) -> str:
+    why = f": {change['why']}" if change["why"] else ""
+    return f"last changed {age(change['at'], now)} ago ({change['what']}) by {change['by']}{why}"
 
 
 def trouble_line(answer: Mapping[str, Any]) -> str | None:

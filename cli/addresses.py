@@ -46,5 +46,5 @@ def choose_addresses(settings: Settings) -> Addresses:
         gateway=settings.port or gateway,
         redis=None if settings.redis_url else redis,
         flower=flower,
-        sandbox=None if settings.api_key else sandbox,
+        sandbox=None if settings.api_keys else sandbox,
     )

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cli.complaint import ComplaintError
+from cli.credentials import kept_encryption_key
 from cli.home import Home
 from cli.run_file import Running, read_running
 from cli.secret_files import with_secrets
@@ -22,6 +23,8 @@ from cli.settings import home_of
 _USUALLY = timedelta(days=7)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _NEEDED = ("DATABASE_URL", "REDIS_URL", "SEGQ_ARTIFACTS", "SEGMIND_API_KEY")
+_OTHER_KEYS = ("SEGMIND_API_KEYS", "SEGQ_ENCRYPTION_KEY")
+"""Either stands for the last of those: further accounts, or what opens those of the database."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,14 +74,22 @@ def environment_of(
     found = {**(_parts_of(running) if running else {}), **_set(environ)}
     if running and running.sandbox:
         found |= _sandbox_of(running)
-    missing = [name for name in _NEEDED if not found.get(name)]
+    given = {name for name in _NEEDED if found.get(name)}
+    if any(found.get(name) for name in _OTHER_KEYS):
+        given.add("SEGMIND_API_KEY")
+    missing = [name for name in _NEEDED if name not in given]
     if missing:
         where = "nothing runs" if running is None else "the system that runs does not say all"
         raise ComplaintError(
             f"{where} in {home.path}: set {', '.join(missing)}, as its workers have them"
             + (", or start it with `segq up --detach`" if running is None else "")
         )
-    return found
+    own = kept_encryption_key(home)
+    return (
+        found
+        if found.get("SEGQ_ENCRYPTION_KEY") or not own
+        else {**found, "SEGQ_ENCRYPTION_KEY": own}
+    )
 
 
 def _set(environ: Mapping[str, str]) -> dict[str, str]:
@@ -100,6 +111,7 @@ def _sandbox_of(running: Running) -> dict[str, str]:
     return {
         "SEGMIND_BASE_URL": running.sandbox or "",
         "SEGMIND_API_KEY": running.sandbox_key or "",
+        "SEGMIND_API_KEYS": "",
         "SEGMIND_PROXY": "",
     }
 

@@ -1,5 +1,6 @@
 """The secrets of one system: made once, kept in SEGQ_HOME/secrets.json (0600)."""
 
+import base64
 import secrets
 from dataclasses import asdict, dataclass, field, fields
 
@@ -15,6 +16,8 @@ class Credentials:
     redis_password: str = field(repr=False)
     flower_password: str = field(repr=False)
     sandbox_key: str = field(repr=False)
+    encryption_key: str = field(repr=False)
+    """Under which keys of Segmind accounts are kept in the database."""
 
 
 def load_credentials(home: Home) -> Credentials:
@@ -26,10 +29,26 @@ def load_credentials(home: Home) -> Credentials:
             redis_password=secrets.token_urlsafe(24),
             flower_password=secrets.token_urlsafe(16),
             sandbox_key=f"SG_{secrets.token_hex(8)}",
+            encryption_key=_new_encryption_key(),
         )
         write_private(home.secrets_file, asdict(made))
         return made
+    # Those of an earlier version have no key of this kind; the rest makes it a file of ours.
+    lacks_new = "encryption_key" not in kept
+    found = {"encryption_key": _new_encryption_key(), **kept}
     names = [one.name for one in fields(Credentials)]
-    if not all(isinstance(kept.get(name), str) and kept[name] for name in names):
+    if not all(isinstance(found.get(name), str) and found[name] for name in names):
         raise ComplaintError(f"{home.secrets_file} lacks one of {', '.join(names)}")
-    return Credentials(**{name: kept[name] for name in names})
+    if lacks_new:
+        write_private(home.secrets_file, found)
+    return Credentials(**{name: found[name] for name in names})
+
+
+def kept_encryption_key(home: Home) -> str | None:
+    """The home's own; None where it has none yet."""
+    kept = (read_json(home.secrets_file) or {}).get("encryption_key")
+    return kept if isinstance(kept, str) else None
+
+
+def _new_encryption_key() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()

@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     environ = with_secrets(os.environ, SECRETS_OF_UP)
     settings = read_settings(environ, Path.cwd())
-    if settings.api_key and not options.yes and not sys.stdin.isatty():
+    if settings.api_keys and not options.yes and not sys.stdin.isatty():
         raise ComplaintError(
             "SEGMIND_API_KEY is set, so the demo spends money, and there is no terminal to ask on: "
             "add --yes, or unset it to use the sandbox"
@@ -68,8 +68,8 @@ class _Demo:
 
     def __init__(self, options: argparse.Namespace, settings: Settings, wakeups: Wakeups) -> None:
         self._ends_itself: bool = options.exit
-        self._asks: bool = settings.api_key is not None and not options.yes
-        self._paid = settings.api_key is not None
+        self._asks: bool = bool(settings.api_keys) and not options.yes
+        self._paid = bool(settings.api_keys)
         self._key_place = Home(settings.home).run_file
         self._wakeups = wakeups
         self._watched: list[Watched] = []

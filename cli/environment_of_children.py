@@ -56,7 +56,7 @@ def build_environment(
         "SEGQ_HOST": "127.0.0.1",
         "SEGQ_PORT": str(addresses.gateway),
         "SEGQ_SLOTS": str(settings.slots),
-        "SEGMIND_API_KEY": settings.api_key or credentials.sandbox_key,
+        "SEGQ_ENCRYPTION_KEY": settings.encryption_key or credentials.encryption_key,
         "SEGMIND_RPM": str(settings.rpm),
         "SEGMIND_TIMEOUT": f"{settings.timeout:g}",
         "PYTHONUNBUFFERED": "1",
@@ -65,6 +65,7 @@ def build_environment(
     if base_url:
         made["SEGMIND_BASE_URL"] = base_url
     if addresses.sandbox_url:
+        made["SEGMIND_API_KEY"] = credentials.sandbox_key
         made["SEGQ_POOL"] = SANDBOX_POOL
         # A proxy on another machine does not reach this one's loopback.
         made["SEGMIND_PROXY"] = ""

@@ -35,6 +35,7 @@ COMMANDS = {
     "beat": ("cli.service", "the clock of upkeep; one in a system is enough"),
     "flower": ("cli.flower", "the dashboard alone, behind FLOWER_BASIC_AUTH"),
     "test": ("cli.checks", "all checks and tests of this repository"),
+    "simulate": ("cli.simulate", "a scenario of limits, tenants and faults on a virtual clock"),
     "bench": ("cli.bench", "speeds on this machine, each beside a baseline of the same run"),
     "mutants": ("cli.mutants", "guards taken away one by one, each to be missed by its test"),
     "soak": ("cli.soak", "random load and faults on a whole system; then nothing may be wrong"),

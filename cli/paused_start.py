@@ -1,6 +1,7 @@
-"""`python -m cli.paused_start`: stops the pool's account before its first worker is there.
+"""`python -m cli.paused_start NAME…`: stops the pool's accounts before its first worker is there.
 
-A step of `segq up --paused`. The account is made as a worker would make it.
+A step of `segq up --paused`. Those that are named are made as a worker would make them; others that
+the database has are stopped as well.
 """
 
 import os
@@ -11,6 +12,7 @@ from db.accounts import AccountStore
 from db.engine import Database
 from jobs.account_pauses import Pause, PauseReason
 from jobs.errors import SegqError
+from jobs.limiting import AUTO, FIRST_BELIEF
 from jobs.wire import pool_name
 
 _SAID = "started with --paused"
@@ -22,13 +24,17 @@ def main() -> int:
         database = Database(os.environ["DATABASE_URL"], pool_size=1, overflow=0)
         try:
             store = AccountStore(database)
-            account = store.ensure(
-                pool_name(os.environ.get("SEGQ_POOL")),
-                "default",
-                call_limit=int(os.environ["SEGMIND_RPM"]),
-                window_seconds=60,
-            )
-            store.pause(account.id, Pause(PauseReason.OPERATOR, None, said=_SAID))
+            pool, rpm = pool_name(os.environ.get("SEGQ_POOL")), os.environ["SEGMIND_RPM"]
+            for name in sys.argv[1:]:
+                store.ensure(
+                    pool,
+                    name,
+                    call_limit=FIRST_BELIEF if rpm == AUTO else int(rpm),
+                    window_seconds=int(os.environ.get("SEGMIND_WINDOW") or 60),
+                    limit_auto=rpm == AUTO,
+                )
+            for account in store.ever_of_pool(pool):
+                store.pause(account.id, Pause(PauseReason.OPERATOR, None, said=_SAID))
         finally:
             database.close()
     except SegqError as error:

@@ -9,8 +9,9 @@ from cli.credentials import Credentials
 from cli.home import Home
 from cli.process import Process
 from cli.readiness import FileAppeared, HttpOk, PortAccepts, RedisAnswers
-from cli.services import SERVICES, Service, flower
+from cli.services import SERVICES, Service, flower, paused_start
 from cli.settings import Settings
+from jobs.upstream_keys import DEFAULT_ACCOUNT
 
 FLOWER_USER = "segq"
 
@@ -62,7 +63,7 @@ def build_table(
             environment=migrate.environment({**environment, "SEGQ_API_KEY": credentials.api_key}),
             once=True,
         ),
-        *([_pause(environment, prepared)] if paused else []),
+        *([_pause(settings, environment, prepared)] if paused else []),
         Process(
             name="gateway",
             argv=gateway.argv,
@@ -112,8 +113,8 @@ def _redis(
     ]
 
 
-def _pause(environment: Mapping[str, str], after: frozenset[str]) -> Process:
-    service = SERVICES["pause"]
+def _pause(settings: Settings, environment: Mapping[str, str], after: frozenset[str]) -> Process:
+    service = paused_start(list(settings.api_keys) or [DEFAULT_ACCOUNT])
     return Process(
         name="pause",
         argv=service.argv,

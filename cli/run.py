@@ -71,7 +71,7 @@ def _server_or_started() -> Server:
     home = Home(home_of(os.environ, Path.cwd()))
     running = read_running(home)
     if running is not None:
-        return server_here(home, running)
+        return server_here(home, running, os.environ)
     # A wrong variable is named here, without a start.
     read_settings(with_secrets(os.environ, SECRETS_OF_UP), Path.cwd())
     say(f"nothing runs in {home.path}: starting it (`segq down` ends it)")
@@ -79,7 +79,7 @@ def _server_or_started() -> Server:
     running = read_running(home)
     if running is None:
         raise ComplaintError(f"the system that was started has ended; see {home.logs}")
-    return server_here(home, running)
+    return server_here(home, running, os.environ)
 
 
 def _make(client: Client, server: Server, options: argparse.Namespace) -> int:

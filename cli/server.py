@@ -7,23 +7,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cli.complaint import ComplaintError
+from cli.credentials import kept_encryption_key
 from cli.home import Home
 from cli.run_file import Running, must_run
 from cli.secret_files import with_secrets
 from cli.settings import home_of
+from jobs.wire import DEFAULT_POOL, pool_name
 
 
 @dataclass(frozen=True)
 class Server:
     """`key_command` is shell text that prints the API key, for a line that somebody may copy.
 
-    `database` None: nobody has said where it is. `sandbox`: it is known to run one.
+    `database` None: nobody has said where it is. `encryption_key` None: nobody has said it. `sandbox`:
+    it is known to run one.
     """
 
     gateway: str
     api_key: str = field(repr=False)
     key_command: str
     database: str | None = field(repr=False)
+    pool: str = DEFAULT_POOL
+    encryption_key: str | None = field(default=None, repr=False)
     sandbox: bool = False
 
 
@@ -32,7 +37,7 @@ def server_elsewhere(environ: Mapping[str, str]) -> Server | None:
     url = environ.get("SEGQ_URL")
     if not url:
         return None
-    found = with_secrets(environ, ("SEGQ_API_KEY", "DATABASE_URL"))
+    found = with_secrets(environ, ("SEGQ_API_KEY", "DATABASE_URL", "SEGQ_ENCRYPTION_KEY"))
     if not re.fullmatch(r"https?://[^/?#@\s]+(/[^?#@\s]*)?", url):
         raise ComplaintError(
             "SEGQ_URL must be where a gateway is, such as https://segq.example.org"
@@ -46,16 +51,21 @@ def server_elsewhere(environ: Mapping[str, str]) -> Server | None:
         api_key=key,
         key_command='cat "$SEGQ_API_KEY_FILE"' if as_file else 'echo "$SEGQ_API_KEY"',
         database=found.get("DATABASE_URL") or None,
+        pool=pool_name(found.get("SEGQ_POOL")),
+        encryption_key=found.get("SEGQ_ENCRYPTION_KEY") or None,
     )
 
 
-def server_here(home: Home, running: Running) -> Server:
-    """The system that runs in this home."""
+def server_here(home: Home, running: Running, environ: Mapping[str, str]) -> Server:
+    """The system that runs in this home, which was started with an environment like this."""
+    given = with_secrets(environ, ("SEGQ_ENCRYPTION_KEY",)).get("SEGQ_ENCRYPTION_KEY")
     return Server(
         gateway=running.gateway,
         api_key=running.api_key,
         key_command=f"""sed -n 's/.*"api_key": "\\(.*\\)".*/\\1/p' {shlex.quote(str(home.run_file))}""",
         database=running.database,
+        pool=running.pool,
+        encryption_key=given or kept_encryption_key(home),
         sandbox=running.sandbox is not None,
     )
 
@@ -63,4 +73,4 @@ def server_here(home: Home, running: Running) -> Server:
 def must_be_reached(environ: Mapping[str, str], cwd: Path) -> Server:
     """Raises `ComplaintError` where nothing runs here and nothing else is named."""
     home = Home(home_of(environ, cwd))
-    return server_elsewhere(environ) or server_here(home, must_run(home))
+    return server_elsewhere(environ) or server_here(home, must_run(home), environ)

@@ -12,6 +12,8 @@ SECRETS = (
     "DATABASE_URL",
     "REDIS_URL",
     "SEGMIND_API_KEY",
+    "SEGMIND_API_KEYS",
+    "SEGQ_ENCRYPTION_KEY",
     "SEGQ_API_KEY",
     "FLOWER_BASIC_AUTH",
     "AWS_ACCESS_KEY_ID",
@@ -21,7 +23,8 @@ SECRETS = (
 
 SECRETS_OF_S3 = frozenset({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"})
 _STORES = SECRETS_OF_S3 | {"DATABASE_URL", "REDIS_URL"}
-SECRETS_OF_UP = _STORES | {"SEGMIND_API_KEY"}
+_ACCOUNTS = frozenset({"SEGMIND_API_KEY", "SEGMIND_API_KEYS", "SEGQ_ENCRYPTION_KEY"})
+SECRETS_OF_UP = _STORES | _ACCOUNTS
 """Those that `segq up` takes from its user; it makes the others itself."""
 
 
@@ -45,17 +48,21 @@ class Service:
 
 SERVICES = {
     "gateway": Service(("api_gateway",), _STORES),
-    "worker": Service(("worker", "generate"), _STORES | {"SEGMIND_API_KEY"}),
-    "upkeep": Service(("worker", "upkeep"), _STORES | {"SEGMIND_API_KEY"}),
+    "worker": Service(("worker", "generate"), _STORES | _ACCOUNTS),
+    "upkeep": Service(("worker", "upkeep"), _STORES | _ACCOUNTS),
     "beat": Service(("worker", "beat"), frozenset({"REDIS_URL"})),
-    "pause": Service(("cli.paused_start",), frozenset({"DATABASE_URL"})),
     "migrate": Service(("db", "prepare"), frozenset({"DATABASE_URL", "SEGQ_API_KEY"})),
 }
 
 
 def audit(words: Sequence[str]) -> Service:
     """Our calls beside the provider's history; `words` are its own."""
-    return Service(("worker", "audit", *words), _STORES | {"SEGMIND_API_KEY"})
+    return Service(("worker", "audit", *words), _STORES | _ACCOUNTS)
+
+
+def paused_start(accounts: Sequence[str]) -> Service:
+    """Stops a pool's accounts, these among them, before its first worker is there."""
+    return Service(("cli.paused_start", *accounts), frozenset({"DATABASE_URL"}))
 
 
 def flower(address: str, port: int) -> Service:

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from cli.complaint import ComplaintError
 from db.artifact_place import artifact_place
 from jobs.errors import InvalidSetting
+from jobs.limiting import AUTO, FIRST_BELIEF
+from jobs.upstream_keys import given_keys
 
 # The published gateway gives up near 100 s; a call that is still open after this is in doubt.
 DEFAULT_TIMEOUT = 120.0
@@ -22,18 +24,20 @@ DEFAULT_TIMEOUT = 120.0
 class Settings:
     """Everything `segq up` takes from the environment.
 
-    `home` is absolute. `port` 0 means a free one. `rpm` is in calls per minute, `timeout` in
-    seconds for one whole upstream call. `api_key` None means: run the sandbox; no `database_url`,
-    `redis_url` or `artifacts`: the home's own. `artifacts` is an absolute folder or `s3://…`.
+    `home` is absolute. `port` 0 means a free one. `rpm` is in calls per minute, or `auto`; `timeout`
+    in seconds for one whole upstream call. `api_keys`, by account; none means: run the sandbox. No
+    `encryption_key`, `database_url`, `redis_url` or `artifacts`: the home's own. `artifacts` is an
+    absolute folder or `s3://…`.
     """
 
     home: Path
     port: int = 8100
     workers: int = 1
     slots: int = 32
-    rpm: int = 60
+    rpm: int | str = FIRST_BELIEF
     timeout: float = DEFAULT_TIMEOUT
-    api_key: str | None = field(default=None, repr=False)
+    api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    encryption_key: str | None = field(default=None, repr=False)
     base_url: str | None = None
     database_url: str | None = field(default=None, repr=False)
     redis_url: str | None = field(default=None, repr=False)
@@ -50,17 +54,13 @@ def read_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
 
     Raises `ComplaintError` naming the first wrong variable.
     """
-    api_key = (environ.get("SEGMIND_API_KEY") or "").strip() or None
+    api_keys = _api_keys(environ)
     base_url = environ.get("SEGMIND_BASE_URL") or None
-    if base_url and not api_key:
+    if base_url and not api_keys:
         # Running the sandbox instead would silently ignore what was asked for.
         raise ComplaintError(
             "SEGMIND_BASE_URL is set but SEGMIND_API_KEY is not: set both to use an upstream, "
             "or neither to use the sandbox"
-        )
-    if api_key and not re.fullmatch(r"[!-~]+", api_key):
-        raise ComplaintError(
-            "SEGMIND_API_KEY holds what no key holds: allowed is printable ASCII without spaces"
         )
     if base_url:
         _check_origin(base_url)
@@ -71,9 +71,10 @@ def read_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
         port=_whole(environ, "SEGQ_PORT", 8100, 0, 65535),
         workers=_whole(environ, "SEGQ_WORKERS", 1, 1, 64),
         slots=_whole(environ, "SEGQ_SLOTS", 32, 1, 2000),
-        rpm=_whole(environ, "SEGMIND_RPM", 60, 1, 100_000),
+        rpm=_rpm(environ),
         timeout=_seconds(environ, "SEGMIND_TIMEOUT", DEFAULT_TIMEOUT, 0.1, 600),
-        api_key=api_key,
+        api_keys=api_keys,
+        encryption_key=_encryption_key(environ),
         base_url=base_url,
         database_url=_absolute_database(environ.get("DATABASE_URL"), cwd),
         redis_url=_redis_url(environ.get("REDIS_URL")),
@@ -81,7 +82,35 @@ def read_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
     )
 
 
-def _whole(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+def _api_keys(environ: Mapping[str, str]) -> dict[str, str]:
+    try:
+        return given_keys(environ.get("SEGMIND_API_KEY"), environ.get("SEGMIND_API_KEYS"))
+    except InvalidSetting as error:
+        raise ComplaintError(str(error)) from error
+
+
+def _encryption_key(environ: Mapping[str, str]) -> str | None:
+    """Looked at by its form alone: the library that uses it is not for everybody who starts."""
+    text = environ.get("SEGQ_ENCRYPTION_KEY") or None
+    if text and not all(
+        re.fullmatch(r"[\w-]{43}=", one.strip(), re.ASCII) for one in text.split(",")
+    ):
+        raise ComplaintError(
+            "SEGQ_ENCRYPTION_KEY is no key; allowed is 32 random bytes in URL-safe base64, such as "
+            "`openssl rand -base64 32 | tr +/ -_` makes, and several with commas between"
+        )
+    return text
+
+
+def _rpm(environ: Mapping[str, str]) -> int | str:
+    if environ.get("SEGMIND_RPM") == AUTO:
+        return AUTO
+    return _whole(environ, "SEGMIND_RPM", FIRST_BELIEF, 1, 100_000, also=f"{AUTO} or ")
+
+
+def _whole(
+    environ: Mapping[str, str], name: str, default: int, low: int, high: int, *, also: str = ""
+) -> int:
     text = environ.get(name)
     if not text:
         return default
@@ -90,7 +119,9 @@ def _whole(environ: Mapping[str, str], name: str, default: int, low: int, high: 
     except ValueError:
         number = low - 1
     if not low <= number <= high:
-        raise ComplaintError(f"{name} is {text!r}; allowed is a whole number from {low} to {high}")
+        raise ComplaintError(
+            f"{name} is {text!r}; allowed is {also}a whole number from {low} to {high}"
+        )
     return number
 
 

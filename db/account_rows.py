@@ -26,7 +26,7 @@ from sqlalchemy import (
 from db.among import one_of
 from db.budget_gate import passing
 from db.engine import Database
-from db.rows import Account
+from db.rows import Account, Change, KeySource, Learned
 from db.tables import accounts, attempts, budgets, model_pauses, tenant_groups, tenants
 from jobs.account_pauses import PauseReason
 from jobs.budgets import OF_CLAIMS
@@ -79,7 +79,35 @@ def account_of(row: Row[Any]) -> Account:
         resumed_at=row.resumed_at,
         pause_message=row.pause_message,
         transport=Transport(row.transport) if row.transport else None,
+        key_source=KeySource(row.key_source) if row.key_source else None,
+        key_fingerprint=row.key_fingerprint,
+        key_trouble=row.key_trouble,
+        limit_by_hand=row.limit_by_hand,
+        removed_at=row.removed_at,
+        changed=_change_of(row) if row.changed_at else None,
+        changed_at=row.changed_at,
+        limit_auto=row.limit_auto,
+        learned=Learned(row.learned_limit, row.good_limit, row.learned_revision)
+        if row.learned_limit is not None
+        else None,
+        window_kind=row.window_kind,
     )
+
+
+def note(change: Change | None, database: Database) -> dict[str, Any]:
+    """The columns that say what an operator has changed, to be written with the change; None: none."""
+    if change is None:
+        return {}
+    return {
+        "changed_at": database.now,
+        "changed_what": change.what,
+        "changed_by": change.by,
+        "changed_why": change.why or None,
+    }
+
+
+def _change_of(row: Row[Any]) -> Change:
+    return Change(row.changed_what, row.changed_by, row.changed_why or "")
 
 
 def committed(connection: Connection, account_id: UUID) -> Money:

@@ -1,15 +1,18 @@
 """Upstream accounts: their limits, pauses and balances. The row is the durable half of the limiter."""
 
+from collections.abc import Collection
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
-from db.account_rows import account_of, committed, locked
+from db.account_limits import NOTHING_LEARNED, differs
+from db.account_rows import account_of, committed, locked, note
 from db.engine import Database
 from db.ids import new_id
 from db.pauses import pause_account
-from db.rows import Account, ModelPause, RecentCall
+from db.rows import Account, Change, KeySource, ModelPause, RecentCall
 from db.tables import accounts, attempts, model_pauses
 from jobs.account_pauses import Pause, PauseReason, with_probe_trouble
 from jobs.catalog import Transport
@@ -24,24 +27,70 @@ class AccountStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def ensure(self, pool: str, name: str, *, call_limit: int, window_seconds: int) -> Account:
-        """The account of this name, made when new, with its limit set to what is configured."""
-        limits = {"call_limit": call_limit, "window_seconds": window_seconds}
+    def ensure(
+        self,
+        pool: str,
+        name: str,
+        *,
+        call_limit: int,
+        window_seconds: int,
+        limit_auto: bool = False,
+        given: str | None = None,
+    ) -> Account:
+        """The account of this name, made when new, with its limit set to what is configured, unless
+        an operator has set another. What was learned of another limit is forgotten.
+
+        `given`: the fingerprint of its key, which the environment has. None: its key stays as it is.
+        """
+        limits = {
+            "call_limit": call_limit,
+            "window_seconds": window_seconds,
+            "limit_auto": limit_auto,
+        }
+        of_key = {} if given is None else _given(given)
         mine = (accounts.c.pool == pool, accounts.c.name == name)
+        configured = (*mine, ~accounts.c.limit_by_hand)
         with self._database.write() as connection:
-            _lock_name(connection, f"{pool}/{name}", sqlite=self._database.is_sqlite)
-            row = connection.execute(
-                update(accounts).where(*mine).values(limits).returning(accounts)
-            ).one_or_none()
+            lock_name(connection, f"{pool}/{name}", sqlite=self._database.is_sqlite)
+            connection.execute(
+                update(accounts)
+                .where(*configured, differs(limits))
+                .values(**limits, **NOTHING_LEARNED)
+            )
+            if of_key:
+                connection.execute(update(accounts).where(*mine).values(of_key))
+            row = connection.execute(select(accounts).where(*mine)).one_or_none()
             if row is None:
                 row = connection.execute(
                     insert(accounts)
                     .values(
-                        id=new_id(), pool=pool, name=name, created_at=self._database.now, **limits
+                        id=new_id(),
+                        pool=pool,
+                        name=name,
+                        created_at=self._database.now,
+                        **limits,
+                        **of_key,
                     )
                     .returning(accounts)
                 ).one()
             return account_of(row)
+
+    def drop_missing(self, pool: str, given: Collection[str]) -> list[str]:
+        """Remove accounts whose keys the environment had and has no more; their names."""
+        with self._database.write() as connection:
+            return list(
+                connection.scalars(
+                    update(accounts)
+                    .where(
+                        accounts.c.pool == pool,
+                        accounts.c.key_source == KeySource.ENVIRONMENT,
+                        accounts.c.name.not_in(sorted(given)),
+                        accounts.c.removed_at.is_(None),
+                    )
+                    .values(removed_at=self._database.now)
+                    .returning(accounts.c.name)
+                )
+            )
 
     def get(self, account_id: UUID) -> Account:
         """The account; it must exist."""
@@ -51,7 +100,11 @@ class AccountStore:
             )
 
     def of_pool(self, pool: str) -> list[Account]:
-        """The accounts of a pool, oldest first."""
+        """The accounts of a pool, oldest first, less those that were removed."""
+        return [one for one in self.ever_of_pool(pool) if one.removed_at is None]
+
+    def ever_of_pool(self, pool: str) -> list[Account]:
+        """The accounts that a pool has or had, oldest first."""
         with self._database.read() as connection:
             rows = connection.execute(
                 select(accounts).where(accounts.c.pool == pool).order_by(accounts.c.id)
@@ -64,12 +117,13 @@ class AccountStore:
             rows = connection.execute(select(accounts).order_by(accounts.c.id))
             return [account_of(row) for row in rows]
 
-    def pause(self, account_id: UUID, pause: Pause) -> None:
+    def pause(self, account_id: UUID, pause: Pause, change: Change | None = None) -> None:
         """Let no call leave. A rate limit is only ever made longer, and outlives other pauses."""
         with self._database.write() as connection:
             pause_account(connection, account_id, pause, self._database)
+            self._note(connection, account_id, change)
 
-    def resume(self, account_id: UUID, reason: PauseReason) -> bool:
+    def resume(self, account_id: UUID, reason: PauseReason, change: Change | None = None) -> bool:
         """End the pause if it still has this reason; whether it had. A rate limit ends by itself.
 
         A refusal of a call that was claimed before now pauses nothing any more.
@@ -83,15 +137,27 @@ class AccountStore:
                     paused_at=None,
                     pause_message=None,
                     resumed_at=self._database.now,
+                    **note(change, self._database),
                 )
             )
             return bool(ended.rowcount)
 
-    def set_transport(self, account_id: UUID, transport: Transport | None) -> None:
+    def set_transport(
+        self, account_id: UUID, transport: Transport | None, change: Change | None = None
+    ) -> None:
         """Call its models this way from the next claim on; None: as the catalog says."""
         with self._database.write() as connection:
             connection.execute(
-                update(accounts).where(accounts.c.id == account_id).values(transport=transport)
+                update(accounts)
+                .where(accounts.c.id == account_id)
+                .values(transport=transport, **note(change, self._database))
+            )
+
+    def tell_key_trouble(self, account_id: UUID, trouble: str | None) -> None:
+        """Why upkeep cannot use its key; None: it can."""
+        with self._database.write() as connection:
+            connection.execute(
+                update(accounts).where(accounts.c.id == account_id).values(key_trouble=trouble)
             )
 
     def tell_probe_trouble(self, account_id: UUID, trouble: str | None) -> bool:
@@ -119,7 +185,7 @@ class AccountStore:
                 for row in rows
             ]
 
-    def resume_model(self, account_id: UUID, model: str) -> bool:
+    def resume_model(self, account_id: UUID, model: str, change: Change | None = None) -> bool:
         """Let the account call the model again; whether it paused. Upkeep brings its jobs back."""
         with self._database.write() as connection:
             # Whoever writes a pause of a model holds the account's row (db/pauses.py).
@@ -133,7 +199,17 @@ class AccountStore:
                 )
                 .values(resumed_at=self._database.now)
             )
+            if ended.rowcount:
+                self._note(connection, account_id, change)
             return bool(ended.rowcount)
+
+    def _note(self, connection: Connection, account_id: UUID, change: Change | None) -> None:
+        if change is not None:
+            connection.execute(
+                update(accounts)
+                .where(accounts.c.id == account_id)
+                .values(note(change, self._database))
+            )
 
     def open_first(self, account_id: UUID) -> bool:
         """True for the one caller who is the first ever to open this account's limiter."""
@@ -208,7 +284,17 @@ _BELIEVE = (
 )
 
 
-def _lock_name(connection: Connection, name: str, *, sqlite: bool) -> None:
+def _given(fingerprint: str) -> dict[str, Any]:
+    return {
+        "key_source": KeySource.ENVIRONMENT,
+        "key_fingerprint": fingerprint,
+        "key_trouble": None,
+        "removed_at": None,
+    }
+
+
+def lock_name(connection: Connection, name: str, *, sqlite: bool) -> None:
+    """Until the commit nobody else makes an account of this name (`pool/name`)."""
     # Two workers that start at once must not both insert; SQLite's writer is alone anyway.
     if not sqlite:
         connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(name))))

@@ -21,6 +21,7 @@ from db.rows import Claim, Held, Terms
 from db.tables import attempts, jobs
 from jobs import credits as balances
 from jobs import seeds
+from jobs.account_pauses import Pause, PauseReason
 from jobs.budgets import OF_CLAIMS
 from jobs.catalog import MODELS, Transport
 from jobs.money import ZERO, Money
@@ -69,9 +70,13 @@ class Claiming:
             callable_ = _within_caps(connection, callable_)
         if not callable_:
             return []
-        payable = _payable(callable_, now)
+        payable = _payable(callable_, now, terms.floor)
+        if not payable and now.credits is None:
+            # No pause: the balance is about to be read, and nobody has to do anything.
+            return Held(Pause(PauseReason.CREDITS, None, said="its balance is not known yet"))
         if not payable:
-            return credits_pause(connection, account_id, now, _price(callable_[0]), self._database)
+            price = _price(callable_[0])
+            return credits_pause(connection, account_id, now, price, terms.floor, self._database)
         if now.hindrances.budgeted or short:
             payable = self._covered(connection, payable, short, now.at)
             if not payable:
@@ -169,13 +174,13 @@ def _within_caps(connection: Connection, found: Sequence[Next]) -> list[Next]:
     return kept
 
 
-def _payable(found: Sequence[Next], now: Standing) -> list[Next]:
-    """The first of them, for as long as the balance covers them all."""
+def _payable(found: Sequence[Next], now: Standing, floor: Money) -> list[Next]:
+    """The first of them, for as long as the balance covers them all and leaves the floor."""
     payable: list[Next] = []
     price = ZERO
     for one in found:
         price = Money(price + _price(one))
-        if not balances.covers(now.credits, now.committed, price):
+        if not balances.covers(now.credits, now.committed, price, floor):
             break
         payable.append(one)
     return payable

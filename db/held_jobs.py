@@ -9,7 +9,17 @@ no budget covers are held, too, and brought back elsewhere (db/covering.py).
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Text, func, literal_column, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    exists,
+    literal_column,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from db.engine import Database
 from db.tables import accounts, jobs, model_pauses
@@ -30,6 +40,9 @@ WITH RECURSIVE hop(model) AS (
 )
 SELECT model FROM hop WHERE model IS NOT NULL
 """).columns(model=Text)
+
+_paused = model_pauses.alias("paused")
+_other = accounts.alias("other")
 
 CHUNK = 1_000
 """Jobs marked in one commit, so that no claim waits long for it."""
@@ -108,12 +121,28 @@ class HeldJobs:
 
 
 def _paused_everywhere(pool: str) -> Select[Any]:
-    """The models that pause on every account of the pool."""
-    of_pool = select(func.count()).where(accounts.c.pool == pool).scalar_subquery()
+    """The models that no account of the pool may call, one at least for the model's own sake.
+
+    The others may pause as a whole until a probe or an operator ends that. A rate limit is no such
+    pause: it is over within a minute or two.
+    """
+    pauses = or_(_other.c.paused_for.is_not(None), _other.c.key_trouble.is_not(None))
+    of_model = exists().where(
+        model_pauses.c.account_id == _other.c.id,
+        model_pauses.c.model == _paused.c.model,
+        model_pauses.c.resumed_at.is_(None),
+    )
+    can_call = exists().where(
+        _other.c.pool == pool, _other.c.removed_at.is_(None), ~pauses, ~of_model
+    )
     return (
-        select(model_pauses.c.model)
-        .join(accounts, accounts.c.id == model_pauses.c.account_id)
-        .where(accounts.c.pool == pool, model_pauses.c.resumed_at.is_(None))
-        .group_by(model_pauses.c.model)
-        .having(func.count() == of_pool)
+        select(_paused.c.model)
+        .distinct()
+        .join(accounts, accounts.c.id == _paused.c.account_id)
+        .where(
+            accounts.c.pool == pool,
+            accounts.c.removed_at.is_(None),
+            _paused.c.resumed_at.is_(None),
+            ~can_call,
+        )
     )

@@ -61,9 +61,14 @@ def standing(
 
 
 def credits_pause(
-    connection: Connection, account_id: UUID, now: Standing, price: Money, database: Database
+    connection: Connection,
+    account_id: UUID,
+    now: Standing,
+    price: Money,
+    floor: Money,
+    database: Database,
 ) -> Held:
-    """Pause the account since its balance does not cover `price`.
+    """Pause the account since its balance does not cover `price` and leave `floor`.
 
     In the claim's own commit, before anyone can bring a better balance.
     """
@@ -71,6 +76,7 @@ def credits_pause(
         f"a balance of {money.text(now.credits or ZERO)} USD, of which calls under way or in "
         f"doubt may cost {money.text(now.committed)}, does not pay for the next call's "
         f"{money.text(price)}"
+        + (f" and leave {money.text(floor)} (SEGQ_CREDITS_FLOOR)" if floor else "")
     )
     pause = Pause(PauseReason.CREDITS, None, said=said)
     return Held(pause, new=pause_account(connection, account_id, pause, database))

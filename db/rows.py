@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from jobs.catalog import Transport
 from jobs.credits import Reading
 from jobs.doubts import DoubtEnd, OnDoubt
 from jobs.failures import Failure
-from jobs.money import Money
+from jobs.money import ZERO, Money
 from jobs.retry import Decision
 from jobs.states import Priority, State
 
@@ -117,6 +117,35 @@ class Input:
     bytes: int
 
 
+class KeySource(StrEnum):
+    """Where an account's key comes from."""
+
+    ENVIRONMENT = "environment"
+    """`SEGMIND_API_KEY` or `SEGMIND_API_KEYS` of the workers."""
+    DATABASE = "database"
+    """An operator has added it; it is kept encrypted."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """Something that an operator does by hand: what, who (an OS user), and why."""
+
+    what: str
+    by: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a limiter believes of its account's limit, in calls a window."""
+
+    belief: int
+    good: int
+    """What was last known to be good; 0: it was never refused a call."""
+    revision: int
+    """Counts the changes: a higher one is newer."""
+
+
 @dataclass(frozen=True)
 class Account:
     """An upstream account: what it may do, what is known of its balance, and whether it pauses."""
@@ -139,6 +168,36 @@ class Account:
     """What Segmind said when it began to pause for `paused_for`."""
     transport: Transport | None = None
     """How its models are called; None: as the catalog says."""
+    key_source: KeySource | None = None
+    """None: no worker of this version has used it yet."""
+    key_fingerprint: str | None = None
+    """The end of its key."""
+    key_trouble: str | None = None
+    """Why its key cannot be used, so that nobody calls with it; None: it can."""
+    removed_at: datetime | None = None
+    """Since when no new call leaves it for good."""
+    changed: Change | None = None
+    """The last change by hand."""
+    changed_at: datetime | None = None
+    limit_auto: bool = False
+    """Whether `call_limit` is only where the search for the limit begins."""
+    limit_by_hand: bool = False
+    """Whether an operator has set the limit, or that it is to be learned, in the place of
+    `SEGMIND_RPM`."""
+    learned: Learned | None = None
+    window_kind: str | None = None
+    """How the provider's window seems to be: `fixed` or `sliding`."""
+
+    @property
+    def believed_limit(self) -> int:
+        """Calls a window, as the limiter keeps to them."""
+        return self.learned.belief if self.learned else self.call_limit
+
+    def why_idle(self, now: datetime) -> Pause | None:
+        """What keeps calls from leaving at `now`, its key among the reasons."""
+        if self.key_trouble is not None:
+            return Pause(PauseReason.KEY_UNUSABLE, None, said=self.key_trouble)
+        return self.pause(now)
 
     def pause(self, now: datetime) -> Pause | None:
         """What keeps calls from leaving at `now`."""
@@ -175,6 +234,8 @@ class Terms:
     """The process whose heartbeats extend it; None: none do."""
     transport: Transport | None = None
     """How the models are called whatever the catalog says; the account's own goes first."""
+    floor: Money = ZERO
+    """What must be left of the account's balance."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ class PauseReason(StrEnum):
     """Of one model only; an operator ends it."""
     OPERATOR = "operator"
     """Somebody has stopped it by hand; nobody else ends it."""
+    KEY_UNUSABLE = "key_unusable"
+    """Its key cannot be read, so nobody can call with it."""
 
 
 WORDS = MappingProxyType(
@@ -28,12 +30,14 @@ WORDS = MappingProxyType(
         "read every SEGQ_PROBE_SECONDS (30 by default), then calls go on by themselves",
         PauseReason.SPEND_LIMIT: "the Segmind team's spend limit is reached; raise it: it is tried "
         "again every SEGQ_PROBE_SECONDS (30 by default)",
-        PauseReason.KEY_REFUSED: "Segmind refuses the key in SEGMIND_API_KEY (401); start again "
-        "with a valid one, the jobs are kept",
+        PauseReason.KEY_REFUSED: "Segmind refuses the account's key (401), the jobs are kept: start "
+        "again with a valid SEGMIND_API_KEY, or replace it by `segq account add NAME --replace`",
         PauseReason.FORBIDDEN: "Segmind does not allow this account the model (403); its jobs are "
         "kept and other models go on: once it is allowed, run `segq account resume MODEL`",
         PauseReason.OPERATOR: "an operator has stopped it; submits go on and no call leaves until "
         "`segq account resume`",
+        PauseReason.KEY_UNUSABLE: "its key cannot be read by the workers; it goes on within seconds of "
+        "when it can",
     }
 )
 """What a pause means and what to do, in words for whoever waits."""
@@ -74,19 +78,40 @@ def after(
     failure: Failure, model: str, now: datetime, bounds: ResetBounds = USUAL_RESETS
 ) -> Pause | None:
     """The pause that a failed call of `model` asks of its account; None when it asks none."""
-    if failure.kind is FailureKind.RATE_LIMITED:
-        until = _bounded(failure.resets_at, now, bounds)
-        return Pause(PauseReason.RATE_LIMIT, until, said=failure.message)
+    limit = rate_limit(failure, now, bounds)
+    if limit is not None:
+        return Pause(PauseReason.RATE_LIMIT, now + limit.wait, said=failure.message)
     if failure.kind is FailureKind.FORBIDDEN:
         return Pause(PauseReason.FORBIDDEN, None, model, failure.message)
     reason = _UNTIL_PROBED.get(failure.kind)
     return Pause(reason, None, said=failure.message) if reason else None
 
 
-def _bounded(told: datetime | None, now: datetime, bounds: ResetBounds) -> datetime:
-    if told is None or told <= now:
-        return now + bounds.guessed
-    return min(told, now + bounds.longest)
+_ON_ITS_WAY = timedelta(seconds=0.25)
+"""A reset that is past by no more has passed while the answer came."""
+_SHORTEST = timedelta(seconds=0.05)
+
+
+@dataclass(frozen=True)
+class RateLimit:
+    """How long a 429 asks to wait. `stated`: the answer says so; otherwise it is our bound."""
+
+    wait: timedelta
+    stated: bool
+
+
+def rate_limit(
+    failure: Failure, now: datetime, bounds: ResetBounds = USUAL_RESETS
+) -> RateLimit | None:
+    """What a refusal that came at `now` says of its limit; None of another failure."""
+    if failure.kind is not FailureKind.RATE_LIMITED:
+        return None
+    wait = None if failure.resets_at is None else failure.resets_at - now
+    if wait is None or wait < -_ON_ITS_WAY:
+        return RateLimit(bounds.guessed, stated=False)
+    if wait > bounds.longest:
+        return RateLimit(bounds.longest, stated=False)
+    return RateLimit(max(wait, _SHORTEST), stated=True)
 
 
 def is_over(claimed_at: datetime | None, last_ended_at: datetime | None) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs.money import Money
+from jobs.money import ZERO, Money
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,13 @@ def newer(known: Reading | None, read: Reading) -> Reading:
     return min(known, read, key=lambda reading: reading.credits)
 
 
-def covers(known: Money | None, committed: Money, price: Money) -> bool:
-    """Whether a balance pays for `price` beside what running and in-doubt calls may still cost.
+def covers(known: Money | None, committed: Money, price: Money, floor: Money = ZERO) -> bool:
+    """Whether a balance pays for `price` beside what running and in-doubt calls may still cost, and
+    leaves `floor` (≥ 0).
 
-    An unknown balance covers everything: the provider's own answer is the check then.
+    An unknown balance covers everything where it may go down to nothing: the provider's own answer
+    is the check then. It knows of no other floor, so with one an unknown balance covers nothing.
     """
-    return known is None or known - committed >= price
+    if known is None:
+        return floor == ZERO
+    return known - committed - price >= floor

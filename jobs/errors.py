@@ -10,6 +10,7 @@
     ├── NotAllowed            this needs a right that whoever asks does not have
     ├── BudgetExceeded        the tenant's budget does not cover what was asked
     ├── InvalidSetting        an environment variable that cannot be used
+    ├── CannotDecrypt         a secret in the database that no master key given opens
     └── Unavailable           a part that this needs (SQL, Redis) does not answer
 
 A call upstream that goes wrong is no exception: it is a `jobs.failures.Failure`, a value.
@@ -126,6 +127,10 @@ class InvalidSetting(SegqError):  # noqa: N818
         """`got` is shown, so pass no secret."""
         super().__init__(f"{name} is {got!r}; it must be {allowed}")
         self.name = name
+
+
+class CannotDecrypt(SegqError):  # noqa: N818
+    """A secret in the database is sealed under a master key that is not given, or is damaged."""
 
 
 class Unavailable(SegqError):  # noqa: N818

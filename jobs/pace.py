@@ -1,15 +1,16 @@
 """How fast calls may leave one account: the executable specification of `worker/limiter.lua`.
 
-Two rules hold at once. The *window*: never more than `limit` calls in any `window`, wherever the
-provider's own window begins, so fixed and sliding ones are both served. The *pace* (GCRA): after a
-short burst, calls leave evenly, so that the last tenth of a window is not silence.
+Two rules hold at once. The *window*: never more calls than are believed to be allowed arrive in any
+`window`, wherever the provider's own window begins, so fixed and sliding ones are both served. The
+*pace* (GCRA): after a short burst, calls leave evenly, so that the last tenth of a window is not
+silence.
 
 Times are integers in microseconds of one clock (Redis's). Cases in `tests/worker/pace_cases.py` are
 run against this model and against the script.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from bisect import bisect_left, bisect_right, insort
+from dataclasses import dataclass, field
 
 SECOND = 1_000_000
 
@@ -20,87 +21,55 @@ SEND_GUARD = 5 * SECOND
 JITTER = SECOND // 4
 """How much later than it was sent a call may reach the provider's counter."""
 SLACK = PERMIT_LIFE + SEND_GUARD + JITTER
-"""A granted call counts this much longer than a window, until it is known when it was sent."""
+"""A granted call counts this much longer than a window, until it is known when it arrived."""
+LEAD = SECOND // 10
+"""A permit may be granted this much before it opens, so that its job is claimed by then."""
+MARGIN = SECOND // 50
+"""By how much a stated reset may be rounded up."""
 
 
-@dataclass(frozen=True)
-class Allowance:
-    """What an account may do: `limit` calls (≥ 1) in any `window` of microseconds."""
+@dataclass
+class Calls:
+    """The calls that may count in the provider's window: when each stops, by permit."""
 
-    limit: int
-    window: int = 60 * SECOND
+    until: dict[str, int] = field(default_factory=dict)
+    in_order: list[int] = field(default_factory=list)
 
-    @property
-    def interval(self) -> int:
-        return -(-self.window // self.limit)
+    def add(self, permit: str, until: int) -> None:
+        """Let the permit's call count until then."""
+        self.until[permit] = until
+        insort(self.in_order, until)
 
-    @property
-    def burst(self) -> int:
-        """Calls that may leave at once after a rest: a tenth of the window's, at least one."""
-        return max(1, self.limit // 10)
+    def remove(self, permit: str) -> bool:
+        """It counts no more; whether it did."""
+        until = self.until.pop(permit, None)
+        if until is None:
+            return False
+        del self.in_order[bisect_left(self.in_order, until)]
+        return True
 
+    def forget(self, now: int) -> None:
+        """Drop those that count no more."""
+        gone = bisect_right(self.in_order, now)
+        if gone:
+            del self.in_order[:gone]
+            self.until = {permit: until for permit, until in self.until.items() if until > now}
 
-@dataclass(frozen=True)
-class Pace:
-    """What is remembered of an account: when each recent call stops counting, by permit."""
-
-    due: int = 0
-    """GCRA's theoretical arrival time of the next call."""
-    calls: Mapping[str, int] = field(default_factory=dict)
-    paused_until: int = 0
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The first `granted` of the permits asked for are given; the next may be asked for in `wait`."""
-
-    granted: int
-    wait: int = 0
+    def frees(self, most: int) -> int:
+        """When fewer than `most` (≥ 1) will count; 0 when so already."""
+        excess = len(self.in_order) - most
+        return self.in_order[excess] if excess >= 0 else 0
 
 
-def ask(pace: Pace, allowance: Allowance, now: int, permits: Sequence[str]) -> tuple[Pace, Answer]:
-    """Ask for as many permits as names are given; fewer may be granted."""
-    calls = {permit: until for permit, until in pace.calls.items() if until > now}
-    due = max(pace.due, now)
-    early = (allowance.burst - 1) * allowance.interval
-    granted, wait = 0, 0
-    for permit in permits:
-        wait = max(
-            pace.paused_until - now,
-            due - early - now,
-            _window_frees(calls, allowance) - now,
-            0,
-        )
-        if wait:
-            break
-        calls[permit] = now + allowance.window + SLACK
-        due += allowance.interval
-        granted += 1
-    return replace(pace, due=due, calls=calls), Answer(granted, wait)
+def interval(window: int, rate: int) -> int:
+    """Between two calls of so many a window.
+
+    They leave in 39 fortieths of it: what is late in a window is made good in the same one. All of
+    it would lose what is late for good, since the call a window later may come no earlier.
+    """
+    return -(-window * 39 // (40 * rate))
 
 
-def _window_frees(calls: Mapping[str, int], allowance: Allowance) -> int:
-    """When fewer than `limit` calls will count; 0 when so already."""
-    excess = len(calls) - allowance.limit
-    return sorted(calls.values())[excess] if excess >= 0 else 0
-
-
-def sent(pace: Pace, permit: str, after: int) -> Pace:
-    """The permit's call left `after` microseconds from its grant: from then on its window runs."""
-    if permit not in pace.calls:
-        return pace
-    early = max(0, SLACK - JITTER - after)
-    return replace(pace, calls={**pace.calls, permit: pace.calls[permit] - early})
-
-
-def give_back(pace: Pace, allowance: Allowance, permit: str) -> Pace:
-    """The permit's call never left: it counts no more."""
-    if permit not in pace.calls:
-        return pace
-    calls = {name: until for name, until in pace.calls.items() if name != permit}
-    return replace(pace, calls=calls, due=pace.due - allowance.interval)
-
-
-def pause(pace: Pace, until: int) -> Pace:
-    """No permit before `until`. A pause is only ever made longer here."""
-    return replace(pace, paused_until=max(pace.paused_until, until))
+def burst(rate: int) -> int:
+    """Calls that may leave at once after a rest: a tenth of the window's, at least one."""
+    return max(1, rate // 10)

@@ -76,6 +76,8 @@ class WaitingFor(StrEnum):
     PAUSED = "paused"
     BUDGET = "budget"
     SLOT = "slot"
+    CIRCUIT_BREAKER = "circuit_breaker"
+    """Segmind's calls fail one after the other: none is tried for a while."""
 
 
 class Priority(StrEnum):

@@ -72,9 +72,9 @@ def job_channel(job_id: str) -> str:
     return f"segq:job:{job_id}"
 
 
-def waiting_key(pool: str) -> str:
-    """A key that exists while a pool's workers wait for a permit; its value is a `WaitingFor`."""
-    return f"segq:waiting:{pool}"
+def waiting_key(account_id: object) -> str:
+    """A key that exists while workers wait for a permit of the account; its value is a `WaitingFor`."""
+    return f"segq:waiting:{account_id}"
 
 
 def slots_key(pool: str) -> str:

@@ -9,7 +9,7 @@ MASKED = "[secret]"
 SHORTEST = 6
 """Characters. A shorter value is left in: with it half of every line would be masked."""
 
-_SECRET_NAME = re.compile(r"(KEY|PASSWORD|PASSWD|SECRET|TOKEN|AUTH)$", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"(KEYS?|PASSWORD|PASSWD|SECRET|TOKEN|AUTH)$", re.IGNORECASE)
 """By its name, not from a list: libraries read variables of their own (`PGPASSWORD`)."""
 _IN_A_QUERY = re.compile(
     r"[?&][^=&]*(?:password|passwd|secret|token)[^=&]*=([^&#]+)", re.IGNORECASE
@@ -25,20 +25,23 @@ _FORMS = re.compile(
 
 
 class Mask:
-    """Knows the secrets of one environment."""
+    """Knows the secrets of one environment, and those that it is told later."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        """Reads what stands there now; a secret that is set later is not known."""
-        found = {
-            form
-            for name, value in environ.items()
-            for secret in _secrets(name, value)
-            for form in _written(secret)
-            if len(form) >= SHORTEST
-        }
+        """Reads what stands there now."""
+        self._known = frozenset[str]()
+        self._values: re.Pattern[str] | None = None
+        self.learn(*(secret for name, value in environ.items() for secret in _secrets(name, value)))
+
+    def learn(self, *secrets: str) -> None:
+        """Know these too from now on."""
+        found = {form for secret in secrets for form in _written(secret) if len(form) >= SHORTEST}
+        if found <= self._known:
+            return
+        self._known |= found
         # The longest first, or a part of it would be replaced and the rest left.
-        values = sorted(found, key=lambda value: (-len(value), value))
-        self._values = re.compile("|".join(map(re.escape, values))) if values else None
+        values = sorted(self._known, key=lambda value: (-len(value), value))
+        self._values = re.compile("|".join(map(re.escape, values)))
 
     def __call__(self, text: str) -> str:
         """The text without what must not be seen."""
@@ -56,8 +59,10 @@ def _secrets(name: str, value: str) -> Iterator[str]:
     """The secrets that a variable holds; of what holds a user and a password, the password."""
     if _SECRET_NAME.search(name):
         yield value.strip()
-        for pair in value.split(","):  # Flower takes several of them
-            user, colon, password = pair.partition(":")
+        for one in re.split(r"[,\n]", value):  # some take several of them
+            yield one.strip()
+            yield one.partition("=")[2].strip()  # of an account's name and its key
+            user, colon, password = one.partition(":")
             if colon:
                 yield from _of_pair(user, password)
     _, scheme, rest = value.partition("://")

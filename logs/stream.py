@@ -41,6 +41,10 @@ _QUIETER = {
 }
 
 
+_masks: list[Mask] = []
+"""The one of this process's log, once it is set up."""
+
+
 class UnusableFormatError(ValueError):
     """SEGQ_LOG_FORMAT is none that there is."""
 
@@ -58,9 +62,11 @@ def configure(process: str, environ: Mapping[str, str] = os.environ) -> None:
             f"SEGQ_LOG_FORMAT is {chosen!r}; it must be one of {', '.join(FORMATS)}"
         )
     terminal = sys.stderr.isatty()
+    mask = Mask(environ)
+    _masks[:] = [mask]
     lines = _Lines(
         process,
-        Mask(environ),
+        mask,
         for_people=chosen == "console" or (chosen == "auto" and terminal),
         colours=terminal and not environ.get("NO_COLOR"),
     )
@@ -85,6 +91,12 @@ def configure(process: str, environ: Mapping[str, str] = os.environ) -> None:
         logging.getLogger(name).setLevel(level)
     logging.captureWarnings(capture=True)
     log_crashes()
+
+
+def hide(*secrets: str) -> None:
+    """Secrets that became known later, as from the database: no line shows them from here on."""
+    for mask in _masks:
+        mask.learn(*secrets)
 
 
 class _Lines:

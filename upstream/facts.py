@@ -24,6 +24,7 @@ def read(headers: Mapping[str, str], key: Key) -> Facts:
         credits=_amount(headers.get("x-remaining-credits")),
         seed=_integer(headers.get("x-seed-value")),
         generation_seconds=_seconds(headers.get("x-generation-time")),
+        generation_step=_step(headers.get("x-generation-time")),
         resets_at=timestamps.parse(headers.get("x-rate-limit-reset-at-utc")),
         date=timestamps.parse(headers.get("date")),
     )
@@ -81,6 +82,12 @@ def _amount(text: str | None) -> Money | None:
 def _integer(text: str | None) -> int | None:
     # 18 digits always fit the 64 bits of a database column; the largest seed has 15.
     return int(text) if text is not None and re.fullmatch(r"-?[0-9]{1,18}", text) else None
+
+
+def _step(text: str | None) -> float:
+    """What its last digit counts: 5.9 may be 5.95."""
+    found = re.fullmatch(r"[0-9]*\.?([0-9]{0,6})", text or "")
+    return 10.0 ** -len(found[1]) if found and "." in (text or "") else 1.0
 
 
 def _seconds(text: str | None) -> float | None:

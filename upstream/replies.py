@@ -37,6 +37,8 @@ class Facts:
     """The balance after this call; of a v2 request: after it ended, which may be a while ago."""
     seed: int | None = None
     generation_seconds: float | None = None
+    generation_step: float = 1.0
+    """In which steps `generation_seconds` was told."""
     resets_at: datetime | None = None
     """When the current rate limit window ends."""
     date: datetime | None = None

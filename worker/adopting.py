@@ -32,7 +32,7 @@ LEASE = timedelta(minutes=30)
 def adopt(parts: Parts, found: Audit) -> Counter[str]:
     """Record what an audit found that is not recorded; how many calls came to what.
 
-    The account must pause meanwhile: else a job may run while its call is being looked for.
+    Every account must pause meanwhile: else a job may run while its call is being looked for.
     """
     done = Counter[str]()
     taken: set[str] = set()
@@ -84,18 +84,21 @@ def _start(parts: Parts, listed: Listed, job: Job, *, sure: bool) -> Claim | Non
     request = listed.request
     seed = listed.seed if isinstance(listed.seed, int) else None
     call = Adopted(request.id if sure else None, seed, request.cost, request.created_at)
-    attempt_id = parts.audits.adopt(job, parts.account.id, call, LEASE)
+    attempt_id = parts.audits.adopt(job, listed.account_id, call, LEASE)
     if attempt_id is None:
         return None
     now = parts.jobs.get(job.tenant_id, job.id)
-    return Claim(attempt_id, parts.account.id, now, seed)
+    return Claim(attempt_id, listed.account_id, now, seed)
 
 
 def _end(parts: Parts, listed: Listed, claim: Claim) -> str:
     if listed.request.status is HistoryStatus.PENDING:
         _doubt(parts, claim, listed.request.id, "it has not ended")
         return "in doubt"
-    result = fetched(parts.segmind, listed.outputs)
+    account = parts.upstream.of(listed.account_id)
+    if account is None:
+        raise RuntimeError("its history was read with a key that is not known")
+    result = fetched(account.segmind, listed.outputs)
     if isinstance(result, Failure) and (
         result.kind is not FailureKind.RESULT_REJECTED or result.status is None
     ):

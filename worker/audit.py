@@ -48,7 +48,8 @@ def _run(parts: Parts, first: datetime, last: datetime, *, adopts: bool, as_json
     found = audit(parts, first, last)
     done: Mapping[str, int] = {}
     if adopts and found.differences:
-        if parts.accounts.get(parts.account.id).pause(datetime.now(UTC)) is None:
+        now = datetime.now(UTC)
+        if any(one.pause(now) is None for one in parts.accounts.of_pool(parts.pool)):
             return _refuse(
                 "calls may leave just now: first run `segq account pause`, or start with "
                 "`segq up --paused`"
@@ -65,9 +66,12 @@ def _lines(found: Audit, done: Mapping[str, int]) -> list[str]:
         f"from {found.first:%Y-%m-%d %H:%M} to {found.last:%Y-%m-%d %H:%M} UTC",
         f"attempts here     {found.attempts:>9}  {money.text(found.ours)} USD",
         f"their requests    {found.requests:>9}  {money.text(found.theirs)} USD",
-        f"open or in doubt  {len(found.compared.open):>9}",
-        f"not listed yet    {len(found.compared.too_fresh):>9}",
+        f"open or in doubt  {found.open:>9}",
+        f"not listed yet    {found.too_fresh:>9}",
         f"of others         {len(found.strangers):>9}  no job here asks for them",
+    ]
+    lines += [
+        f"left out: account {name}, since its key is not known here" for name in found.left_out
     ]
     lines += [f"adopted: {count} {what}" for what, count in sorted(done.items())]
     if not found.differences:
@@ -101,9 +105,10 @@ def _document(found: Audit, done: Mapping[str, int]) -> dict[str, object]:
         "cost": money.text(found.ours),
         "requests": found.requests,
         "charged": money.text(found.theirs),
-        "open": len(found.compared.open),
-        "not_listed_yet": len(found.compared.too_fresh),
+        "open": found.open,
+        "not_listed_yet": found.too_fresh,
         "of_others": len(found.strangers),
+        "left_out": list(found.left_out),
         "adopted": dict(done),
         "differences": [
             {

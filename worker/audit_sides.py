@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
+from uuid import UUID
 
 from db.audits import Recorded
 from db.rows import Job
@@ -18,6 +19,7 @@ from upstream import HistoryRow
 from worker.calling import Asking, InputGone, sent_inputs
 from worker.history_looks import AROUND, images_of
 from worker.parts import Parts
+from worker.upstream_accounts import UpstreamAccount
 
 _DAYS_A_PASS = timedelta(days=29)
 """The history's window is of 31 days at the most, both ends counted."""
@@ -27,6 +29,8 @@ _DAYS_A_PASS = timedelta(days=29)
 class Listed:
     """A request of the history, small enough that a hundred thousand fit into memory."""
 
+    account_id: UUID
+    """In whose history it stands."""
     request: auditing.Request
     model: str
     seed: Any
@@ -38,10 +42,12 @@ class Listed:
 
 
 def attempts_of(
-    parts: Parts, first: datetime, last: datetime, known: Collection[str]
+    parts: Parts, account_id: UUID, first: datetime, last: datetime, known: Collection[str]
 ) -> Iterator[auditing.Attempt]:
-    """Our calls. Inputs are looked at only of those that are not among the `known` requests."""
-    for one in parts.audits.attempts(parts.account.id, first - AROUND, last + AROUND):
+    """An account's calls, as we have them. Inputs are looked at only of those that are not among the
+    `known` requests.
+    """
+    for one in parts.audits.attempts(account_id, first - AROUND, last + AROUND):
         yield auditing.Attempt(
             id=str(one.attempt_id),
             job_id=str(one.job_id),
@@ -56,8 +62,9 @@ def attempts_of(
         )
 
 
-def requests_of(parts: Parts, first: datetime, last: datetime) -> dict[str, Listed]:
-    """The provider's calls, by id, of a day more on either side: clocks and zones differ.
+def requests_of(account: UpstreamAccount, first: datetime, last: datetime) -> dict[str, Listed]:
+    """An account's calls as the provider has them, by id, of a day more on either side: clocks and
+    zones differ.
 
     Raises `upstream.HistoryUnread`.
     """
@@ -65,8 +72,8 @@ def requests_of(parts: Parts, first: datetime, last: datetime) -> dict[str, List
     begin, end = (first - AROUND).date(), (last + AROUND).date()
     while begin <= end:
         until = min(end, begin + _DAYS_A_PASS)
-        for row in parts.segmind.history(None, begin, until):
-            one, known = _listed(row), found.get(row.request_id)
+        for row in account.segmind.history(None, begin, until):
+            one, known = _listed(account.id, row), found.get(row.request_id)
             if known is not None:
                 one = replace(one, outputs=tuple(dict.fromkeys((*known.outputs, *one.outputs))))
             found[row.request_id] = one
@@ -99,8 +106,9 @@ def _inputs(parts: Parts, job: Asking, seed: int | None) -> dict[str, Any] | Non
         return None
 
 
-def _listed(row: HistoryRow) -> Listed:
+def _listed(account_id: UUID, row: HistoryRow) -> Listed:
     return Listed(
+        account_id=account_id,
         request=auditing.Request(
             id=row.request_id,
             created_at=row.created_at,

@@ -34,8 +34,10 @@ def call(
     claim: Claim,
     *,
     claimed_at: float,
+    not_before: float = 0.0,
 ) -> Reply | Submission:
-    """Call Segmind for a claimed job; `claimed_at` is `time.monotonic` from before its claim.
+    """Call Segmind for a claimed job; `claimed_at` is `time.monotonic` from before its claim,
+    `not_before` that from which it may leave: until then it waits, with the connection open.
 
     Refused at the last moment, just before the first byte, when more than 5 s have passed since:
     a process that was stopped and continued must not send what may have been swept meanwhile. A
@@ -43,6 +45,7 @@ def call(
     """
 
     def may_send() -> bool:
+        stopping.wait(min(max(0.0, not_before - time.monotonic()), SEND_GUARD_SECONDS))
         return time.monotonic() - claimed_at <= SEND_GUARD_SECONDS and not stopping.is_set()
 
     try:

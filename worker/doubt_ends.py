@@ -13,7 +13,7 @@ from jobs.matching import HistoryStatus
 from jobs.money import ZERO, Money
 from jobs.retry import Decision
 from jobs.states import State
-from upstream import Facts, Image, Reply
+from upstream import Facts, Image, Reply, Segmind
 from worker.fetching import fetched
 from worker.finishing import finish
 from worker.history_looks import Request
@@ -29,7 +29,7 @@ _BY_POLICY = {
 }
 
 
-def end_with(parts: Parts, doubt: Doubt, request: Request) -> str | None:
+def end_with(parts: Parts, segmind: Segmind, doubt: Doubt, request: Request) -> str | None:
     """End a doubt with its request; why it cannot end yet, None when it has.
 
     Raises `RequestHeld` where another attempt has the request by now.
@@ -43,7 +43,7 @@ def end_with(parts: Parts, doubt: Doubt, request: Request) -> str | None:
         words = request.error or "Segmind's history says that it failed"
         result = Failure(FailureKind.UPSTREAM_ERROR, words)
     else:
-        result = fetched(parts.segmind, request.outputs)
+        result = fetched(segmind, request.outputs)
         if isinstance(result, Failure) and not _is_gone(result):
             return f"the call was paid for, and its output cannot be fetched yet: {result.message}"
     facts = Facts(request_id=request.id, cost=request.cost, seed=doubt.seed)

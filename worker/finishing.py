@@ -10,6 +10,7 @@ import structlog
 from db.artifacts import ArtifactsAway, ArtifactStore
 from db.crash_points import CrashPoint, reached
 from db.rows import Claim, Moved, Output, Settlement
+from jobs.account_pauses import Pause
 from jobs.doubts import DoubtEnd
 from jobs.errors import RequestHeld, Unavailable
 from jobs.failures import Failure, FailureKind
@@ -19,7 +20,6 @@ from worker.keeping import keep_images
 from worker.parts import Parts, pause_limiter, uniform
 from worker.receipts import Receipt
 from worker.retrying import retry_delays
-from worker.settler import Left
 
 log = structlog.get_logger()
 
@@ -29,22 +29,26 @@ def finish(
     claim: Claim,
     reply: Reply,
     *,
-    left: Left | None = None,
+    pause: Pause | None = None,
     doubt_ends: DoubtEnd | None = None,
 ) -> Settlement:
-    """Keep, then settle. `doubt_ends`: the call was found in the history, and how that ends its doubt.
+    """Keep, then settle. `pause`: what the limiter has begun by its 429. `doubt_ends`: the call was
+    found in the history, and how that ends its doubt.
 
     Raises `RequestHeld` where it was found by a request that another attempt has: nothing of it is
     kept then. Raises `Unavailable` when the worker stops while SQL is away: what was kept is found
     by the sweeper.
     """
     settlement, receipt = _keep(parts, claim, reply, doubt_ends)
-    if settlement.pause is not None and settlement.pause.until is not None:
+    if pause is not None:
+        settlement = replace(settlement, pause=pause)
+    account = parts.upstream.of(claim.account_id)
+    if account is not None and settlement.pause is not None and settlement.pause.until is not None:
         # At once, though SQL may be away. Of other pauses the settle decides whether they still
         # stand, and whoever claims next tells the limiter.
-        pause_limiter(parts.limiter, settlement.pause)
+        pause_limiter(account.limiter, settlement.pause)
     try:
-        moved = _settle(parts, settlement, left)
+        moved = _settle(parts, settlement)
     except RequestHeld:
         remove_images(parts.artifacts, settlement)
         if receipt is not None:
@@ -111,7 +115,7 @@ def _conclude(
     return replace(found, doubt_ended=doubt_ends, found_by_request=doubt_ends is not None)
 
 
-def _settle(parts: Parts, settlement: Settlement, left: Left | None) -> Moved:
+def _settle(parts: Parts, settlement: Settlement) -> Moved:
     """Commit what an attempt came to, then tell who waits.
 
     SQL may be away just now: what is known of a call is worth trying again, and when the worker
@@ -119,9 +123,8 @@ def _settle(parts: Parts, settlement: Settlement, left: Left | None) -> Moved:
     """
     for delay in retry_delays():
         try:
-            return parts.settler.settle(settlement, left)
+            return parts.settler.settle(settlement)
         except Unavailable as error:
             log.warning("settle_delayed", job=str(settlement.job_id), reason=str(error))
-            left = None  # the limiter has been told
             time.sleep(delay)
     return parts.settler.settle(settlement)

@@ -14,7 +14,7 @@ from jobs.matching import SEED, Call, HistoryStatus, Listed, Unclear, matched, s
 from jobs.money import Money
 from jobs.shown_inputs import shown
 from jobs.timing import SEND_GUARD_SECONDS
-from upstream import HistoryRow
+from upstream import HistoryRow, Segmind
 from worker.calling import Asking, InputGone, sent_inputs
 from worker.parts import Parts
 
@@ -64,8 +64,9 @@ class Look:
         return any(at > _sent_by(doubt) for at in self.later_calls)
 
 
-def look(parts: Parts, model: str, doubts: Sequence[Doubt]) -> Look:
-    """Pass through the history of the days around these (≥ 1) doubts, at most `LONGEST_SPAN` apart.
+def look(parts: Parts, segmind: Segmind, model: str, doubts: Sequence[Doubt]) -> Look:
+    """Pass through the history of the days around these (≥ 1) doubts of the account that `segmind`
+    has the key of, at most `LONGEST_SPAN` apart.
 
     Raises `HistoryUnread`, and `Unavailable`.
     """
@@ -75,7 +76,7 @@ def look(parts: Parts, model: str, doubts: Sequence[Doubt]) -> Look:
     later = _later(parts, model, doubts)
     calls = {one.attempt_id: _call(parts, one.job, one.seed, one) for one in doubts}
     known = [call for call in (*calls.values(), *(one for _, one in later)) if call is not None]
-    history = _read(parts, model, doubts, {call.inputs[SEED] for call in known})
+    history = _read(segmind, model, doubts, {call.inputs[SEED] for call in known})
     requests = history.requests
     # A call whose request is known by its id takes no other row.
     named = {
@@ -88,7 +89,7 @@ def look(parts: Parts, model: str, doubts: Sequence[Doubt]) -> Look:
         if one.model == model and one.request_id not in requests
         if (call := _call(parts, one, one.seed, one)) is not None
     ]
-    taken = parts.doubts.held(doubts[0].account_id, requests) | {one.id for one in named.values()}
+    taken = parts.doubts.held(requests) | {one.id for one in named.values()}
     free = [_listed(one) for one in requests.values() if one.id not in taken]
     images = images_of(model)
     verdicts = matched(sought + siblings, free, images)
@@ -115,7 +116,9 @@ class _History:
     skipped: int
 
 
-def _read(parts: Parts, model: str, doubts: Sequence[Doubt], chosen: Collection[int]) -> _History:
+def _read(
+    segmind: Segmind, model: str, doubts: Sequence[Doubt], chosen: Collection[int]
+) -> _History:
     """What the history lists with one of these seeds or of the doubts' ids; the rest is not kept in
     memory.
     """
@@ -124,7 +127,7 @@ def _read(parts: Parts, model: str, doubts: Sequence[Doubt], chosen: Collection[
     last = max(min(one.deadline_at, one.claimed_at + _LONGEST_CALL) for one in doubts)
     mine = {one.request_id for one in doubts}
     found: dict[str, Request] = {}
-    rows = parts.segmind.history(model, (first - AROUND).date(), (last + AROUND).date())
+    rows = segmind.history(model, (first - AROUND).date(), (last + AROUND).date())
     for row in rows:
         seed = row.inputs.get(SEED)
         # Other people's may be anything that JSON has.

@@ -1,148 +1,189 @@
--- One account's limiter, on Redis's clock. jobs/pace.py is its specification; the two are run over
--- the same cases. Times are integers in microseconds: a double holds them exactly until 2255.
---
--- KEYS  1 state (hash: due, paused_until, epoch, rebuild_after, server)
---       2 calls (sorted set: permit -> when it stops counting)
---       3 holding (hash: process -> "tickets it holds:valid until")
---       4 waiting (string: what the pool waits for, as the API shows it)
--- ARGV  1 verb, then the verb's own
-
-local state, calls, holding, waiting = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-
-local SECOND = 1000000
-local PERMIT_LIFE = 1 * SECOND
-local SEND_GUARD = 5 * SECOND
-local JITTER = SECOND / 4
-local SLACK = PERMIT_LIFE + SEND_GUARD + JITTER
-local HOLDING_LIFE = 3 * SECOND
--- A stored time further ahead than any that is ever written: the clock has been set back.
-local ABSURD = 60 * SECOND
-local FORGET_MS = 3600 * 1000
-
-local clock = redis.call('TIME')
-local now = clock[1] * SECOND + clock[2]
-
-local function field(name)
-  return tonumber(redis.call('HGET', state, name) or '0')
-end
-
-local function set(name, value)
-  redis.call('HSET', state, name, string.format('%d', value))
-end
-
--- A server that was started anew may have come back older than it was, and one that took over may
--- have missed the last calls: what it remembers counts as lost.
-local server = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
-if redis.call('HGET', state, 'server') ~= server then
-  redis.call('DEL', state, calls)
-  redis.call('HSET', state, 'server', server)
-end
+-- One account's limiter: the verbs. jobs/limiting.py is the specification; both are run over the
+-- same cases. One script with memory, learning, concurrency, breaker and permits before it.
 
 local verbs = {}
 
--- ask LIMIT WINDOW BURST PROCESS HOLDS PERMIT... -> {granted, wait}; granted -1: rebuild after wait
+-- ask PROCESS HOLDS DEADLINE PERMIT... -> {0, wait, opens...}; {-1, wait}: rebuild after wait
 function verbs.ask()
-  local limit, window, burst = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-  redis.call('HSET', holding, ARGV[5], string.format('%s:%d', ARGV[6], now + HOLDING_LIFE))
+  redis.call('HSET', holding, ARGV[2], string.format('%s:%.0f', ARGV[3], now + HOLDING_LIFE))
   redis.call('PEXPIRE', holding, FORGET_MS)
   local last = redis.call('ZRANGE', calls, -1, -1, 'WITHSCORES')[2]
-  local furthest = math.max(field('due'), field('paused_until'), tonumber(last or '0'))
-  if furthest > now + window + SLACK + ABSURD then
-    redis.call('DEL', state, calls)
-    redis.call('HSET', state, 'server', server)
+  local furthest = math.max(s.due or 0, s.paused_until or 0, tonumber(last or '0'))
+  if is_open() and furthest > now + s.window + SLACK + ABSURD then
+    forget_all()
   end
-  if redis.call('HEXISTS', state, 'epoch') == 0 then
+  if not is_open() then
     -- Flushed, or new. A permit in somebody's hand may be claimed with for its life, and its call
     -- sent for as long as the guard allows; only after that does SQL know of every call.
     local wait = PERMIT_LIFE + SEND_GUARD
-    local rebuild_after = field('rebuild_after')
+    local rebuild_after = s.rebuild_after or 0
     if rebuild_after == 0 or rebuild_after > now + wait then
-      rebuild_after = now + wait
-      set('rebuild_after', rebuild_after)
+      s.rebuild_after = now + wait
     end
-    return { -1, math.max(0, rebuild_after - now) }
+    return { -1, math.max(0, s.rebuild_after - now) }
   end
   redis.call('ZREMRANGEBYSCORE', calls, '-inf', now)
-  local interval = math.ceil(window / limit)
-  local early = (burst - 1) * interval
-  local due = math.max(field('due'), now)
-  local paused_until = field('paused_until')
-  local counted = redis.call('ZCARD', calls)
-  local granted, wait = 0, 0
-  for index = 7, #ARGV do
-    local window_frees = 0
-    if counted >= limit then
-      local rank = counted - limit
-      window_frees = tonumber(redis.call('ZRANGE', calls, rank, rank, 'WITHSCORES')[2])
+  redis.call('ZREMRANGEBYSCORE', flights, '-inf', now)
+  begin()
+  local answer = { 0, 0 }
+  for index = 5, #ARGV do
+    local opens, wait, waits = next_opens()
+    if not opens and grows(waits) then
+      begin()
+      opens, wait, waits = next_opens()
     end
-    wait = math.max(paused_until - now, due - early - now, window_frees - now, 0)
-    if wait > 0 then
-      redis.call('SET', waiting, 'rate_limit', 'PX', math.ceil(wait / 1000) + 1000)
+    if not opens then
+      answer[2] = wait
+      if waits ~= 'slot' then
+        redis.call('SET', waiting, waits, 'PX', math.ceil(wait / 1000) + 1000)
+      end
       break
     end
-    redis.call('ZADD', calls, string.format('%d', now + window + SLACK), ARGV[index])
-    counted = counted + 1
-    due = due + interval
-    granted = granted + 1
+    grant(ARGV[index], opens, tonumber(ARGV[4]))
+    answer[#answer + 1] = opens - now
   end
-  if granted > 0 then
-    set('due', due)
-    redis.call('PEXPIRE', calls, FORGET_MS)
-  end
-  return { granted, wait }
+  redis.call('PEXPIRE', calls, FORGET_MS)
+  redis.call('PEXPIRE', flights, FORGET_MS)
+  return answer
 end
 
--- sent (PERMIT AFTER)...: each call left so long after its grant
-function verbs.sent()
-  for index = 2, #ARGV, 2 do
-    local until_ = redis.call('ZSCORE', calls, ARGV[index])
-    if until_ then
-      local early = math.max(0, SLACK - JITTER - tonumber(ARGV[index + 1]))
-      redis.call('ZADD', calls, string.format('%d', tonumber(until_) - early), ARGV[index])
+-- answered (PERMIT ARRIVED ENDED)...: each reached the provider so long after its permit opened
+function verbs.answered()
+  for index = 2, #ARGV, 3 do
+    local permit, ended = ARGV[index], ARGV[index + 2]
+    local until_ = tonumber(redis.call('ZSCORE', calls, permit) or nil)
+    local flew = redis.call('ZREM', flights, permit) == 1
+    if until_ and flew and is_open() then
+      local early = math.max(0, SLACK - tonumber(ARGV[index + 1]))
+      redis.call('ZADD', calls, string.format('%.0f', until_ - early), permit)
+      if ended == 'other' then
+        breaker.given_back(s, permit)
+      else
+        local failed = ended == 'failed'
+        concurrency.answered(s, failed, until_ - s.window - SLACK, now)
+        if breaker.answered(s, permit, concurrency.failures(s), failed, now) then
+          s.recent = ''
+        end
+      end
     end
   end
   return 0
 end
 
--- give_back LIMIT WINDOW PERMIT...: their calls never left
+-- refused PERMIT PAUSE STATED -> {pause, belief, good, revision}; nothing where it is not open
+function verbs.refused()
+  local permit, pause, stated = ARGV[2], tonumber(ARGV[3]), ARGV[4] == '1'
+  local until_ = redis.call('ZSCORE', calls, permit)
+  redis.call('ZREM', calls, permit)
+  redis.call('ZREM', flights, permit)
+  if not is_open() then
+    return {}
+  end
+  breaker.given_back(s, permit)
+  local opened = tonumber(until_ or '0') - s.window - SLACK
+  local accepted = arrived_since((stated and now + pause or now) - s.window - MARGIN)
+  if not stated then
+    accepted = math.min(accepted, s.belief - 1)
+  end
+  local same = 0 < s.episode and s.episode >= opened - LEAD
+  local flying = redis.call('ZCARD', flights)
+  if concurrency.tries_more(s, flying, now) then
+    concurrency.capped(s, flying, s.window, now)
+  else
+    learning.refused(s, accepted, same, now + pause, now)
+    if s.expected == 1 then
+      concurrency.uncapped(s)
+      pause = (stated or same) and pause or math.min(pause, BRIEF)
+    elseif accepted * 2 < s.was then
+      concurrency.capped(s, flying, s.window, now)
+    end
+  end
+  s.paused_until = math.max(s.paused_until, now + pause)
+  no_burst(s.paused_until)
+  if pause >= PROBE then
+    s.first, s.first_permit = 1, ''
+  end
+  return { pause, s.belief, s.good, s.revision }
+end
+
+-- give_back PERMIT...: their calls never left
 function verbs.give_back()
-  local interval = math.ceil(tonumber(ARGV[3]) / tonumber(ARGV[2]))
-  for index = 4, #ARGV do
-    set('due', field('due') - interval * redis.call('ZREM', calls, ARGV[index]))
+  for index = 2, #ARGV do
+    local permit = ARGV[index]
+    redis.call('ZREM', flights, permit)
+    if is_open() then
+      breaker.given_back(s, permit)
+    end
+    if redis.call('ZREM', calls, permit) == 1 and is_open() then
+      s.due = s.due - interval()
+      if s.first_permit == permit then
+        s.first, s.first_permit = 1, ''
+      end
+    end
   end
   return 0
 end
 
 -- pause FOR: no permit for so long; a pause is only ever made longer here
 function verbs.pause()
-  set('paused_until', math.max(field('paused_until'), now + tonumber(ARGV[2])))
+  s.paused_until = math.max(s.paused_until or 0, now + tonumber(ARGV[2]))
   return 0
 end
 
 -- resume FOR: the pause ends, but for a rate limit that has so long to go
 function verbs.resume()
-  set('paused_until', now + tonumber(ARGV[2]))
+  s.paused_until = now + tonumber(ARGV[2])
   return 0
 end
 
--- rebuild LIMIT WINDOW BURST PAUSED_FOR FIRST (PERMIT AGE)...: what SQL knows; FIRST 1: no permit
--- was ever given. Returns 1 when it was taken.
+-- configure LIMIT WINDOW AUTO AT_ONCE BREAKER -> {belief, good, revision}; nothing where it is not open
+function verbs.configure()
+  local limit, window, auto = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+  local most_at_once = tonumber(ARGV[5])
+  if is_open() and window ~= s.window then
+    forget_all()
+  end
+  if not is_open() then
+    return {}
+  end
+  local changed = limit ~= s.limit or auto ~= s.auto
+  if most_at_once ~= s.most_at_once then
+    s.at_once = s.at_once == s.most_at_once and most_at_once or math.min(s.at_once, most_at_once)
+  end
+  s.limit, s.auto, s.most_at_once, s.breaker_opens = limit, auto, most_at_once, tonumber(ARGV[6])
+  if changed then
+    learning.start(s, 0, 0, s.revision + 1, limit, ceiling(), now)
+    concurrency.uncapped(s)
+  end
+  return { s.belief, s.good, s.revision }
+end
+
+-- rebuild LIMIT WINDOW AUTO AT_ONCE BREAKER BELIEF GOOD REVISION PAUSED_FOR FIRST (PERMIT AGE)...: what SQL
+-- knows; BELIEF 0: nothing was learned; FIRST 1: no permit was ever given. Returns 1 when taken.
 function verbs.rebuild()
-  local early = now < field('rebuild_after') and ARGV[6] ~= '1'
-  if redis.call('HEXISTS', state, 'epoch') == 1 or early then
+  local early = now < (s.rebuild_after or 0) and ARGV[11] ~= '1'
+  if is_open() or early then
     return 0
   end
-  local limit, window, burst = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-  for index = 7, #ARGV, 2 do
-    local until_ = now - tonumber(ARGV[index + 1]) + window + SLACK
-    redis.call('ZADD', calls, string.format('%d', until_), ARGV[index])
+  s.limit, s.window, s.auto = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+  s.most_at_once, s.breaker_opens = tonumber(ARGV[5]), tonumber(ARGV[6])
+  local belief, good, revision = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+  learning.start(s, belief, good, revision, s.limit, ceiling(), now)
+  s.at_once, s.clean_answers, s.cut_at, s.recent = s.most_at_once, 0, 0, ''
+  s.cap, s.cap_until = 0, 0
+  s.open_for, s.open_until, s.tester = 0, 0, ''
+  local paused_for = tonumber(ARGV[10])
+  s.due, s.paused_until = now, now + paused_for
+  s.first, s.first_permit, s.alone_until = paused_for >= PROBE and 1 or 0, '', 0
+  for index = 12, #ARGV, 2 do
+    local until_ = now - tonumber(ARGV[index + 1]) + s.window + SLACK
+    redis.call('ZADD', calls, string.format('%.0f', until_), ARGV[index])
   end
   -- No burst right after: nobody remembers how the last calls were spread.
   if redis.call('ZCARD', calls) > 0 then
-    set('due', now + (burst - 1) * math.ceil(window / limit))
+    no_burst(now)
   end
-  set('paused_until', now + tonumber(ARGV[5]))
-  set('epoch', now)
+  s.epoch = now
   return 1
 end
 
@@ -160,4 +201,6 @@ function verbs.holds()
   return total
 end
 
-return verbs[ARGV[1]]()
+local answer = verbs[ARGV[1]]()
+save()
+return answer

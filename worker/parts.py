@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import structlog
 from redis import Redis
 
+from db.account_limits import AccountLimits
 from db.accounts import AccountStore
 from db.artifact_identity import confirm_store
 from db.artifact_place import open_artifacts
@@ -24,21 +25,23 @@ from db.idempotency import IdempotencyStore
 from db.inputs import InputStore
 from db.jobs import JobStore
 from db.requests import RequestStore
-from db.rows import Account, Terms
+from db.rows import Terms
 from db.runs import RunStore
 from jobs.account_pauses import Pause, ResetBounds
 from jobs.doubts import DoubtTiming
 from jobs.errors import Unavailable
 from jobs.timing import CallTiming
-from upstream import Endpoints, Segmind
 from worker import settings as worker_settings
 from worker.accepting import Acceptances
+from worker.account_watch import AccountWatch
+from worker.connecting import ASKERS, watch_accounts
 from worker.hints import Hints
 from worker.limiter import Limiter
 from worker.receipts import Receipts
 from worker.settler import Settler
 from worker.stopping import stopping
 from worker.turnstile import Turnstile
+from worker.upstream_accounts import UpstreamAccount, UpstreamAccounts
 
 log = structlog.get_logger()
 
@@ -48,10 +51,8 @@ PAUSE_STEP = 2.0
 """Seconds that the limiter pauses for a pause without an end; the claim renews it. Short, because a
 slot that saw the pause may tell the limiter of it after the pause has ended."""
 
+_AT_LEAST = 0.1
 START_AGAIN_SECONDS = 1.0
-
-ASKERS = 16
-"""Questions to Segmind at once, of upkeep: each mostly waits."""
 
 
 @dataclass(frozen=True)
@@ -59,21 +60,24 @@ class Parts:
     """What tasks work with; one set a process."""
 
     pool: str
-    account: Account
+    upstream: UpstreamAccounts
+    watch: AccountWatch
+    """Keeps `upstream` in step with the database."""
     database: Database
     timing: CallTiming
     resets: ResetBounds
     jobs: JobStore
     runs: RunStore
     accounts: AccountStore
+    limits: AccountLimits
     held: HeldJobs
     covering: Covering
     idempotency: IdempotencyStore
     inputs: InputStore
     artifacts: ArtifactStore
-    segmind: Segmind
-    limiter: Limiter
     turnstile: Turnstile
+    terms: Terms
+    """What claims are made under."""
     settler: Settler
     receipts: Receipts
     hints: Hints
@@ -120,56 +124,41 @@ def build(settings: worker_settings.Settings, *, as_guest: bool = False) -> Part
     artifacts = open_artifacts(settings.artifacts)
     confirm_store(database, artifacts)
     accounts = AccountStore(database)
-    known = accounts.of_pool(settings.pool) if as_guest else []
-    account = (
-        known[0]
-        if known
-        else accounts.ensure(
-            settings.pool, "default", call_limit=settings.calls_per_minute, window_seconds=60
-        )
-    )
     redis: Redis = Redis.from_url(
         settings.redis_url, socket_timeout=5, socket_connect_timeout=5, health_check_interval=30
     )
-    limiter = Limiter(redis, account)
-    runs, requests, hints = RunStore(database), RequestStore(database), Hints(redis)
-    segmind = Segmind(
-        settings.segmind_key,
-        Endpoints.from_base_url(
-            settings.segmind_base_url,
-            history_url=settings.history_url,
-            image_hosts=settings.image_hosts,
-        ),
-        connections=max(settings.slots, ASKERS),
-        deadline=settings.timing.deadline,
-        proxy=settings.segmind_proxy,
-    )
     holder = uuid4()
-    terms = Terms(settings.timing.lease, settings.timing.bound, holder, settings.transport)
+    watch = watch_accounts(settings, database, redis, holder, as_guest=as_guest)
+    runs, requests, hints = RunStore(database), RequestStore(database), Hints(redis)
+    jobs = JobStore(database)
+    timing, floor = settings.timing, settings.credits_floor
+    terms = Terms(timing.lease, timing.bound, holder, settings.transport, floor)
     return Parts(
         pool=settings.pool,
-        account=account,
+        upstream=watch.upstream,
+        watch=watch,
         database=database,
         timing=settings.timing,
         resets=settings.resets,
-        jobs=JobStore(database),
+        jobs=jobs,
         runs=runs,
         accounts=accounts,
+        limits=AccountLimits(database),
         held=HeldJobs(database),
         covering=Covering(database),
         idempotency=IdempotencyStore(database),
         inputs=InputStore(database),
         artifacts=artifacts,
-        segmind=segmind,
-        limiter=limiter,
         turnstile=Turnstile(
-            limiter,
-            claim=lambda count: runs.claim(settings.pool, account.id, terms=terms, count=count),
-            held=lambda held: pause_limiter(limiter, held.pause),
-            remember=lambda: remember(limiter, accounts, account),
+            watch.upstream.at_work,
+            claim=lambda one, count: runs.claim(settings.pool, one.id, terms=terms, count=count),
+            held=lambda one, held: pause_limiter(one.limiter, held.pause),
+            remember=lambda one: remember(accounts, one),
+            jobs_wait=lambda: jobs.waiting(settings.pool, 1) > 0,
             stopping=stopping,
         ),
-        settler=Settler(runs, hints, limiter),
+        terms=terms,
+        settler=Settler(runs, hints),
         receipts=Receipts(artifacts),
         hints=hints,
         ticket_seconds=settings.ticket_seconds,
@@ -185,21 +174,23 @@ def build(settings: worker_settings.Settings, *, as_guest: bool = False) -> Part
     )
 
 
-def remember(limiter: Limiter, accounts: AccountStore, account: Account) -> None:
+def remember(accounts: AccountStore, upstream: UpstreamAccount) -> None:
     """Give a limiter that lost its memory what SQL knows: recent calls and a pause."""
-    calls = accounts.recent_calls(account.id, limiter.memory)
-    limiter.rebuild(calls, accounts.get(account.id).limited_for(datetime.now(UTC)))
+    known = accounts.get(upstream.id)
+    upstream.limiter.remember(known)
+    calls = accounts.recent_calls(upstream.id, upstream.limiter.memory)
+    upstream.limiter.rebuild(calls, known.limited_for(datetime.now(UTC)))
 
 
-def warm_up(found: Parts) -> None:
+def warm_up(found: Parts, upstream: UpstreamAccount) -> None:
     """Let a limiter without memory start to remember, before the first job pays for it in time."""
     try:
-        if found.accounts.open_first(found.account.id):
-            found.limiter.rebuild([], 0.0, first=True)
-        answer = found.limiter.look()
+        if found.accounts.open_first(upstream.id):
+            upstream.limiter.rebuild([], 0.0, first=True)
+        answer = upstream.limiter.look()
         if answer.rebuild:
             stopping.wait(answer.wait)
-            remember(found.limiter, found.accounts, found.account)
+            remember(found.accounts, upstream)
     except Unavailable:
         return  # the first permit will see to it
 
@@ -208,8 +199,8 @@ def pause_limiter(limiter: Limiter, pause: Pause) -> None:
     """Let the limiter grant nothing for as long as the pause is known to hold."""
     seconds = PAUSE_STEP
     if pause.until is not None:
-        # At least a second: where SQL's clock is behind ours it may hold for a little longer.
-        seconds = max(1.0, (pause.until - datetime.now(UTC)).total_seconds())
+        # A little at least: where SQL's clock is behind ours it may hold for longer.
+        seconds = max(_AT_LEAST, (pause.until - datetime.now(UTC)).total_seconds())
     try:
         limiter.pause(seconds)
     except Unavailable:

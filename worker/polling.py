@@ -14,7 +14,7 @@ from db.requests import Due, Underway
 from jobs.errors import Unavailable
 from jobs.failures import Failure, FailureKind
 from jobs.polling import NEAR_EXPIRY, next_poll
-from upstream import Facts, Image, Record, Reply, RequestState
+from upstream import Facts, Image, Record, Reply, RequestState, Segmind
 from worker.fetching import fetched
 from worker.finishing import finish
 from worker.parts import Parts, uniform
@@ -27,6 +27,8 @@ HOLD = timedelta(seconds=90)
 """Longer than a question, a download and a settle take together."""
 _AFTER_A_LIMIT = 15.0
 """Seconds to wait after a 429: it delays the question, and nothing else."""
+_WITHOUT_A_KEY = 15.0
+"""Seconds until it is looked again whether the account's key is known."""
 
 
 def poll(parts: Parts) -> dict[str, int]:
@@ -54,8 +56,12 @@ def tell_expiring(parts: Parts) -> int:
 def _asked(parts: Parts, due: Due) -> tuple[str, float | None]:
     """What came of one question, and in how many seconds to ask again; None: not any more."""
     again = next_poll(due.age, uniform)
+    account = parts.upstream.of(due.account_id)
+    if account is None:
+        log.warning("key_not_known", request=due.request_id, account=str(due.account_id))
+        return "key not known", max(again, _WITHOUT_A_KEY)
     try:
-        found = _record(parts, due.request_id)
+        found = _record(account.segmind, due.request_id)
         if isinstance(found, Record) and found.state not in {
             RequestState.COMPLETED,
             RequestState.FAILED,
@@ -65,7 +71,7 @@ def _asked(parts: Parts, due: Due) -> tuple[str, float | None]:
             limited = found.kind is FailureKind.RATE_LIMITED
             log.info("poll_failed", request=due.request_id, kind=str(found.kind))
             return str(found.kind), max(again, _AFTER_A_LIMIT) if limited else again
-        return _end(parts, due, found, again)
+        return _end(parts, account.segmind, due, found, again)
     except Unavailable:
         return "SQL away", None  # nor could the next question be written down; the hold ends
     except Exception:
@@ -73,20 +79,22 @@ def _asked(parts: Parts, due: Due) -> tuple[str, float | None]:
         return "broke", again
 
 
-def _record(parts: Parts, request_id: str) -> Record | Failure:
+def _record(segmind: Segmind, request_id: str) -> Record | Failure:
     """The state alone costs Segmind least; the whole is asked for when it is done."""
-    found = parts.segmind.record(request_id, whole=False)
+    found = segmind.record(request_id, whole=False)
     if isinstance(found, Record) and found.state is RequestState.COMPLETED:
         reached(CrashPoint.POLLED)
-        return parts.segmind.record(request_id, whole=True)
+        return segmind.record(request_id, whole=True)
     return found
 
 
-def _end(parts: Parts, due: Due, found: Record | Failure, again: float) -> tuple[str, float | None]:
+def _end(
+    parts: Parts, segmind: Segmind, due: Due, found: Record | Failure, again: float
+) -> tuple[str, float | None]:
     underway = parts.requests.underway([due.attempt_id]).get(due.attempt_id)
     if underway is None:  # as after another database was restored
         return "gone", None
-    result = result_of(parts, found)
+    result = result_of(segmind, found)
     if isinstance(result, Failure) and is_delayed(found, result):
         log.warning("output_delayed", job=str(underway.claim.job.id), reason=result.message)
         return "output delayed", again
@@ -94,11 +102,11 @@ def _end(parts: Parts, due: Due, found: Record | Failure, again: float) -> tuple
     return str(settlement.failure.kind if settlement.failure else settlement.decision.state), None
 
 
-def result_of(parts: Parts, found: Record | Failure) -> tuple[Image, ...] | Failure:
+def result_of(segmind: Segmind, found: Record | Failure) -> tuple[Image, ...] | Failure:
     """A completed request's images, or what came in their place."""
     if isinstance(found, Failure):
         return found
-    return found.failure or fetched(parts.segmind, found.outputs)
+    return found.failure or fetched(segmind, found.outputs)
 
 
 def is_delayed(found: Record | Failure, result: tuple[Image, ...] | Failure) -> bool:

@@ -8,6 +8,7 @@ tell, patience and the job's policy decide (`jobs/doubts.py`).
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,13 +17,14 @@ from uuid import UUID
 import structlog
 
 from db.doubt_rows import Doubt
+from db.rows import Account
 from jobs.catalog import MODELS, Transport
 from jobs.doubts import Pass, by_policy, lacking, next_look
 from jobs.errors import RequestHeld, Unavailable
 from jobs.failures import Failure, FailureKind
 from jobs.matching import HistoryStatus, Unclear
 from jobs.states import State
-from upstream import HistoryUnread, Record, RequestState
+from upstream import HistoryUnread, Record, RequestState, Segmind
 from worker.doubt_ends import end_as_absent, end_by_policy, end_by_record, end_with
 from worker.history_looks import LONGEST_SPAN, Look, Request, look
 from worker.parts import Parts
@@ -38,13 +40,33 @@ _GIVEN_UP = timedelta(days=2)
 _PART_OF_TIME = 4
 """A pass that took long is begun again only after so many times as long."""
 _BROKEN = "it could not be looked for: the log of upkeep says why"
+_NO_KEY = "the key of its account is not known to upkeep, so nobody can look for it"
 _IN_PART = "Segmind's history lists the call, and not yet all of its outputs"
 
 
 def reconcile(parts: Parts) -> dict[str, int]:
-    """One turn; how many of those that were due ended, and how many go on."""
-    now, due = parts.doubts.take_due(parts.account.id, BATCH, HOLD)
-    turn = _Turn(parts, now)
+    """One turn; how many of those that were due ended, and how many go on.
+
+    Of each account that the pool has or had, with its own key; beside each other, since a pass
+    through one's history may take minutes.
+    """
+    accounts = parts.accounts.ever_of_pool(parts.pool)
+    came_to = Counter[str]()
+    with ThreadPoolExecutor(max(1, len(accounts)), "reconcile") as turns:
+        for one in turns.map(partial(_reconcile, parts), accounts):
+            came_to += one
+    return dict(came_to)
+
+
+def _reconcile(parts: Parts, account: Account) -> Counter[str]:
+    now, due = parts.doubts.take_due(account.id, BATCH, HOLD)
+    upstream = parts.upstream.of(account.id)
+    turn = _Turn(parts, upstream.segmind if upstream else None, now)
+    if upstream is None:
+        # Nobody can look; patience and the jobs' policies hold all the same.
+        turn.each(partial(turn.goes_on, looked=_NO_KEY), due)
+        turn.keep()
+        return turn.came_to
     turn.each(turn.by_request, [one for one in due if one.request_id is not None])
     groups: dict[str, list[Doubt]] = defaultdict(list)
     for one in due:
@@ -53,7 +75,7 @@ def reconcile(parts: Parts) -> dict[str, int]:
     for model, doubts in groups.items():
         turn.by_history(model, doubts)
     turn.keep()
-    return dict(turn.came_to)
+    return turn.came_to
 
 
 @dataclass(frozen=True)
@@ -70,6 +92,8 @@ class _Turn:
     """What is due now; `now` is the database's time when it was taken."""
 
     parts: Parts
+    asked: Segmind | None
+    """With the key of the account whose doubts these are; None: it is not known."""
     now: datetime
     began: float = field(default_factory=time.monotonic)
     came_to: Counter[str] = field(default_factory=Counter)
@@ -77,6 +101,12 @@ class _Turn:
     known_in_part: set[UUID] = field(default_factory=set)
     """Whose request is known, and has more rows than the one that is given for an id."""
     again: list[tuple[_Again, UUID]] = field(default_factory=list)
+
+    @property
+    def segmind(self) -> Segmind:
+        if self.asked is None:
+            raise RuntimeError("Segmind cannot be asked without the account's key")
+        return self.asked
 
     def each(self, work: Callable[[Doubt], None], doubts: Sequence[Doubt]) -> None:
         """For several at once, since each waits for Segmind; one that breaks keeps no other."""
@@ -105,11 +135,11 @@ class _Turn:
         """Its request is known: nobody has to be recognised."""
         request_id = doubt.request_id or ""
         if doubt.transport is Transport.V2 and doubt.is_open:
-            record = self.parts.segmind.record(request_id, whole=True)
+            record = self.segmind.record(request_id, whole=True)
             if not (isinstance(record, Failure) and record.kind is FailureKind.RECORD_EXPIRED):
                 self._by_record(doubt, record)
                 return
-        row = self.parts.segmind.history_row(request_id)
+        row = self.segmind.history_row(request_id)
         if isinstance(row, Failure):
             self.goes_on(doubt, f"Segmind's history cannot be read: {row.message}")
         elif row is not None and doubt.is_open and _samples(doubt) > 1:
@@ -132,7 +162,7 @@ class _Turn:
             doubts = doubts[len(near) :]
             began_at = self.now + timedelta(seconds=time.monotonic() - self.began)
             try:
-                found = look(self.parts, model, near)
+                found = look(self.parts, self.segmind, model, near)
             except Unavailable:
                 raise
             except Exception as error:
@@ -203,7 +233,7 @@ class _Turn:
         if record.state not in {RequestState.COMPLETED, RequestState.FAILED}:
             self.goes_on(doubt, "its request is under way")
             return
-        result = result_of(self.parts, record)
+        result = result_of(self.segmind, record)
         if is_delayed(record, result):
             self.goes_on(doubt, "the call was paid for, and its output cannot be fetched yet")
             return
@@ -226,7 +256,7 @@ class _Turn:
         if self._lags(doubt, request):
             self.goes_on(doubt, _IN_PART)
             return
-        why_not = end_with(self.parts, doubt, request)
+        why_not = end_with(self.parts, self.segmind, doubt, request)
         if why_not is None:
             self.came_to["ended"] += 1
         else:

@@ -17,9 +17,9 @@ from jobs.timing import TICKET_PATIENCE
 from upstream import Reply, Submission
 from worker.calling import call
 from worker.finishing import finish
+from worker.limiter import Limiter
 from worker.parts import Parts, uniform
-from worker.settler import Left
-from worker.turnstile import NoJob, Taken
+from worker.taken import NoJob, Taken
 
 log = structlog.get_logger()
 
@@ -87,25 +87,34 @@ def _result(done: list[_Done], since: float) -> TicketResult:
 
 def _run(parts: Parts, taken: Taken) -> _Done:
     claim = taken.claim
-    reply = call(parts.segmind, parts.inputs, parts.artifacts, claim, claimed_at=taken.claimed_at)
-    left = None
+    account = parts.upstream.of(claim.account_id)
+    if account is None:
+        raise RuntimeError("claimed for an account whose key has never been known here")
+    reply = call(
+        account.segmind,
+        parts.inputs,
+        parts.artifacts,
+        claim,
+        claimed_at=taken.claimed_at,
+        not_before=taken.not_before,
+    )
+    pause = None
     if reply.sent_monotonic is None:
-        _give_back(parts, taken.permit)
+        _give_back(account.limiter, taken.permit)
     else:
         reached(CrashPoint.ANSWERED)
-        left = Left(taken.permit, reply.sent_monotonic - taken.granted_at)
+        pause = account.telling.came_back(taken, reply, parts.resets)
     if isinstance(reply, Submission):
         if isinstance(reply.result, str):
-            return _accept(parts, claim, reply, left)
+            return _accept(parts, claim, reply)
         reply = _failed(reply)
-    settlement = finish(parts, claim, reply, left=left)
+    settlement = finish(parts, claim, reply, pause=pause)
+    account.telling.keep_window_kind()
     outcome = settlement.failure.kind if settlement.failure else settlement.decision.state
     return _Done(claim, str(outcome), settlement.cost)
 
 
-def _accept(parts: Parts, claim: Claim, submission: Submission, left: Left | None) -> _Done:
-    if left is not None:
-        parts.settler.tell_limiter([left])
+def _accept(parts: Parts, claim: Claim, submission: Submission) -> _Done:
     parts.acceptances.write(
         Accepted(
             attempt_id=claim.attempt_id,
@@ -133,8 +142,8 @@ def _failed(submission: Submission) -> Reply:
     )
 
 
-def _give_back(parts: Parts, permit: str) -> None:
+def _give_back(limiter: Limiter, permit: str) -> None:
     try:
-        parts.limiter.give_back(permit)
+        limiter.give_back(permit)
     except Unavailable:
         log.warning("limiter_unavailable", permits=1)  # it counts for longer

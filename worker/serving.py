@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 from functools import cache
 from threading import Thread
 from typing import Any
@@ -15,12 +14,13 @@ from redis.exceptions import RedisError
 from jobs.wire import UPKEEP_QUEUE, ticket_queue
 from worker.announcing import Announcement
 from worker.app import app
-from worker.parts import parts, parts_when_possible, warm_up
+from worker.following import follow, follow_for_all
+from worker.parts import parts, parts_when_possible
 from worker.processes import run_celery
 from worker.progress import Progress
 from worker.settings import Settings
 from worker.stopping import stopping
-from worker.upkeep import probe_credits
+from worker.upkeep import work_may_leave
 from worker.vitals import Vitals
 
 log = structlog.get_logger()
@@ -35,13 +35,11 @@ def generate(settings: Settings) -> int:
 
     @signals.worker_init.connect(weak=False)
     def _(**_: Any) -> None:
-        found = parts()
-        Thread(target=warm_up, args=(found,), name="warm-up", daemon=True).start()
+        Thread(target=follow, args=(parts(),), name="accounts", daemon=True).start()
 
     def work_waits() -> bool:
         found = parts()
-        pause = found.accounts.get(found.account.id).pause(datetime.now(UTC))
-        return pause is None and found.jobs.waiting(settings.pool, 1) > 0
+        return work_may_leave(found) and found.jobs.waiting(settings.pool, 1) > 0
 
     @cache
     def announcement() -> Announcement:
@@ -68,9 +66,8 @@ def upkeep(settings: Settings) -> int:
     parts_when_possible()
 
     @signals.worker_init.connect(weak=False)
-    def _probe(**_: Any) -> None:
-        # A pause may be of an earlier key or balance: ask at once, not a probe's interval later.
-        Thread(target=probe_credits, args=(parts(),), name="probe", daemon=True).start()
+    def _(**_: Any) -> None:
+        Thread(target=follow_for_all, args=(parts(),), name="accounts", daemon=True).start()
 
     # What beat asks for is always to be done.
     return _work(settings, UPKEEP_QUEUE, UPKEEP_THREADS, "upkeep", lambda: True, lambda: None)

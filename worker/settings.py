@@ -1,18 +1,22 @@
 """What a worker reads from its environment, once, in the composition root."""
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 from db.artifact_place import ArtifactPlace, artifact_place
+from db.sealing import SETTING as ENCRYPTION_KEY
+from db.sealing import MasterKeys
 from jobs.account_pauses import USUAL_RESETS, ResetBounds
 from jobs.catalog import Transport
 from jobs.doubts import USUAL_TIMING, DoubtTiming
 from jobs.errors import InvalidSetting
+from jobs.limiting import AUTO, FIRST_BELIEF, MOST
+from jobs.money import ZERO, Money, parse
 from jobs.timing import CallTiming
+from jobs.upstream_keys import given_keys
 from jobs.wire import pool_name
 
 _PROBE = (30, 0.2, 3_600)
@@ -27,12 +31,18 @@ class Settings:
     redis_url: str = field(repr=False)
     artifacts: ArtifactPlace
     pool: str
-    segmind_key: str = field(repr=False)
+    segmind_keys: Mapping[str, str] = field(repr=False)
+    """By account; those in the database come to them."""
     segmind_base_url: str | None
     calls_per_minute: int
+    """Or rather in `window_seconds`."""
     slots: int
     timing: CallTiming
     ready_file: Path | None
+    master_keys: MasterKeys | None = field(default=None, repr=False)
+    """What opens the keys in the database."""
+    credits_floor: Money = ZERO
+    """What must be left of each account's balance."""
     segmind_proxy: str | None = field(default=None, repr=False)
     resets: ResetBounds = USUAL_RESETS
     probe_seconds: float = 30.0
@@ -42,6 +52,13 @@ class Settings:
     transport: Transport | None = None
     """How models are called, whatever the catalog says; None: as it says."""
     doubts: DoubtTiming = USUAL_TIMING
+    limit_auto: bool = False
+    """Whether `calls_per_minute` is only where the search for the limit begins."""
+    window_seconds: int = 60
+    at_once: int = 1_000
+    """Calls of the account in flight at the most, over all workers."""
+    breaker_seconds: float = 30.0
+    """How long the circuit breaker opens first."""
     stalls_after: float = 45.0
     """Seconds without a task taken, while some wait, after which the process starts anew."""
     history_url: str | None = None
@@ -60,15 +77,25 @@ class BeatSettings:
 def read(environment: Mapping[str, str] = os.environ) -> Settings:
     """Raises `InvalidSetting` naming the first variable that cannot be used."""
     number = _numbers(environment)
+    encryption_key = environment.get(ENCRYPTION_KEY)
+    limit_auto = environment.get("SEGMIND_RPM") == AUTO
     return Settings(
         database_url=_required(environment, "DATABASE_URL"),
         redis_url=_required(environment, "REDIS_URL"),
         artifacts=artifact_place(environment),
         pool=pool_name(environment.get("SEGQ_POOL")),
-        segmind_key=_key(environment),
+        segmind_keys=_keys(environment),
+        master_keys=MasterKeys(encryption_key) if encryption_key else None,
+        credits_floor=_floor(environment),
         segmind_base_url=environment.get("SEGMIND_BASE_URL") or None,
         segmind_proxy=_proxy(environment),
-        calls_per_minute=int(number("SEGMIND_RPM", 60, 1, 100_000)),
+        calls_per_minute=FIRST_BELIEF
+        if limit_auto
+        else int(number("SEGMIND_RPM", FIRST_BELIEF, 1, MOST)),
+        limit_auto=limit_auto,
+        window_seconds=int(number("SEGMIND_WINDOW", 60, 1, 3_600)),
+        at_once=int(number("SEGQ_CONCURRENCY", 1_000, 1, 100_000)),
+        breaker_seconds=number("SEGQ_BREAKER_SECONDS", 30, 0.2, 600),
         slots=int(number("SEGQ_SLOTS", 32, 1, 2_000)),
         timing=CallTiming(
             deadline=number("SEGMIND_TIMEOUT", 120, 0.1, 600),
@@ -122,11 +149,26 @@ def _required(environment: Mapping[str, str], name: str) -> str:
     return found
 
 
-def _key(environment: Mapping[str, str]) -> str:
-    key = _required(environment, "SEGMIND_API_KEY")
-    if not re.fullmatch(r"[!-~]+", key):
-        raise InvalidSetting("SEGMIND_API_KEY", "(not shown)", "printable ASCII without spaces")
-    return key
+def _keys(environment: Mapping[str, str]) -> dict[str, str]:
+    found = given_keys(environment.get("SEGMIND_API_KEY"), environment.get("SEGMIND_API_KEYS"))
+    if not found and not environment.get(ENCRYPTION_KEY):
+        raise InvalidSetting(
+            "SEGMIND_API_KEY",
+            "",
+            f"set; or SEGMIND_API_KEYS, or {ENCRYPTION_KEY} for accounts that the database has",
+        )
+    return found
+
+
+def _floor(environment: Mapping[str, str]) -> Money:
+    text = environment.get("SEGQ_CREDITS_FLOOR") or "0"
+    try:
+        found = parse(text)
+    except ValueError:
+        found = Money(-1)
+    if found < 0:
+        raise InvalidSetting("SEGQ_CREDITS_FLOOR", text, "an amount in USD from 0, such as 2.50")
+    return found
 
 
 def _proxy(environment: Mapping[str, str]) -> str | None:

@@ -64,6 +64,7 @@ def reconcile_once() -> dict[str, int]:
 
 @app.task(name=wire.PROBE_CREDITS, send_events=False)
 @one_at_a_time
-def probe_credits() -> str:
+def probe_credits() -> dict[str, str]:
     polling.tell_expiring(parts())
+    parts().watch.keys.erase_unused(parts().pool)
     return upkeep.probe_credits(parts())

@@ -35,7 +35,8 @@ def prepare(database_url: str, count: int) -> None:
 class Sender:
     """Puts its tasks on the queue. A `with` block, which closes its connection."""
 
-    def __init__(self, redis_url: str, upstream_url: str) -> None:
+    def __init__(self, redis_url: str, upstream_url: str, task: str = "plain.generate") -> None:
+        self._task = task
         self._app = Celery("plain-sender", broker=redis_url, set_as_current=False)
         self._url = f"{upstream_url}/v1/{MODEL}"
 
@@ -47,7 +48,7 @@ class Sender:
 
     def send(self, job: int, seed: int) -> None:
         """One, as an application would."""
-        self._app.send_task("plain.generate", self._arguments(job, seed), queue=QUEUE)
+        self._app.send_task(self._task, self._arguments(job, seed), queue=QUEUE)
 
     def send_many(self, count: int) -> None:
         """Tasks 1 to `count`, as fast as public calls of Celery and kombu put them there."""
@@ -57,9 +58,9 @@ class Sender:
             with producer.batch(_BATCH):
                 for job in range(1, count + 1):
                     arguments = self._arguments(job, job)
-                    message = self._app.amqp.as_task_v2(str(uuid4()), "plain.generate", arguments)
+                    message = self._app.amqp.as_task_v2(str(uuid4()), self._task, arguments)
                     self._app.amqp.send_task_message(
-                        producer, "plain.generate", message, queue=QUEUE, declare=[]
+                        producer, self._task, message, queue=QUEUE, declare=[]
                     )
 
     def _arguments(self, job: int, seed: int) -> tuple[object, ...]:
@@ -90,12 +91,17 @@ def running_workers(
     redis_url: str,
     database_url: str,
     words: Sequence[str] = (),
+    module: str = "plain_celery",
+    rate: str = "",
 ) -> Iterator[list[Process]]:
-    """So many worker processes with so many threads each, all at work; `words` are Celery's."""
+    """So many worker processes with so many threads each, all at work; `words` are Celery's.
+
+    `module` has the tasks; `rate` is what `limited_celery` is told of the limit.
+    """
     images = folder / "plain"
     images.mkdir(exist_ok=True)
     command = [
-        *(sys.executable, "-P", "-m", "celery", "-q", "-A", "benchmarks.baselines.plain_celery"),
+        *(sys.executable, "-P", "-m", "celery", "-q", "-A", f"benchmarks.baselines.{module}"),
         *("worker", "-P", "threads", "-c", str(slots), "-Q", QUEUE, "-l", "WARNING", *words),
     ]
     with Group() as group:
@@ -106,6 +112,7 @@ def running_workers(
                 PLAIN_DATABASE_URL=database_url,
                 PLAIN_FOLDER=str(images),
                 PLAIN_READY_FILE=str(folder / f"{name}.ready"),
+                PLAIN_RATE=rate,
             )
             log = folder / f"{name}.log"
             group.start(name, [*command, "-n", f"{name}@%h"], log, environment=environment)

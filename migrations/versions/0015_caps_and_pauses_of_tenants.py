@@ -1,14 +1,14 @@
 """Tenants whose running jobs have a cap, or who pause.
 
 Revision: 0015
-Revises: 0011
+Revises: 0014
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0015"
-down_revision = "0011"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 

@@ -118,7 +118,7 @@ def test_what_is_scheduled_runs_when_its_time_has_come_and_not_before(system: St
 
 
 def test_a_rate_limit_pauses_the_account_and_costs_no_attempt(system: Start) -> None:
-    one = system(SEGMIND_RPM="6000")
+    one = system(SEGMIND_RPM="6000", SEGMIND_WINDOW="4")
     one.settings(latency=FAST, rpm=5, window_seconds=4)
     ids = submit(one, 12)
     seen: set[str | None] = set()

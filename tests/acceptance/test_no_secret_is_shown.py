@@ -79,6 +79,7 @@ def failing(postgres: str, tmp_path: Path) -> Iterator[Failing]:
             SEGQ_PORT="0",
             SEGQ_PROBE_SECONDS="0.5",
             SEGMIND_API_KEY=KEY,
+            SEGMIND_API_KEYS=f"second={CANARY}-second-key",
             SEGMIND_BASE_URL=provider.url,
             # It answers what it is asked for by its whole address too: a proxy to itself.
             SEGMIND_PROXY=with_password(provider.url, f"{CANARY}-proxy"),
@@ -147,6 +148,9 @@ def test_in_no_log_no_answer_and_no_output(failing: Failing) -> None:
         {"REDIS_URL": f"redis://:{CANARY}/half@127.0.0.1:1/0"},
         {"REDIS_URL": CANARY},
         {"SEGMIND_API_KEY": f"a {CANARY}"},
+        {"SEGMIND_API_KEYS": f"SG_{CANARY}"},
+        {"SEGMIND_API_KEYS": f"second={CANARY},third={CANARY}"},
+        {"SEGMIND_API_KEY": "x", "SEGQ_ENCRYPTION_KEY": CANARY},
         {"SEGMIND_API_KEY": "x", "SEGMIND_PROXY": f"socks5://u:{CANARY}@127.0.0.1:1"},
         {"SEGMIND_API_KEY": "x", "SEGMIND_BASE_URL": f"https://u:{CANARY}@127.0.0.1:1"},
     ],

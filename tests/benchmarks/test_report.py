@@ -82,6 +82,22 @@ def test_the_page_takes_the_tables_and_keeps_the_rest(found: Report) -> None:
     assert filled(after, found) == after
 
 
+def test_measures_of_one_table_stand_side_by_side(found: Report) -> None:
+    found.add("segq", "use", "%", 99.5, table="Limits")
+    found.add("segq", "429s", "", 2, table="Limits")
+    for use in (80.0, 90.0):
+        found.add("peer", "use", "%", use, table="Limits")
+    titles = [title for title, _ in tables.all_of(found)]
+    assert titles == ["", "Limits"]
+    assert tables.by_measure(found, "Limits") == [
+        ["", "use, %", "429s"],
+        ["segq", "99.5", "2"],
+        ["peer", "85 (80, 90)", ""],
+    ]
+    assert "**Limits**\n\n|  | use, % | 429s |" in filled(PAGE.read_text(), found)
+    assert not any("99.5" in cell for row in tables.figures(found) for cell in row)
+
+
 def test_the_page_has_a_place_for_each_benchmark(found: Report) -> None:
     page = PAGE.read_text()
     for name in BENCHMARKS:

@@ -1,7 +1,9 @@
 """`segq account`: what it shows, and an operator's `resume`."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,22 @@ def test_an_account_that_works_is_a_line() -> None:
         f"{START} balance $9.97, read 5 s ago | 2 calls open, up to $0.012",
         "jobs: 3 queued, 10,000 or more succeeded",
     ]
+
+
+@pytest.mark.parametrize(
+    ("configured", "believed", "told"),
+    [
+        (6, 6, "60 calls a minute |"),
+        (30, 6, "60 calls a minute (as learned; configured: 300) |"),
+        ("auto", 6, "60 calls a minute (as learned) |"),
+    ],
+)
+def test_a_limit_that_was_learned_is_told_beside_what_is_configured(
+    configured: int | str, believed: int, told: str
+) -> None:
+    limit = {"configured": configured, "believed": believed, "window_seconds": 6}
+    found = lines({**ACCOUNT, "limit": limit}, {})
+    assert found[0].startswith(f"default (pool segmind): {told}")
 
 
 def test_pauses_are_told_with_what_was_said_and_what_to_do() -> None:
@@ -102,7 +120,9 @@ def test_where_nothing_runs_it_complains(words: list[str], tmp_path: Path) -> No
         ["--all"],
         ["transport"],
         ["transport", "v3"],
-        ["pause", "now"],
+        ["pause", "now", "then"],
+        ["add"],
+        ["set-limit", "default", "0"],
     ],
 )
 def test_other_words_are_a_usage_error(words: list[str], tmp_path: Path) -> None:
@@ -142,7 +162,8 @@ def account(system: System, store: AccountStore) -> Iterator[Account]:
 def test_it_shows_the_account_of_the_running_system(system: System, account: Account) -> None:
     done = system.segq("account")
     assert (done.returncode, done.stderr) == (0, "")
-    first, last = done.stdout.splitlines()
+    first, key, last = done.stdout.splitlines()
+    assert re.fullmatch(r"  key …[0-9a-f]{4} \(from the environment\)", key)
     assert first.startswith(f"{account.name} (pool sandbox): 60 calls a minute | balance ")
     assert last == "jobs: none"
 
@@ -175,7 +196,7 @@ def test_resumed_models_do_not_hide_that_the_account_pauses(
     for model in ("ssd-1b", "ssd-canny"):
         store.pause(account.id, Pause(PauseReason.FORBIDDEN, None, model, "Not for you"))
     store.pause(account.id, Pause(PauseReason.KEY_REFUSED, None, said="no such key"))
-    still = f"account {account.name} still pauses: Segmind refuses the key"
+    still = f"account {account.name} still pauses: Segmind refuses the account's key"
     ends = "`segq account resume` ends this pause at once"
 
     one, after_one = system.segq("account", "resume", "ssd-1b").stdout.splitlines()
@@ -259,3 +280,54 @@ def test_a_rate_limit_is_not_ended_from_here(
     assert done.stdout.startswith("nothing was paused; the rate limit of account ")
     assert store.get(account.id).pause(datetime.now(UTC)) is not None
     system.sql("UPDATE accounts SET limited_until = NULL")
+
+
+def told(system: System, process: str, event: str) -> bool:
+    return any(one["account"] == "second" for one in system.events(process, event))
+
+
+def test_accounts_are_added_stopped_limited_and_removed_by_name(
+    system: System, store: AccountStore, account: Account, tmp_path: Path
+) -> None:
+    key = "SG_00000000000000ca"
+    file = tmp_path / "key"
+    file.write_text(f"{key}\n")
+
+    def segq(*words: str, said: str, code: int = 0) -> None:
+        done = system.segq("account", *words)
+        shown = done.stdout + done.stderr
+        assert done.returncode == code, shown
+        assert said in shown
+        assert key not in shown
+
+    def second() -> Account:
+        return next(one for one in store.of_pool(SANDBOX_POOL) if one.name == "second")
+
+    segq("add", "second", said="that is no key", code=1)
+    segq("add", "Second!", "--key-file", str(file), said="is no name of an account", code=1)
+    segq("add", "second", "--key-file", str(tmp_path / "gone"), said="cannot be read", code=1)
+    segq("add", "second", "--key-file", str(file), "--reason", "more", said="ends with 00ca")
+    segq("add", "third", "--key-file", str(file), said="account second has this key", code=1)
+    segq("add", "second", "--key-file", str(file), said="--replace", code=1)
+    assert (second().changed_at is not None, second().key_fingerprint) == (True, "00ca")
+    segq("list", said="second: 60 calls a minute, key …00ca (kept encrypted), works")
+    segq("pause", "second", "--reason", "a look", said="account second pauses")
+    assert second().paused_for is PauseReason.OPERATOR
+    assert store.get(account.id).paused_for is None
+    segq(said="(pause) by ")
+    segq("resume", "second", said="account second goes on; it paused for: operator")
+    segq("set-limit", "second", "300", said="300 calls a minute")
+    assert (second().call_limit, second().limit_auto, second().limit_by_hand) == (300, False, True)
+    segq("set-limit", "second", "auto", said="is to be learned")
+    assert (second().limit_auto, second().limit_by_hand) == (True, True)
+    segq("pause", "nobody", said="there is no account nobody; there are: default, second", code=1)
+    segq("rotate", said="1 keys are encrypted under the master key")
+    # The sandbox knows no such key. Whatever upkeep finds out about it, nothing shows the key.
+    wait_until(partial(told, system, "upkeep", "account_at_work"), "it is taken up")
+    segq("remove", "second", said="account second is removed")
+    segq("remove", "default", said="comes from the environment", code=1)
+    wait_until(partial(told, system, "worker-1", "account_left"), "it is dropped")
+    logs = [path.read_text() for path in (system.home / "logs").iterdir()]
+    assert not any(key in text for text in logs)
+    files = [path for path in system.home.glob("segq.db*") if path.is_file()]
+    assert not any(key.encode() in path.read_bytes() for path in files)

@@ -38,6 +38,7 @@ OF_SANDBOX = {
     "SEGQ_POOL": "sandbox",
     "SEGMIND_BASE_URL": "http://127.0.0.1:3",
     "SEGMIND_API_KEY": "SG_sandbox",
+    "SEGMIND_API_KEYS": "",
     "SEGMIND_PROXY": "",
 }
 

@@ -2,12 +2,13 @@
 
 import json
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cli.complaint import ComplaintError
-from cli.credentials import load_credentials
+from cli.credentials import kept_encryption_key, load_credentials
 from cli.home import Home, HomeLock, owner_of, write_private
 from cli.run_file import read_running
 
@@ -78,3 +79,16 @@ def test_a_home_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ComplaintError, match="SEGQ_HOME"):
         Home(tmp_path / "file" / "home").make()
+
+
+def test_secrets_of_an_earlier_version_get_a_master_key(home: Home) -> None:
+    first = load_credentials(home)
+    kept = json.loads(home.secrets_file.read_text())
+    del kept["encryption_key"]
+    home.secrets_file.write_text(json.dumps(kept))
+    later = load_credentials(home)
+    assert replace(later, encryption_key=first.encryption_key) == first
+    assert later.encryption_key != first.encryption_key
+    assert load_credentials(home) == later
+    assert kept_encryption_key(home) == later.encryption_key
+    assert mode(home.secrets_file) == 0o600

@@ -6,7 +6,7 @@ import pytest
 
 from cli.complaint import ComplaintError
 from cli.secret_files import with_secrets
-from cli.services import SECRETS, SERVICES, audit, flower
+from cli.services import SECRETS, SERVICES, audit, flower, paused_start
 
 
 @pytest.fixture
@@ -61,15 +61,17 @@ def test_a_process_is_told_only_the_secrets_that_it_uses() -> None:
     environ = {**dict.fromkeys(SECRETS, "x"), "PATH": "/bin"}
     told = {name: set(one.environment(environ)) for name, one in SERVICES.items()}
     told["flower"] = set(flower("127.0.0.1", 1).environment(environ))
+    told["pause"] = set(paused_start(["default"]).environment(environ))
     told["audit"] = set(audit([]).environment(environ))
     stores = {"DATABASE_URL", "REDIS_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "PATH"}
+    accounts = {"SEGMIND_API_KEY", "SEGMIND_API_KEYS", "SEGQ_ENCRYPTION_KEY"}
     assert told == {
         "gateway": stores,
-        "worker": stores | {"SEGMIND_API_KEY"},
-        "upkeep": stores | {"SEGMIND_API_KEY"},
+        "worker": stores | accounts,
+        "upkeep": stores | accounts,
         "beat": {"REDIS_URL", "PATH"},
         "pause": {"DATABASE_URL", "PATH"},
-        "audit": stores | {"SEGMIND_API_KEY"},
+        "audit": stores | accounts,
         "migrate": {"DATABASE_URL", "SEGQ_API_KEY", "PATH"},
         "flower": {"REDIS_URL", "FLOWER_BASIC_AUTH", "PATH"},
     }

@@ -14,7 +14,7 @@ from cli.stores import choose_stores
 
 CWD = Path("/somewhere/with space")
 PORTS = Addresses(gateway=8100, redis=1, flower=2, sandbox=3)
-SECRETS = Credentials("segq_key", "redis-pw", "flower-pw", "SG_key")
+SECRETS = Credentials("segq_key", "redis-pw", "flower-pw", "SG_key", "A" * 43 + "=")
 
 
 def test_nothing_set_means_the_sandbox_in_the_callers_folder() -> None:
@@ -34,7 +34,7 @@ def test_empty_counts_as_not_set() -> None:
         ("SEGQ_PORT", ["0", "65535"], ["-1", "65536", "http", "8100.0"]),
         ("SEGQ_WORKERS", ["1", "64"], ["0", "65", "two"]),
         ("SEGQ_SLOTS", ["1", "2000"], ["0", "2001", """ """]),
-        ("SEGMIND_RPM", ["1", "100000"], ["0", "100001", "60/min"]),
+        ("SEGMIND_RPM", ["1", "100000", "auto"], ["0", "100001", "60/min", "automatic"]),
         ("SEGMIND_TIMEOUT", ["0.1", "0.5e2", "600"], ["0.09", "601", "nan", "inf", "1m"]),
     ],
 )
@@ -123,6 +123,7 @@ def test_children_get_what_is_listed_and_nothing_else() -> None:
         "SEGQ_SLOTS": "32",
         "SEGMIND_API_KEY": "SG_key",
         "SEGMIND_BASE_URL": "http://127.0.0.1:3",
+        "SEGQ_ENCRYPTION_KEY": SECRETS.encryption_key,
         "SEGMIND_RPM": "60",
         "SEGMIND_TIMEOUT": "7",
         "PYTHONUNBUFFERED": "1",

@@ -6,6 +6,7 @@ SHORT = {
     "SEGQ_PROBE_SECONDS": "0.3",
     "SEGMIND_RPM": "6000",
     "SEGQ_SLOTS": "8",
+    "SEGQ_BREAKER_SECONDS": "0.5",
 }
 """To be laid under a scenario's own settings."""
 LEASE = 6.0

@@ -58,7 +58,7 @@ def _cancel_waiting(system: System, ids: list[str]) -> None:
 @ON_ITS_OWN_PARTS
 def test_a_flush_during_a_pause_ends_it_no_earlier(system: Start) -> None:
     """3: the account's row knows of the reset too."""
-    one = system(**SHORT)
+    one = system(**SHORT, SEGMIND_WINDOW="15")
     one.settings(latency=FAST, rpm=4, window_seconds=15)
     ids = submit(one, 10)
     until = "SELECT limited_until FROM accounts WHERE limited_until IS NOT NULL"
@@ -147,7 +147,7 @@ def test_redis_comes_back_from_an_old_file(system: Start, tmp_path: Path) -> Non
 @ON_ITS_OWN_PARTS
 def test_tickets_are_lost_with_the_worker_that_had_taken_them(system: Start) -> None:
     """6: SQL knows which jobs wait; upkeep puts tickets anew."""
-    one = system(**{**SHORT, "SEGQ_SLOTS": "4"})
+    one = system(**{**SHORT, "SEGQ_SLOTS": "4"}, SEGMIND_WINDOW="6")
     one.settings(latency=FAST, rpm=2, window_seconds=6)
     ids = submit(one, 6)
     with Redis.from_url(one.run["redis"]) as redis:

@@ -9,7 +9,7 @@ import redis
 
 from db.accounts import AccountStore
 from jobs.account_pauses import Pause, PauseReason
-from jobs.wire import DEFAULT_POOL, waiting_key
+from jobs.wire import waiting_key
 from tests.gateway import worker_hands
 from tests.gateway.conftest import Submit, is_problem
 from tests.gateway.gateway_process import Gateway
@@ -145,12 +145,13 @@ def test_a_queued_job_tells_that_its_account_pauses(
 def test_a_queued_job_tells_what_the_workers_wait_for(
     gateway: Gateway, client: httpx.Client, submit: Submit, value: str, told: str
 ) -> None:
+    key = waiting_key(worker_hands.account_of(gateway).id)
     with redis.Redis.from_url(gateway.redis) as line:
-        line.set(waiting_key(DEFAULT_POOL), value)
+        line.set(key, value)
         try:
             await_waiting_for(client, submit()["id"], told)
         finally:
-            line.delete(waiting_key(DEFAULT_POOL))
+            line.delete(key)
 
 
 def await_waiting_for(client: httpx.Client, job_id: str, told: str) -> None:

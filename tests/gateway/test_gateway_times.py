@@ -16,6 +16,7 @@ from tests.gateway.conftest import SMALL_INPUT
 from tests.gateway.gateway_process import running_gateway
 from tests.sandbox.sandbox_process import KEY, SandboxProcess
 from tests.servers.ports import free_port
+from tests.worker.one_account import only
 from worker import settings
 from worker.celery_settings import celery_settings
 from worker.parts import Parts, build
@@ -87,9 +88,9 @@ def working(database_url: str, valkey: str, tmp_path: Path) -> Working:
                 }
             )
         )
-        parts.limiter.rebuild([], 0, first=True)
+        only(parts).limiter.rebuild([], 0, first=True)
         yield Work(parts, valkey)
-        parts.segmind.close()
+        parts.upstream.close()
         parts.redis.close()
         parts.database.close()
 

@@ -28,7 +28,9 @@ def _limited(resets_in: float | None) -> Pause | None:
     [
         (17.5, timedelta(seconds=17.5)),
         (None, GUESSED),
-        (0, GUESSED),
+        (0, timedelta(seconds=0.05)),  # it passed while the answer came
+        (-0.2, timedelta(seconds=0.05)),
+        (-0.3, GUESSED),
         (-3600, GUESSED),
         (120, LONGEST),
         (86_400 * 365, LONGEST),

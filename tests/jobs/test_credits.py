@@ -38,3 +38,9 @@ def test_what_is_committed_is_not_spent_twice() -> None:
     assert covers(Money(10), Money(4), Money(6))
     assert not covers(Money(10), Money(5), Money(6))
     assert covers(None, Money(5), Money(6))
+
+
+def test_a_floor_is_left_and_an_unknown_balance_cannot_say_so() -> None:
+    assert covers(Money(10), Money(2), Money(5), Money(3))
+    assert not covers(Money(10), Money(2), Money(5), Money(4))
+    assert not covers(None, Money(0), Money(0), Money(1))

@@ -13,6 +13,9 @@ ODD = 'it\'s "odd"/ü%'
     [
         ("SEGMIND_API_KEY", CANARY),
         ("SEGMIND_API_KEY", f" {CANARY}\n"),
+        ("SEGMIND_API_KEYS", f"second=SG_{CANARY},third={CANARY}"),
+        ("SEGMIND_API_KEYS", f"# a plan\nsecond={CANARY}\n"),
+        ("SEGQ_ENCRYPTION_KEY", f"another-one,{CANARY}"),
         ("SEGQ_API_KEY", CANARY),
         ("AWS_SECRET_ACCESS_KEY", CANARY),
         ("AWS_SESSION_TOKEN", CANARY),
@@ -91,3 +94,10 @@ def test_what_is_in_no_environment_is_known_by_its_form(text: str) -> None:
 def test_what_is_no_secret_is_left(text: str) -> None:
     environ = {"PATH": "/usr/bin", "SEGQ_PORT": "8100", "REDIS_URL": "redis://redis:6379/0"}
     assert Mask({**environ, "A_KEY": "x", "B_KEY": ""})(text) == text
+
+
+def test_what_becomes_known_later_is_masked_from_then_on() -> None:
+    mask = Mask({"PGPASSWORD": "a-password"})
+    mask.learn(CANARY, "short")
+    mask.learn(CANARY)
+    assert mask(f"short {CANARY} a-password") == f"short {MASKED} {MASKED}"

@@ -30,6 +30,7 @@ def test_every_header_is_read() -> None:
         credits=money.parse("12.0184921035"),
         seed=999999999999999,
         generation_seconds=5.91,
+        generation_step=0.01,
         resets_at=datetime(2026, 9, 1, 12, 30, 15, tzinfo=UTC),
         date=datetime(2026, 9, 1, 12, 29, 30, tzinfo=UTC),
     )

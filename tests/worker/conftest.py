@@ -14,6 +14,7 @@ from jobs.timing import CallTiming
 from tests.sandbox.sandbox_process import KEY, SandboxProcess
 from tests.servers.databases import new_database
 from tests.servers.valkey import running_valkey
+from tests.worker.one_account import only
 from tests.worker.table_of_answers import Table, running_table
 from worker.parts import Parts, build
 from worker.settings import Settings
@@ -36,7 +37,7 @@ def settings(database_url: str, valkey: str, sandbox: SandboxProcess, tmp_path: 
         redis_url=valkey,
         artifacts=tmp_path / "artifacts",
         pool="segmind",
-        segmind_key=KEY,
+        segmind_keys={"default": KEY},
         segmind_base_url=sandbox.url,
         calls_per_minute=6_000,
         slots=4,
@@ -49,10 +50,10 @@ def settings(database_url: str, valkey: str, sandbox: SandboxProcess, tmp_path: 
 def parts(database: Database, settings: Settings) -> Iterator[Parts]:
     """A worker's parts in this process, with its limiter open; the servers are real."""
     found = build(settings)
-    found.limiter.rebuild([], 0, first=True)
+    only(found).limiter.rebuild([], 0, first=True)
     yield found
     found.askers.shutdown()
-    found.segmind.close()
+    found.upstream.close()
     found.redis.close()
     found.database.close()
 

@@ -8,6 +8,7 @@ from db.rows import Job, Terms
 from jobs.doubts import DoubtTiming
 from tests.sandbox.sandbox_process import SandboxProcess
 from tests.worker.conftest import Submit
+from tests.worker.one_account import only
 from worker.calling import sent_inputs
 from worker.parts import Parts
 from worker.run import run_ticket
@@ -32,7 +33,7 @@ def lose_answer(parts: Parts, sandbox: SandboxProcess, **rule: Any) -> None:
 
 def lose_worker(parts: Parts) -> dict[str, Any]:
     """Claim the next job as a worker that dies before it sends; its inputs as they would be sent."""
-    claims = parts.runs.claim(parts.pool, parts.account.id, terms=Terms(timedelta()))
+    claims = parts.runs.claim(parts.pool, only(parts).id, terms=Terms(timedelta()))
     assert isinstance(claims, list)
     sweep(parts)
     return sent_inputs(parts.inputs, parts.artifacts, claims[0].job, claims[0].seed)

@@ -1,10 +1,14 @@
-"""One table of cases for the limiter's model (`jobs/pace.py`) and its script (`limiter.lua`).
+"""One table of cases for the limiter's model (`jobs/limiting.py`) and its script (`limiter.lua`).
 
 A case is a story: what happens at which second, and what is expected of it. Permits are named
 a, b, c … in the order in which they are asked for.
 """
 
 from dataclasses import dataclass
+
+from jobs.limiting import Ended
+
+LEAD = 0.1
 
 
 @dataclass(frozen=True)
@@ -13,12 +17,25 @@ class Ask:
     granted: bool
     wait: float | None = None
     """Seconds until it may ask again; None where the case does not care."""
+    opens: float | None = None
+    """Seconds until the permit opens."""
 
 
 @dataclass(frozen=True)
-class Sent:
+class Answered:
     permit: str
-    after: float
+    arrived: float
+    ended: Ended = Ended.CLEAN
+    at: float | None = None
+
+
+@dataclass(frozen=True)
+class Refused:
+    at: float
+    permit: str
+    pause: float
+    stated: bool = True
+    belief: int | None = None
 
 
 @dataclass(frozen=True)
@@ -37,7 +54,7 @@ class Resume:
     pass
 
 
-Step = Ask | Sent | GiveBack | Pause | Resume
+Step = Ask | Answered | Refused | GiveBack | Pause | Resume
 
 
 @dataclass(frozen=True)
@@ -45,33 +62,56 @@ class Case:
     name: str
     limit: int
     steps: tuple[Step, ...]
+    auto: bool = False
+    at_once: int = 1_000
+
+
+def calls(letters: str, at: float, latency: float = 0.0, ended: Ended = Ended.CLEAN) -> list[Step]:
+    """One after the other, each answered before the next."""
+    steps: list[Step] = []
+    for n, letter in enumerate(letters):
+        steps.append(Ask(at + n, True))
+        steps.append(Answered(letter, 0, ended, at=at + n + latency))
+    return steps
 
 
 CASES = (
     Case(
         "a small account has no burst: one call, then one an interval",
-        6,  # a call in 10 s
-        (Ask(0, True), Ask(0, False, 10), Ask(9.999, False, 0.001), Ask(10, True)),
+        6,  # a call in 9.75 s
+        (
+            Ask(0, True),
+            Ask(0, False, 9.75 - LEAD),
+            Ask(9.649, False, 0.001),
+            Ask(9.65, True, opens=LEAD),
+        ),
     ),
     Case(
         "a tenth of the window's calls may leave at once after a rest",
-        30,  # a call in 2 s, three at once
-        (Ask(0, True), Ask(0, True), Ask(0, True), Ask(0, False, 2), Ask(2, True), Ask(2, False)),
+        30,  # a call in 1.95 s, three at once
+        (
+            Ask(0, True, opens=0),
+            Ask(0, True, opens=0),
+            Ask(0, True, opens=0),
+            Ask(0, False, 1.95 - LEAD),
+            Ask(1.95, True, opens=0),
+            Ask(1.95, False),
+        ),
     ),
     Case(
         "a rest earns one burst, however long it was",
         30,
-        (Ask(0, True), *(Ask(5000, True) for _ in range(3)), Ask(5000, False, 2)),
+        (Ask(0, True), *(Ask(5000, True) for _ in range(3)), Ask(5000, False, 1.95 - LEAD)),
     ),
     Case(
         "an unused permit gives its turn back",
         6,
-        (Ask(0, True), GiveBack("a"), Ask(0, True), GiveBack("a"), Ask(1, False, 9)),
+        (Ask(0, True), GiveBack("a"), Ask(0, True), GiveBack("b"), Ask(1, True), Ask(1, False)),
     ),
     Case(
-        "a pause holds everything until its end",
+        "a pause holds everything until its end, and no permit is given ahead of it",
         6,
-        (Pause(0, 30), Ask(0, False, 30), Ask(29, False, 1), Ask(30, True)),
+        (Pause(0, 30), Ask(0, False, 30), Ask(29.95, False, 0.05), Ask(30, True, opens=0)),
     ),
     Case(
         "a pause is only made longer",
@@ -86,16 +126,150 @@ CASES = (
     Case(
         "the window holds even where the pace would not: its calls count until they leave it",
         1,  # one call a minute, and it counts 60 s from when it may last have been sent
-        (Ask(0, True), Ask(60, False, 6.25), Ask(66.25, True)),
+        (Ask(0, True), Ask(60, False, 6.25 - LEAD), Ask(66.25, True, opens=0)),
     ),
     Case(
-        "a call counts from when it was sent, and a quarter second more",
-        1,
-        (Ask(0, True), Sent("a", 0.5), Ask(60, False, 0.75), Ask(60.75, True)),
+        "what the window held back is no rest: it earns no burst",
+        20,  # a call in 2.925 s, two at once
+        (
+            Ask(0, True),
+            *(Ask(2.925 * n, True) for n in range(19)),
+            *(Answered(name, 0) for name in "abcdefghijklmnopqrst"),
+            Ask(55, False, 5 - LEAD),
+            Ask(59.95, True, opens=0.05),
+            Ask(59.95, False, 0.05 + 2.925 - LEAD),
+        ),
     ),
     Case(
-        "a call that was sent later than allowed counts no shorter",
+        "a call counts from when it reached the provider's counter, exactly",
         1,
-        (Ask(0, True), Sent("a", 50), Ask(60, False, 6.25)),
+        (
+            Ask(0, True),
+            Answered("a", 0.5),
+            Ask(60, False, 0.5 - LEAD),
+            Ask(60.45, True, opens=0.05),
+        ),
+    ),
+    Case(
+        "a call that is said to have arrived later than it could counts no shorter",
+        1,
+        (Ask(0, True), Answered("a", 50), Ask(60, False, 6.25 - LEAD)),
+    ),
+    Case(
+        "what is told twice counts once",
+        1,
+        (Ask(0, True), Answered("a", 1), Answered("a", 1), Ask(60, False, 1 - LEAD)),
+    ),
+    Case(
+        "a refused call is no call: the limit is what was accepted, and one goes first after it",
+        30,
+        (
+            *(Ask(0, True) for _ in range(3)),
+            *(Answered(name, 0) for name in "abc"),
+            *(Ask(2 * n, True) for n in range(1, 19)),
+            *(Answered(name, 0) for name in "defghijklmnopqrst"),
+            Refused(38, "u", 22, belief=20),
+            Ask(38, False, 22),
+            Ask(60, True, opens=0),
+            Ask(60, False, 2.925 - LEAD),  # the pace of 20 a minute, without a burst
+            Ask(61, False),
+            Ask(63, True),
+        ),
+    ),
+    Case(
+        "far below belief it is tried again from below, not believed for good",
+        60,
+        (
+            *(Ask(0, True) for _ in range(4)),
+            Answered("a", 0),
+            Answered("b", 0),
+            Refused(0.1, "c", 59.9, belief=3),
+            Refused(0.1, "d", 59.9, belief=2),
+            Ask(60, True),
+            Ask(61, False),
+        ),
+    ),
+    Case(
+        "a refusal without a reset pauses for what is guessed, unless it was to be expected",
+        60,
+        (
+            Ask(0, True),
+            Answered("a", 0),
+            Ask(1, True),
+            Refused(1, "b", 30, stated=False, belief=1),
+            Ask(1, False, 30),
+        ),
+    ),
+    Case(
+        "a search does not burst, and ends with what was accepted",
+        60,
+        (
+            *calls("abcdefgh", 0),
+            Ask(7.5, False, 0.375),  # from the next call on at twice the rate
+            Ask(8, True, opens=0),
+            Answered("i", 0),
+            Ask(8.4, True, opens=0.0875),
+            Refused(8.6, "j", 0.5, belief=9),
+            Ask(8.6, False, 0.5),
+        ),
+        auto=True,
+    ),
+    Case(
+        "no more calls are in flight than may be",
+        60,
+        (
+            Ask(0, True),
+            Ask(0, True),
+            Ask(0, False, 0.1),
+            Answered("a", 0),
+            Ask(1, True),
+            GiveBack("b"),
+            Ask(2, True),
+            Ask(2, False, 0.1),
+            Ask(131, True),  # nobody gave back what those held, whose workers are gone
+        ),
+        at_once=2,
+    ),
+    Case(
+        "ten failures in a row open the circuit breaker; one call is tried, and closes it",
+        60,
+        (
+            *calls("abcdefghij", 0, ended=Ended.FAILED),
+            Ask(10, False, 29),
+            Ask(39, True),
+            Ask(39, False, 0.1),
+            Answered("k", 0, at=40),
+            Ask(41, True),
+            Ask(41, True),
+        ),
+    ),
+    Case(
+        "a probe that fails opens it for twice as long; one that never left is no probe",
+        60,
+        (
+            *calls("abcdefghij", 0, ended=Ended.FAILED),
+            Ask(39, True),
+            GiveBack("k"),
+            Ask(39, True),
+            Answered("l", 0, Ended.FAILED, at=40),
+            Ask(41, False, 59),
+        ),
+    ),
+    Case(
+        "answers that are the caller's own fault open nothing",
+        60,
+        (*calls("abcdefghijkl", 0, ended=Ended.OTHER), Ask(12, True)),
+    ),
+    Case(
+        "three failures of the last twenty halve what may be in flight, once a round trip",
+        60,
+        (
+            *(Ask(n, True) for n in range(4)),
+            *(Answered(name, 0, Ended.FAILED, at=4) for name in "abcd"),  # 4 → 2
+            Ask(5, True),
+            Ask(6, True),
+            Ask(7, False, 0.1),
+        ),
+        at_once=4,
     ),
 )

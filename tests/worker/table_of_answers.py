@@ -1,7 +1,7 @@
 """One worker's parts for many lines of a table: the servers are started once for all of them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,7 @@ from jobs.catalog.inputs import check
 from jobs.money import Money, parse
 from jobs.timing import CallTiming
 from tests.sandbox.sandbox_process import CALM, KEY, SandboxProcess
+from tests.worker.one_account import calling_with, only
 from upstream import Endpoints, Segmind
 from worker.parts import Parts, build
 from worker.settings import Settings
@@ -40,12 +41,30 @@ class Table:
             connection.execute(delete(model_pauses))
             connection.execute(
                 update(accounts).values(
-                    paused_for=None, paused_at=None, limited_until=None, credits=None
+                    paused_for=None,
+                    paused_at=None,
+                    limited_until=None,
+                    credits=None,
+                    learned_limit=None,
+                    good_limit=None,
+                    learned_revision=None,
                 )
             )
             waiting = jobs.c.state.in_(["queued", "scheduled", "in_doubt"])
             connection.execute(update(jobs).where(waiting).values(state="canceled"))
-        self.parts.limiter.resume()
+        self.count_in(60)
+
+    def count_in(self, seconds: int) -> None:
+        """A limiter without memory that counts in such windows.
+
+        What the line before has taught it would hold: its failures might open the circuit breaker.
+        """
+        with self.parts.database.write() as connection:
+            connection.execute(update(accounts).values(window_seconds=seconds))
+        limiter = only(self.parts).limiter
+        self.parts.redis.delete(*limiter._keys[:3])
+        limiter.remember(self.parts.accounts.get(limiter.account.id))
+        limiter.rebuild([], 0.0, first=True)
 
     def submit(self, slug: str = "ssd-canny", max_attempts: int = 1, **values: Any) -> Job:
         model = catalog.model(slug)
@@ -70,7 +89,7 @@ class Table:
     def calling(self, url: str, deadline: float) -> Parts:
         """The parts with another client; it is closed with the process."""
         segmind = Segmind(KEY, Endpoints.from_base_url(url), connections=1, deadline=deadline)
-        return replace(self.parts, segmind=segmind)
+        return calling_with(self.parts, segmind)
 
 
 def running_table(database_url: str, redis_url: str, folder: Path) -> Iterator[Table]:
@@ -87,7 +106,7 @@ def running_table(database_url: str, redis_url: str, folder: Path) -> Iterator[T
                 redis_url=redis_url,
                 artifacts=folder / "artifacts",
                 pool="segmind",
-                segmind_key=KEY,
+                segmind_keys={"default": KEY},
                 segmind_base_url=sandbox.url,
                 calls_per_minute=100_000,
                 slots=4,
@@ -95,9 +114,9 @@ def running_table(database_url: str, redis_url: str, folder: Path) -> Iterator[T
                 ready_file=None,
             )
         )
-        parts.limiter.rebuild([], 0, first=True)
+        only(parts).limiter.rebuild([], 0, first=True)
         yield Table(parts, sandbox, tenant)
-        parts.segmind.close()
+        parts.upstream.close()
         parts.redis.close()
         parts.database.close()
     finally:

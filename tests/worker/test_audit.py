@@ -19,6 +19,7 @@ from jobs.auditing import Kind
 from jobs.states import State
 from tests.sandbox.sandbox_process import KEY, ROOT, SandboxProcess
 from tests.worker.conftest import Submit
+from tests.worker.one_account import only
 from tests.worker.upkeep_turns import change, look_now
 from worker.adopting import adopt
 from worker.auditing import Audit, audit
@@ -88,7 +89,7 @@ def test_a_call_that_the_history_lacks_is_told_when_it_is_due(
     job = submit()
     run(parts)
     assert sandbox.http.delete("/_sandbox/history").status_code == 204
-    assert len(audited(parts).compared.too_fresh) == 1
+    assert audited(parts).too_fresh == 1
     assert audited(parts).differences == ()
     an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
     change(parts, job, finished_at=an_hour_ago)
@@ -158,7 +159,7 @@ def test_a_doubt_is_open_and_no_difference(
     run_ticket(parts)
     found = audited(parts)
     assert found.differences == ()
-    assert len(found.compared.open) == 1
+    assert found.open == 1
 
 
 def test_a_call_that_was_taken_for_absent_is_a_difference_when_it_appears(
@@ -200,7 +201,7 @@ def test_the_command_says_what_differs_and_adopts_only_while_nothing_leaves(
     agreed = command(settings)
     assert (agreed.returncode, agreed.stderr) == (0, "")
     assert "both sides agree" in agreed.stdout
-    before = parts.accounts.get(parts.account.id).call_limit
+    before = parts.accounts.get(only(parts).id).call_limit
     restore(parts, job)
     differs = command(settings)
     assert differs.returncode == 1
@@ -209,13 +210,13 @@ def test_the_command_says_what_differs_and_adopts_only_while_nothing_leaves(
     refused = command(settings, "--adopt")
     assert refused.returncode == 2
     assert "segq account pause" in refused.stderr
-    parts.accounts.pause(parts.account.id, Pause(PauseReason.OPERATOR, None))
+    parts.accounts.pause(only(parts).id, Pause(PauseReason.OPERATOR, None))
     adopted = command(settings, "--adopt", "--json")
     assert adopted.returncode == 0, adopted.stdout + adopted.stderr
     told: dict[str, Any] = json.loads(adopted.stdout)
     assert (told["adopted"], told["differences"]) == ({"succeeded": 1}, [])
     assert parts.jobs.get(tenant, job.id).state is State.SUCCEEDED
-    assert parts.accounts.get(parts.account.id).call_limit == before
+    assert parts.accounts.get(only(parts).id).call_limit == before
 
 
 @pytest.mark.usefixtures("parts")

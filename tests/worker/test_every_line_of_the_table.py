@@ -11,15 +11,16 @@ from jobs.states import State
 from tests.sandbox.sandbox_process import KEY
 from tests.servers.ports import free_port
 from tests.worker.lines_of_the_table import LINES, NOWHERE, Line
+from tests.worker.one_account import only
 from tests.worker.table_of_answers import Table
 from worker.run import run_ticket
-from worker.turnstile import NoJob
+from worker.taken import NoJob
 
 RESET = "x-rate-limit-reset-at-utc"
 
 
 def _pauses(table: Table) -> tuple[PauseReason | None, list[str]]:
-    account = table.parts.accounts.get(table.parts.account.id)
+    account = table.parts.accounts.get(only(table.parts).id)
     models = [pause.model for pause in table.parts.accounts.model_pauses(account.id)]
     return account.paused_for, models
 
@@ -45,7 +46,7 @@ def test_every_line(table: Table, line: Line) -> None:
     assert (table.charged() > 0) == line.runs
     if line.state is State.IN_DOUBT:
         assert found.cost == 0
-        assert table.parts.accounts.committed(table.parts.account.id) >= job.estimate
+        assert table.parts.accounts.committed(only(table.parts).id) >= job.estimate
     else:
         assert found.cost == table.charged()
     assert len(found.outputs) == (line.state is State.SUCCEEDED)
@@ -99,10 +100,10 @@ def _limited(table: Table, headers: dict[str, str]) -> datetime:
     assert (found.state, found.attempts, found.cost) == (State.QUEUED, 0, 0)
     assert found.error is not None
     assert found.error["kind"] == FailureKind.RATE_LIMITED
-    account = table.parts.accounts.get(table.parts.account.id)
+    account = table.parts.accounts.get(only(table.parts).id)
     assert account.paused_for is None
     assert account.limited_until is not None
-    assert not table.parts.limiter.ask(["anyone"], holds=0).granted
+    assert not only(table.parts).limiter.ask(["anyone"], holds=0).granted
     return account.limited_until
 
 

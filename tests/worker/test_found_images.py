@@ -15,6 +15,7 @@ from jobs.states import State
 from tests.sandbox.sandbox_process import PHOTOGRAPH, SandboxProcess
 from tests.worker.conftest import Submit
 from tests.worker.lost_calls import lose_answer
+from tests.worker.one_account import only
 from tests.worker.upkeep_turns import attempt, change
 from upstream.images import look_at
 from upstream.replies import Image
@@ -27,8 +28,8 @@ from worker.parts import Parts
 def found(parts: Parts, job: Job) -> Request:
     """The job's request, as a look finds it that somebody takes meanwhile."""
     change(parts, job, next_look_at=parts.database.now)
-    _, (doubt,) = parts.doubts.take_due(parts.account.id, 1, timedelta(minutes=5))
-    request = look(parts, job.model, [doubt]).found[doubt.attempt_id]
+    _, (doubt,) = parts.doubts.take_due(only(parts).id, 1, timedelta(minutes=5))
+    request = look(parts, only(parts).segmind, job.model, [doubt]).found[doubt.attempt_id]
     assert isinstance(request, Request)
     return request
 
@@ -43,7 +44,7 @@ def bring(parts: Parts, job: Job) -> None:
     assert parts.settler.settle(
         Settlement(
             attempt_id=known["id"],
-            account_id=parts.account.id,
+            account_id=only(parts).id,
             job_id=job.id,
             tenant_id=job.tenant_id,
             number=1,
@@ -71,7 +72,7 @@ def test_the_image_that_was_settled_is_not_overwritten_by_the_one_that_was_found
     assert doubt is not None
     request = found(parts, job)
     bring(parts, job)
-    assert end_with(parts, doubt, request) is None
+    assert end_with(parts, only(parts).segmind, doubt, request) is None
     kept_as_it_was_settled(parts, job)
     # What it cost is known by it all the same.
     known = attempt(parts, job)
@@ -87,12 +88,10 @@ def test_nor_is_it_removed_where_the_request_is_another_attempts(
     doubt = parts.doubts.of_job(job.tenant_id, job.id)
     assert doubt is not None
     request = found(parts, other)
-    assert (
-        end_with(parts, replace(doubt, attempt_id=attempt(parts, other)["id"], job=other), request)
-        is None
-    )
+    its = replace(doubt, attempt_id=attempt(parts, other)["id"], job=other)
+    assert end_with(parts, only(parts).segmind, its, request) is None
     bring(parts, job)
     with pytest.raises(RequestHeld):
-        end_with(parts, doubt, request)
+        end_with(parts, only(parts).segmind, doubt, request)
     kept_as_it_was_settled(parts, job)
     assert parts.jobs.get(job.tenant_id, job.id).cost != ZERO

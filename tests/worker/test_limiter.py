@@ -3,116 +3,82 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from redis import Redis
 
-from db.rows import Account, RecentCall
-from jobs import pace
+from db.rows import Account, Learned, RecentCall
 from jobs.errors import Unavailable
-from jobs.pace import SECOND, Allowance, Pace
-from tests.worker.pace_cases import CASES, Ask, Case, GiveBack, Pause, Resume, Sent
+from jobs.limiting import Ended, Limiting, Limits
+from jobs.pace import SECOND
+from tests.worker.on_a_clock import START, on_a_clock, set_clock
+from tests.worker.pace_cases import CASES, Answered, Ask, Case, GiveBack, Pause, Refused, Resume
 from worker import limiter as limiter_module
 from worker.limiter import Limiter
 
-CLOCK = "test:clock"
+__all__ = ["on_a_clock"]
+DEADLINE = 120 * SECOND
 
 
-def _account(limit: int) -> Account:
-    return Account(uuid4(), "segmind", "default", limit, 60, None, None, None)
+def _account(limit: int, *, auto: bool = False, learned: Learned | None = None) -> Account:
+    account = Account(uuid4(), "segmind", "default", limit, 60, None, None, None)
+    return replace(account, limit_auto=auto, learned=learned)
 
 
 def _names() -> Iterator[str]:
-    yield from "abcdefghijklmnop"
-
-
-@pytest.fixture
-def redis(valkey: str) -> Iterator[Redis]:
-    with Redis.from_url(valkey) as connection:
-        yield connection
-
-
-@pytest.fixture
-def on_a_clock(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> Redis:
-    """The script as it is, but for where it reads the time."""
-    script = limiter_module._SCRIPT
-    told = script.replace("redis.call('TIME')", f"redis.call('LRANGE', '{CLOCK}', 0, 1)")
-    assert told != script
-    monkeypatch.setattr(limiter_module, "_SCRIPT", told)
-    _set_clock(redis, 0)
-    return redis
-
-
-def _set_clock(redis: Redis, second: float) -> None:
-    microseconds = round((1_000_000 + second) * SECOND)
-    redis.delete(CLOCK)
-    redis.rpush(CLOCK, *divmod(microseconds, SECOND))
+    yield from "abcdefghijklmnopqrstuvwxyz"
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_model_keeps_to_the_cases(case: Case) -> None:
-    allowance, now, state = Allowance(case.limit), 0, Pace()
-    names = _names()
+    limits = Limits(case.limit, at_once=case.at_once, auto=case.auto)
+    state, now, names = Limiting.opened(limits, 0), 0, _names()
     for step in case.steps:
+        now = round((getattr(step, "at", None) or now / SECOND) * SECOND)
         match step:
-            case Ask(at, granted, wait):
-                now = round(at * SECOND)
-                state, answer = pace.ask(state, allowance, now, [next(names)])
-                assert (answer.granted == 1) is granted, step
+            case Ask(_, granted, wait, opens):
+                answer = state.ask(now, [next(names)] if granted else ["x"], DEADLINE)
+                assert (len(answer.opens) == 1) is granted, step
                 assert wait is None or answer.wait == pytest.approx(wait * SECOND), step
-            case Sent(permit, after):
-                state = pace.sent(state, permit, round(after * SECOND))
+                assert opens is None or answer.opens[0] == pytest.approx(opens * SECOND), step
+            case Answered(permit, arrived, ended, _):
+                state.answered(now, permit, round(arrived * SECOND), ended)
+            case Refused(_, permit, pause, stated, belief):
+                state.refused(now, permit, round(pause * SECOND), stated=stated)
+                assert belief is None or state.known.belief == belief, step
             case GiveBack(permit):
-                state = pace.give_back(state, allowance, permit)
-            case Pause(at, seconds):
-                state = pace.pause(state, round((at + seconds) * SECOND))
+                state.give_back(permit)
+            case Pause(_, seconds):
+                state.pause(now + round(seconds * SECOND))
             case Resume():
-                state = replace(state, paused_until=0)
+                state.paused_until = 0
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_script_keeps_to_the_cases(case: Case, on_a_clock: Redis) -> None:
-    limiter, names = Limiter(on_a_clock, _account(case.limit)), _names()
+    account = _account(case.limit, auto=case.auto)
+    limiter, names = Limiter(on_a_clock, account, at_once=case.at_once), _names()
     assert limiter.look().rebuild
     assert limiter.rebuild([], 0, first=True)
     for step in case.steps:
+        if getattr(step, "at", None) is not None:
+            set_clock(on_a_clock, step.at)  # type: ignore[union-attr,arg-type]  # it has one
         match step:
-            case Ask(at, granted, wait):
-                _set_clock(on_a_clock, at)
-                answer = limiter.ask([next(names)], holds=1)
+            case Ask(_, granted, wait, opens):
+                answer = limiter.ask([next(names)] if granted else ["x"], holds=1)
                 assert (answer.granted == 1) is granted, step
                 assert wait is None or answer.wait == pytest.approx(wait), step
-            case Sent(permit, after):
-                limiter.sent((permit, after))
+                assert opens is None or answer.opens[0] == pytest.approx(opens), step
+            case Answered(permit, arrived, ended, _):
+                limiter.answered(limiter_module.Answered(permit, arrived, ended))
+            case Refused(_, permit, pause, stated, belief):
+                refusal = limiter.refused(permit, pause, stated=stated)
+                assert refusal is not None
+                assert belief is None or refusal.learned.belief == belief, step
             case GiveBack(permit):
                 limiter.give_back(permit)
-            case Pause(at, seconds):
-                _set_clock(on_a_clock, at)
+            case Pause(_, seconds):
                 limiter.pause(seconds)
             case Resume():
                 limiter.resume()
-
-
-@settings(max_examples=300, deadline=None)
-@given(
-    limit=st.integers(1, 40),
-    steps=st.lists(st.tuples(st.floats(0, 30), st.floats(0, 6)), max_size=120),
-)
-def test_no_window_ever_holds_more_calls_than_the_limit(
-    limit: int, steps: list[tuple[float, float]]
-) -> None:
-    """Whatever the pauses between questions and the delays before sending: both windows hold."""
-    allowance, state, now = Allowance(limit), Pace(), 0
-    left: list[int] = []
-    for index, (rest, delay) in enumerate(steps):
-        now += round(rest * SECOND)
-        state, answer = pace.ask(state, allowance, now, [str(index)])
-        if answer.granted:
-            left.append(now + round(delay * SECOND))
-            state = pace.sent(state, str(index), round(delay * SECOND))
-    left.sort()
-    for first, call in enumerate(left):
-        assert sum(other < call + allowance.window for other in left[first:]) <= limit
 
 
 def test_a_limiter_without_memory_grants_nothing_until_it_has_been_told(
@@ -121,14 +87,16 @@ def test_a_limiter_without_memory_grants_nothing_until_it_has_been_told(
     limiter = Limiter(on_a_clock, _account(2))
     first = limiter.ask(["a"], holds=0)
     assert (first.granted, first.rebuild, first.wait) == (False, True, 6.0)
-    _set_clock(on_a_clock, 5.9)
+    set_clock(on_a_clock, 5.9)
     assert not limiter.rebuild([], 0), "too early: a call may still leave that SQL does not know"
-    _set_clock(on_a_clock, 6)
+    set_clock(on_a_clock, 6)
     assert limiter.ask(["a"], holds=0).rebuild
     assert limiter.rebuild([RecentCall(uuid4(), 20), RecentCall(uuid4(), 10)], 5)
     assert not limiter.rebuild([], 0), "somebody else was first"
-    assert limiter.ask(["a"], holds=0).wait == pytest.approx(46.25)
-    _set_clock(on_a_clock, 6 + 46.25)
+    assert limiter.ask(["a"], holds=0).wait == pytest.approx(5)
+    set_clock(on_a_clock, 11)
+    assert limiter.ask(["a"], holds=0).wait == pytest.approx(41.15)
+    set_clock(on_a_clock, 11 + 41.15)
     assert limiter.ask(["a"], holds=0).granted
 
 
@@ -137,9 +105,9 @@ def test_a_flush_forgets_neither_calls_nor_the_pause(on_a_clock: Redis) -> None:
     assert limiter.rebuild([], 0, first=True)
     assert limiter.ask(["a"], holds=0).granted
     on_a_clock.flushall()
-    _set_clock(on_a_clock, 3)
+    set_clock(on_a_clock, 3)
     assert limiter.ask(["b"], holds=0).rebuild
-    _set_clock(on_a_clock, 9)
+    set_clock(on_a_clock, 9)
     assert limiter.rebuild([], 40)
     assert limiter.ask(["a"], holds=0).wait == pytest.approx(40)
 
@@ -149,10 +117,10 @@ def test_a_clock_that_was_set_back_stops_nothing_for_long(on_a_clock: Redis) -> 
     limiter.rebuild([], 0, first=True)
     assert limiter.ask(["a"], holds=0).granted
     limiter.pause(100)
-    _set_clock(on_a_clock, -3600)
+    set_clock(on_a_clock, -3600)
     answer = limiter.ask(["b"], holds=0)
     assert (answer.rebuild, answer.wait) == (True, 6.0)
-    _set_clock(on_a_clock, -3594)
+    set_clock(on_a_clock, -3594)
     assert limiter.rebuild([], 0)
     assert limiter.ask(["b"], holds=0).granted
 
@@ -172,10 +140,10 @@ def test_tickets_that_are_held_are_counted_while_someone_asks(on_a_clock: Redis)
     one.ask("a", holds=5)
     other.ask(["b"], holds=2)
     assert one.holds() == 7
-    _set_clock(on_a_clock, 2)
+    set_clock(on_a_clock, 2)
     other.ask(["c"], holds=1)
     assert one.holds() == 6
-    _set_clock(on_a_clock, 4)
+    set_clock(on_a_clock, 4)
     assert one.holds() == 1
 
 
@@ -191,12 +159,64 @@ def test_several_permits_are_granted_as_if_asked_for_one_by_one(on_a_clock: Redi
     assert limiter.rebuild([], 0, first=True)
     answer = limiter.ask(["a", "b", "c", "d", "e"], holds=5)
     assert answer.granted == 3
-    assert answer.wait == pytest.approx(2)
+    assert answer.wait == pytest.approx(1.85)
     limiter.give_back("a", "b")
     assert limiter.ask(["f", "g", "h"], holds=3).granted == 2
-    # Told together, each counts for a window from when it was sent, and a little more.
-    limiter.sent(("c", 2.0), ("f", 0.0), ("g", 5.0), ("unknown", 0.0))
-    for permit, until in {"c": 62.25, "f": 60.25, "g": 65.25}.items():
+    # Told together, each counts for a window from when it arrived.
+    limiter.answered(
+        *(
+            limiter_module.Answered(permit, arrived, Ended.CLEAN)
+            for permit, arrived in (("c", 2.0), ("f", 0.0), ("g", 5.0), ("unknown", 0.0))
+        )
+    )
+    for permit, until in {"c": 62.0, "f": 60.0, "g": 65.0}.items():
         counts = on_a_clock.zscore(limiter._keys[1], permit)
         assert isinstance(counts, float)
-        assert counts / SECOND - 1_000_000 == until
+        assert counts / SECOND - START == until
+
+
+def test_what_was_learned_outlives_a_flush(on_a_clock: Redis) -> None:
+    limiter = Limiter(on_a_clock, _account(60))
+    assert limiter.rebuild([], 0, first=True)
+    for permit in "abcdef":
+        assert limiter.ask([permit], holds=0).granted
+    limiter.answered(*(limiter_module.Answered(one, 0.0, Ended.CLEAN) for one in "abcde"))
+    refusal = limiter.refused("f", 55, stated=True)
+    assert refusal is not None
+    assert refusal.learned == Learned(5, 60, 1)
+    on_a_clock.flushall()
+    set_clock(on_a_clock, 0)
+    assert limiter.ask(["g"], holds=0).rebuild
+    set_clock(on_a_clock, 6)
+    limiter.remember(replace(limiter._account, learned=refusal.learned))
+    assert limiter.rebuild([], 0)
+    assert limiter.configure(limiter._account) == Learned(5, 60, 1)
+    assert limiter.ask(["g", "h"], holds=0).granted == 1, "one call in twelve seconds"
+
+
+def test_another_limit_of_the_row_is_taken_over_and_one_that_stays_is_not_relearned(
+    on_a_clock: Redis,
+) -> None:
+    account = _account(60, learned=Learned(5, 60, 7))
+    limiter = Limiter(on_a_clock, account)
+    assert limiter.configure(account) is None, "it has no memory yet"
+    assert limiter.rebuild([], 0, first=True)
+    assert limiter.configure(account) == Learned(5, 60, 7)
+    assert limiter.configure(replace(account, call_limit=300)) == Learned(300, 300, 8)
+    assert limiter.ask([str(n) for n in range(40)], holds=0).granted >= 30
+    # From a number to a search, which begins where it is told to.
+    assert limiter.configure(replace(account, limit_auto=True)) == Learned(60, 0, 9)
+    # Another window is another limiter: what was counted in the old one counts otherwise.
+    assert limiter.configure(replace(account, window_seconds=10)) is None
+    assert limiter.look().rebuild
+
+
+def test_the_state_of_an_earlier_version_is_no_memory_but_its_calls_are(on_a_clock: Redis) -> None:
+    limiter = Limiter(on_a_clock, _account(6))
+    run_id = on_a_clock.info("server")["run_id"]
+    on_a_clock.hset(limiter._keys[0], mapping={"server": run_id, "epoch": 1, "due": 0})
+    on_a_clock.zadd(limiter._keys[1], {f"old{n}": (START + 50) * SECOND for n in range(6)})
+    assert limiter.look().rebuild
+    set_clock(on_a_clock, 6)
+    assert limiter.rebuild([], 0)
+    assert limiter.ask(["a"], holds=0).wait == pytest.approx(43.9)

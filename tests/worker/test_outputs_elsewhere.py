@@ -48,7 +48,7 @@ def test_what_was_paid_is_fetched_when_its_host_is_allowed(
         assert state(job) is State.SUCCEEDED
     finally:
         allowed.askers.shutdown()
-        allowed.segmind.close()
+        allowed.upstream.close()
         allowed.redis.close()
         allowed.database.close()
     assert len(sandbox.ledger()) == 1

@@ -1,7 +1,6 @@
 """A worker's parts while their account pauses, and the turns of upkeep that end a pause."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from celery import Celery
@@ -17,12 +16,13 @@ from jobs.states import State
 from jobs.wire import ticket_queue
 from tests.sandbox.sandbox_process import KEY, SandboxProcess
 from tests.servers.ports import free_port
+from tests.worker.one_account import calling_with, only
 from upstream import Endpoints, Segmind
 from worker.celery_settings import celery_settings
 from worker.parts import Parts
 from worker.run import run_ticket
-from worker.turnstile import NoJob
-from worker.upkeep import probe_credits, top_up
+from worker.taken import NoJob
+from worker.upkeep import probe, top_up
 
 INPUTS = {
     "ssd-canny": {"image": "https://example.org/a.png", "prompt": "a fox"},
@@ -56,14 +56,14 @@ def test_a_probe_ends_a_pause_when_the_money_is_there_and_not_before(
     sandbox.change(credits="0")
     job = _submit(parts)
     assert run_ticket(parts).outcome == FailureKind.INSUFFICIENT_CREDITS
-    paused = parts.accounts.get(parts.account.id)
+    paused = parts.accounts.get(only(parts).id)
     assert (paused.paused_for, paused.pause_message) == ("credits", "Insufficient credits")
-    assert probe_credits(parts) == "read"
+    assert probe(parts, only(parts)) == "read"
     sandbox.change(credits="0.005")  # a call costs 0.006
-    assert probe_credits(parts) == "read"
-    assert parts.accounts.get(parts.account.id).paused_at == paused.paused_at
+    assert probe(parts, only(parts)) == "read"
+    assert parts.accounts.get(only(parts).id).paused_at == paused.paused_at
     sandbox.change(credits="0.006")
-    assert probe_credits(parts) == "resumed"
+    assert probe(parts, only(parts)) == "resumed"
     assert run_ticket(parts).outcome == State.SUCCEEDED
     assert _state(parts, job) == (State.SUCCEEDED, 1)
 
@@ -71,19 +71,19 @@ def test_a_probe_ends_a_pause_when_the_money_is_there_and_not_before(
 def test_a_pause_that_its_probe_cannot_end_says_so_once(
     parts: Parts,
 ) -> None:
-    parts.accounts.pause(parts.account.id, Pause(PauseReason.CREDITS, None, said="no credits"))
+    parts.accounts.pause(only(parts).id, Pause(PauseReason.CREDITS, None, said="no credits"))
     nowhere = Endpoints.from_base_url(f"http://127.0.0.1:{free_port()}")
-    cut_off = replace(parts, segmind=Segmind(KEY, nowhere, connections=1, deadline=5))
+    cut_off = calling_with(parts, Segmind(KEY, nowhere, connections=1, deadline=5))
     with capture_logs() as told:
         for _ in range(3):
-            assert probe_credits(cut_off) == "failed: not_sent"
-    said = parts.accounts.get(parts.account.id).pause_message
+            assert probe(cut_off, only(cut_off)) == "failed: not_sent"
+    said = parts.accounts.get(only(parts).id).pause_message
     assert said is not None
     assert said.startswith("no credits; the balance cannot be read now: ")
     assert "refused" in said
     assert [one["event"] for one in told] == ["probe_fails"]
-    assert probe_credits(parts) == "resumed"
-    cut_off.segmind.close()
+    assert probe(parts, only(parts)) == "resumed"
+    cut_off.upstream.close()
 
 
 def test_a_pause_that_a_slot_tells_the_limiter_too_late_ends_by_itself(parts: Parts) -> None:
@@ -91,8 +91,8 @@ def test_a_pause_that_a_slot_tells_the_limiter_too_late_ends_by_itself(parts: Pa
     from worker.parts import PAUSE_STEP
 
     assert PAUSE_STEP <= 2
-    parts.limiter.pause(PAUSE_STEP)
-    wait = parts.limiter.ask(["one"], holds=0).wait
+    only(parts).limiter.pause(PAUSE_STEP)
+    wait = only(parts).limiter.ask(["one"], holds=0).wait
     assert 0 < wait <= PAUSE_STEP
 
 
@@ -102,7 +102,7 @@ def test_upkeep_holds_a_forbidden_model_and_brings_it_back_with_tickets(
     kept = [_submit(parts) for _ in range(3)]
     other = _submit(parts, "ssd-1b")
     parts.accounts.pause(
-        parts.account.id, Pause(PauseReason.FORBIDDEN, None, "ssd-canny", "not in your plan")
+        only(parts).id, Pause(PauseReason.FORBIDDEN, None, "ssd-canny", "not in your plan")
     )
     assert top_up(parts, app)["held"] == 3
     assert run_ticket(parts).job == str(other.id)
@@ -110,7 +110,7 @@ def test_upkeep_holds_a_forbidden_model_and_brings_it_back_with_tickets(
     assert top_up(parts, app)["held"] == 0
     assert parts.redis.llen(ticket_queue(parts.pool)) == 0
 
-    assert parts.accounts.resume_model(parts.account.id, "ssd-canny")
+    assert parts.accounts.resume_model(only(parts).id, "ssd-canny")
     turn = top_up(parts, app)
     assert turn["back"] == 3
     # The one that this process held a moment ago may still count as under way.

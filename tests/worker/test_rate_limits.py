@@ -11,6 +11,7 @@ import pytest
 from db.rows import Job
 from jobs.account_pauses import ResetBounds
 from jobs.states import State
+from tests.worker.one_account import only
 from tests.worker.table_of_answers import Table
 from worker.parts import Parts
 from worker.run import run_ticket
@@ -24,7 +25,7 @@ def _serve(parts: Parts, tickets: int) -> list[datetime]:
     ends = []
     for _ in range(tickets):
         if run_ticket(parts).outcome == "rate_limited":
-            until = parts.accounts.get(parts.account.id).limited_until
+            until = parts.accounts.get(only(parts).id).limited_until
             assert until is not None
             assert until <= datetime.now(UTC) + BRIEF.longest
             ends.append(until)
@@ -56,6 +57,7 @@ def _assert_served(table: Table, jobs: list[Job]) -> None:
 )
 def test_no_call_leaves_before_a_stated_reset(table: Table, settings: dict[str, Any]) -> None:
     table.sandbox.change(**TWO_A_SECOND, **settings)
+    table.count_in(1)
     parts = replace(table.parts, resets=BRIEF)
     jobs: list[Job] = []
     ends: list[datetime] = []
@@ -78,6 +80,7 @@ def test_no_call_leaves_before_a_stated_reset(table: Table, settings: dict[str, 
 )
 def test_no_call_waits_longer_than_the_bound(table: Table, settings: dict[str, Any]) -> None:
     table.sandbox.change(**TWO_A_SECOND, **settings)
+    table.count_in(1)
     jobs = [table.submit() for _ in range(3)]
     _serve(replace(table.parts, resets=BRIEF), 6)
     _assert_served(table, jobs)
@@ -93,6 +96,7 @@ def test_no_call_waits_longer_than_the_bound(table: Table, settings: dict[str, A
 )
 def test_limits_that_we_cannot_know_cost_no_attempt(table: Table, settings: dict[str, Any]) -> None:
     table.sandbox.change(**settings)
+    table.count_in(1)
     jobs = [table.submit() for _ in range(8)]
     parts = replace(table.parts, resets=BRIEF)
 

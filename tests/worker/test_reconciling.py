@@ -15,6 +15,7 @@ from jobs.states import State
 from tests.sandbox.sandbox_process import KEY, PHOTOGRAPH, SandboxProcess
 from tests.worker.conftest import Submit
 from tests.worker.lost_calls import AT_ONCE, lose_answer, lose_worker, succeed_later
+from tests.worker.one_account import only
 from tests.worker.upkeep_turns import attempt, long_ago, look_now, until
 from upstream.images import look_at
 from upstream.replies import Image
@@ -251,7 +252,7 @@ def test_a_cost_that_was_only_believed_is_found_out(
     image = look_at(PHOTOGRAPH)
     assert isinstance(image, Image)
     job = submit()
-    claims = parts.runs.claim(parts.pool, parts.account.id, terms=Terms(timedelta()))
+    claims = parts.runs.claim(parts.pool, only(parts).id, terms=Terms(timedelta()))
     assert isinstance(claims, list)
     inputs = sent_inputs(parts.inputs, parts.artifacts, claims[0].job, claims[0].seed)
     assert sandbox.call(**inputs).status_code == 200

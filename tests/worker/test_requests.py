@@ -18,6 +18,7 @@ from jobs.failures import FailureKind
 from jobs.states import State
 from tests.sandbox.sandbox_process import SandboxProcess
 from tests.worker.conftest import Submit
+from tests.worker.one_account import only
 from tests.worker.upkeep_turns import attempt, change, look_now, poll_now, until
 from worker import polling
 from worker.parts import Parts
@@ -118,7 +119,7 @@ def test_a_limit_on_questions_delays_them_and_nothing_else(
     limited = {"kind": "status", "status": 429, "error": "Rate limit exceeded"}
     sandbox.faults({"match": {"path": "/v2/requests/*"}, "effect": limited})
     assert poll_now(parts) == {FailureKind.RATE_LIMITED: 1}
-    assert parts.accounts.get(parts.account.id).limited_until is None
+    assert parts.accounts.get(only(parts).id).limited_until is None
     assert parts.jobs.get(tenant, job.id).state is State.RUNNING
     assert poll(parts) == {}
 

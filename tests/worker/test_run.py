@@ -19,18 +19,19 @@ from jobs.states import State
 from tests.db.conftest import claim_one, succeeded
 from tests.sandbox.sandbox_process import PHOTOGRAPH, SandboxProcess
 from tests.worker.conftest import Submit
+from tests.worker.one_account import only
 from upstream.images import look_at
 from upstream.replies import Image
 from worker.keeping import keep_images
 from worker.parts import Parts
 from worker.run import run_ticket
 from worker.sweeper import sweep
-from worker.turnstile import NoJob
+from worker.taken import NoJob
 
 
 def _lost(parts: Parts) -> Claim:
     """A claim whose lease has run out, as a dead worker leaves it."""
-    found = claim_one(parts.runs, parts.account.id, timedelta(), parts.pool)
+    found = claim_one(parts.runs, only(parts).id, timedelta(), parts.pool)
     assert isinstance(found, Claim)
     return found
 
@@ -63,7 +64,7 @@ def test_an_empty_account_keeps_its_jobs_and_says_so(
     assert run_ticket(parts).outcome == FailureKind.INSUFFICIENT_CREDITS
     found = parts.jobs.get(tenant, job.id)
     assert (found.state, found.attempts) == (State.QUEUED, 0)
-    account = parts.accounts.get(parts.account.id)
+    account = parts.accounts.get(only(parts).id)
     assert account.paused_for == "credits"
     held = claim_one(parts.runs, account.id, timedelta(1), parts.pool)
     assert isinstance(held, Held)

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from redis import Redis
 
+from db.account_limits import AccountLimits
 from db.accounts import AccountStore
 from db.engine import Database
 from db.jobs import JobStore
@@ -17,8 +18,12 @@ from jobs.account_pauses import Pause, PauseReason
 from jobs.errors import Unavailable
 from jobs.money import Money
 from tests.db.conftest import LEASE
+from upstream import Endpoints, Segmind
 from worker.limiter import Limiter
-from worker.turnstile import NoJob, Taken, Turnstile
+from worker.taken import NoJob, Taken
+from worker.telling import Telling
+from worker.turnstile import Turnstile
+from worker.upstream_accounts import UpstreamAccount
 
 
 class Gate:
@@ -31,8 +36,11 @@ class Gate:
             "segmind", str(uuid4()), call_limit=limit, window_seconds=60
         )
         runs = RunStore(database)
+        nobody = Endpoints.from_base_url("http://127.0.0.1:1")
+        segmind = Segmind("a-key", nobody, connections=1, deadline=1)
         self.limiter = Limiter(redis, account)
-        self.account = account
+        telling = Telling(self.limiter, AccountLimits(database))
+        self.account = UpstreamAccount(segmind, self.limiter, telling)
         self.stop = Event()
         self.reminded = 0
         self.held: list[Held] = []
@@ -40,19 +48,23 @@ class Gate:
         if known:
             self.limiter.rebuild([], 0, first=True)
 
-        def claim(count: int) -> list[Claim] | Held:
+        def claim(one: UpstreamAccount, count: int) -> list[Claim] | Held:
             self.claims.append(count)
-            return runs.claim("segmind", account.id, terms=Terms(LEASE), count=count)
+            return runs.claim("segmind", one.id, terms=Terms(LEASE), count=count)
 
-        def remember() -> None:
+        def remember(one: UpstreamAccount) -> None:
             self.reminded += 1
-            self.limiter.rebuild([], 0)
+            one.limiter.rebuild([], 0)
 
-        def held(found: Held) -> None:
+        def held(one: UpstreamAccount, found: Held) -> None:
             self.held.append(found)
-            self.limiter.pause(1)
+            one.limiter.pause(1)
 
-        self.turnstile = Turnstile(self.limiter, claim, held, remember, self.stop)
+        def jobs_wait() -> bool:
+            return self._jobs.waiting("segmind", 1) > 0
+
+        accounts = [self.account]
+        self.turnstile = Turnstile(lambda: accounts, claim, held, remember, jobs_wait, self.stop)
 
     def queue(self, count: int) -> list[UUID]:
         one = NewJob(self._tenant, "segmind", "ssd-canny", {"seed": -1}, Money(60))
@@ -90,7 +102,7 @@ def test_a_limiter_without_memory_is_reminded_and_then_grants(gate: Gates) -> No
     found = one.ask(20)
     assert isinstance(found, Taken)
     assert one.reminded == 1
-    assert found.granted_at <= found.claimed_at <= time.monotonic()
+    assert found.opened_at <= found.not_before <= time.monotonic()
 
 
 def test_an_empty_queue_costs_no_permit(gate: Gates) -> None:
@@ -122,10 +134,10 @@ def test_who_comes_while_another_is_served_has_its_try_too(gate: Gates) -> None:
     claiming, go = Event(), Event()
     real = one.turnstile._claim
 
-    def claim(count: int) -> object:
+    def claim(account: UpstreamAccount, count: int) -> object:
         claiming.set()
         assert go.wait(20)
-        return real(count)
+        return real(account, count)
 
     one.turnstile._claim = claim  # type: ignore[assignment]
     with ThreadPoolExecutor(5) as slots:
@@ -183,11 +195,11 @@ def test_a_claim_that_fails_costs_no_permit_and_keeps_nobody(gate: Gates, error:
     one = gate(6_000, 8)
     real = one.turnstile._claim
 
-    def claim(count: int) -> object:
+    def claim(account: UpstreamAccount, count: int) -> object:
         if not failed:
             failed.append(count)
             raise error
-        return real(count)
+        return real(account, count)
 
     failed: list[int] = []
     one.turnstile._claim = claim  # type: ignore[assignment]

@@ -1,0 +1,1 @@
+"""What `segq bench allowance` is made of: cells, their windows by the provider's ledger, fairness."""
