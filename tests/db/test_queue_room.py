@@ -2,12 +2,14 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 from sqlalchemy import insert
 
+from db.budgets import BudgetStore
 from db.engine import Database
 from db.ids import new_id
 from db.job_changes import JobChanges
@@ -16,8 +18,10 @@ from db.rows import Job, NewJob
 from db.runs import RunStore
 from db.tables import jobs
 from db.tenants import TenantStore
-from jobs.errors import TooManyQueued
+from jobs.budgets import Period
+from jobs.errors import BudgetExceeded, TooManyQueued
 from jobs.failures import Failure, FailureKind
+from jobs.money import Money
 from jobs.retry import Decision
 from jobs.states import State
 from tests.db.conftest import PRICE, Claimer, Submit, failed
@@ -85,6 +89,43 @@ def test_of_those_that_come_together_the_first_get_the_room(
         job_store.add_many([_new(tenant)] * 4)
     assert job_store.waiting("segmind", 10) == 2
     assert len(job_store.add_many([_new(tenant)] * 3)) == 3
+
+
+def test_what_a_budget_refuses_takes_no_room_and_the_other_way_round(
+    database: Database, tenant: UUID, job_store: JobStore
+) -> None:
+    _cap(database, 3)
+    budgets = BudgetStore(database)
+    budgets.set(tenant, Money(4 * PRICE), Period.TOTAL)
+    dear = replace(_new(tenant), estimate=Money(5 * PRICE))
+    found = job_store.add_each([dear, dear, dear, *[_new(tenant)] * 4, dear])
+    # What both would refuse, the queue refuses: it may have room in a second.
+    assert [type(one) for one in found] == [*[BudgetExceeded] * 3, *[Job] * 3, *[TooManyQueued] * 2]
+    (budget,) = budgets.of_tenant(tenant)
+    assert budget.share.reserved == 3 * PRICE
+    _cap(database, 5)
+    with pytest.raises(BudgetExceeded):
+        job_store.add_many([_new(tenant), _new(tenant)])
+    found = job_store.add_each([_new(tenant)] * 2)
+    assert [type(one) for one in found] == [Job, BudgetExceeded]
+    budgets.remove(tenant, Period.TOTAL)
+    found = job_store.add_each([_new(tenant)] * 2)
+    assert [type(one) for one in found] == [Job, TooManyQueued]
+
+
+def test_a_retry_that_the_budget_refuses_takes_no_room(
+    database: Database, tenant: UUID, submit: Submit
+) -> None:
+    changes, budgets = JobChanges(database), BudgetStore(database)
+    job = changes.cancel(tenant, submit().id)
+    _cap(database, 1)
+    budgets.set(tenant, Money(PRICE - 1), Period.TOTAL)
+    with pytest.raises(BudgetExceeded):
+        changes.retry(tenant, job.id)
+    budgets.remove(tenant, Period.TOTAL)
+    assert changes.retry(tenant, job.id).state is State.QUEUED
+    with pytest.raises(TooManyQueued):
+        submit()
 
 
 def test_submits_of_several_processes_at_once_fill_a_queue_and_no_more(
