@@ -181,5 +181,6 @@ def test_twenty_thousand_held_jobs_slow_no_claim_of_another_model_down(
         pass
     assert len(_held(database)) == 20_000
     beside = min(seconds(claim) for _ in range(60))
-    assert beside < 3 * alone + 0.002
+    # Looking at each of them would take a hundred times as long.
+    assert beside < 10 * alone + 0.01
     assert claim().job.id > first
