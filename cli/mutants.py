@@ -72,7 +72,9 @@ def run(options: Namespace) -> int:
         failed += verdict is not Verdict.CAUGHT
         seconds = f"{time.monotonic() - began:.0f} s"
         print(f"{name:<32} {verdict:<10} {seconds:>6}  {why or mutant.removes}", flush=True)
-    say(f"{failed} not caught" if failed else "every guard that was taken away was missed")
+    say(
+        f"{failed} not caught" if failed else "every guard that was taken away turned its tests red"
+    )
     return 1 if failed else 0
 
 

@@ -21,10 +21,12 @@ from jobs.errors import InvalidSetting, Unavailable
 
 MARKERS = "store-id"
 """The folder of the marker, whose name is the id."""
+REHEARSAL_SECONDS = 10.0
+"""For what was put there by way of trial to be listed."""
 MARKING_SECONDS = 30.0
 """For whoever has written the row to write the marker too, before another takes the row over."""
 LATE_SECONDS = 3.0
-"""For what is known to be written to be seen."""
+"""For a marker that is known to be written to be seen."""
 _NAME = "SEGQ_ARTIFACTS"
 _LOOK_EVERY = 0.2
 
@@ -54,19 +56,19 @@ def _rehearse(store: ArtifactStore) -> None:
     """All that is needed of the store, so that no missing right is found out by a paid image."""
     key = f"rehearsal/{uuid.uuid4()}"
     store.put(key, b"")
-    found = store.has(key) and _lists(store, key)
+    shown = _shows(store, key)
     store.remove(key)
-    if not found:
+    if not shown:
         raise ArtifactsRefused(f"{store.place} does not list what was put there")
 
 
-def _lists(store: ArtifactStore, key: str) -> bool:
+def _shows(store: ArtifactStore, key: str) -> bool:
     """There are servers that show what they hold a moment late."""
-    until = time.monotonic() + LATE_SECONDS
+    until = time.monotonic() + REHEARSAL_SECONDS
     folder = key.partition("/")[0]
-    while not (listed := key in store.list(folder)) and time.monotonic() < until:
+    while not (shown := store.has(key) and key in store.list(folder)) and time.monotonic() < until:
         time.sleep(_LOOK_EVERY)
-    return listed
+    return shown
 
 
 class _Identity:

@@ -11,7 +11,7 @@ import pytest
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from tests.servers.ports import free_port
+from cli.ports import free_port
 from tests.servers.redis_server import make_certificate, running_redis
 from tests.servers.s3 import S3Server
 from tests.systems.jobs_at_work import submit

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -8,6 +8,7 @@ import pytest
 from db.accounts import AccountStore
 from db.engine import Database
 from db.jobs import JobStore
+from db.migrate import upgrade
 from db.rows import Account, Claim, Held, Job, NewJob, Output, Settlement, Terms
 from db.runs import RunStore
 from db.tenants import TenantStore
@@ -18,6 +19,15 @@ from jobs.states import State
 
 LEASE = timedelta(seconds=60)
 PRICE = Money(60_000_000)
+
+
+@pytest.fixture
+def line(database_url: str) -> Iterator[Database]:
+    """A database with the current schema and a single connection."""
+    found = Database(database_url, pool_size=1, overflow=0)
+    upgrade(found)
+    yield found
+    found.close()
 
 
 @pytest.fixture

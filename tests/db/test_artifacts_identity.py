@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
+from cli.ports import free_port
 from db.artifact_folder import FolderArtifacts
 from db.artifact_identity import MARKERS, confirm_store
 from db.artifact_place import artifact_place, open_artifacts
@@ -16,8 +17,8 @@ from db.engine import Database
 from db.migrate import downgrade
 from db.tables import artifact_store
 from jobs.errors import InvalidSetting, Unavailable
-from tests.servers.ports import free_port
 from tests.servers.s3 import S3Server
+from tests.servers.s3_proxy import s3_behind_proxy
 
 Folder = Callable[[str], FolderArtifacts]
 
@@ -168,6 +169,29 @@ def test_a_store_that_cannot_be_written_to_is_refused_though_it_has_the_marker(
     (tmp_path / "a" / "rehearsal").write_bytes(b"in the way")  # root ignores permissions, not this
     with pytest.raises(InvalidSetting, match=r"a place that can be used: .*rehearsal"):
         confirm_store(database, folder("a"))
+
+
+def test_a_server_that_shows_a_moment_late_what_it_holds_is_waited_for(
+    database: Database, s3: S3Server
+) -> None:
+    with s3_behind_proxy(s3) as (server, proxy):
+        proxy.late = 3
+        confirm_store(
+            database, open_artifacts(artifact_place(server.environment(uuid.uuid4().hex)))
+        )
+        assert proxy.late == 0
+
+
+def test_a_server_that_never_shows_what_it_holds_is_refused(
+    database: Database, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("db.artifact_identity.REHEARSAL_SECONDS", 0.5)
+    with s3_behind_proxy(s3) as (server, proxy):
+        proxy.late = 1_000
+        with pytest.raises(InvalidSetting, match="does not list what was put there"):
+            confirm_store(
+                database, open_artifacts(artifact_place(server.environment(uuid.uuid4().hex)))
+            )
 
 
 def test_what_does_not_answer_now_is_unavailable(

@@ -8,10 +8,10 @@ from uuid import uuid4
 import pytest
 from obstore import exceptions
 
+from cli.ports import free_port
 from db.artifact_place import artifact_place
 from db.artifact_s3 import Patience, S3Artifacts, S3Place
 from db.artifacts import PIECE, ArtifactsAway, ArtifactsRefused, ArtifactStore
-from tests.servers.ports import free_port
 from tests.servers.s3 import S3Server, running_s3
 from tests.servers.s3_proxy import S3Proxy, s3_behind_proxy
 

@@ -11,10 +11,10 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from cli.ports import free_port
 from db.engine import Database
 from db.migrate import upgrade
 from tests.gateway.gateway_process import ROOT
-from tests.servers.ports import free_port
 from tests.servers.s3 import S3Server
 
 SECONDS = 60.0

@@ -13,7 +13,6 @@ from db.engine import Database
 from db.job_pages import JobPages, Page
 from db.job_walks import JobFilter
 from db.jobs import JobStore
-from db.migrate import upgrade
 from db.rows import NewJob
 from db.runs import RunStore
 from db.tables import jobs, outputs
@@ -204,15 +203,6 @@ COSTLY = [
     JobFilter(created_before=BEGIN + 100 * EVERY, states=(State.SUCCEEDED,), tags=("even",)),
     JobFilter(created_after=BEGIN + 100 * EVERY, tags=("rare",)),
 ]
-
-
-@pytest.fixture
-def line(database_url: str) -> Iterator[Database]:
-    """A database with the current schema and a single connection."""
-    found = Database(database_url, pool_size=1, overflow=0)
-    upgrade(found)
-    yield found
-    found.close()
 
 
 def test_what_a_page_costs_does_not_grow_with_what_is_stored(line: Database) -> None:

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cli.ports import free_port
 from tests.deploy.compose import environment_of, seconds
 from tests.deploy.dockerfile import entrypoint
 from tests.deploy.image import Image
-from tests.servers.ports import free_port
 
 _OURS = "segq"
 

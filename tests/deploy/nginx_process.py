@@ -12,8 +12,9 @@ from pathlib import Path
 
 import httpx
 
+from cli.ports import free_port
 from tests.deploy.compose import DEPLOY
-from tests.servers.ports import free_port, wait_for_port
+from tests.servers.ports import wait_for_port
 from tests.upstream.certificates import write_self_signed
 
 CONFIGURATION = DEPLOY / "nginx" / "segq.conf"

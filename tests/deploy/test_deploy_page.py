@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from redis import Redis
 
+from cli.ports import free_port
 from tests.acceptance.page_of_commands import steps_of
 from tests.deploy.commands_not_run import NOT_RUN
 from tests.deploy.compose import DEPLOY, FILES, read_env, services
@@ -21,7 +22,7 @@ from tests.deploy.containers import Place, up
 from tests.deploy.image import Image
 from tests.deploy.test_systemd import S3_USERS, unit_file
 from tests.sandbox.sandbox_process import KEY, SandboxProcess
-from tests.servers.ports import free_port, wait_for_port
+from tests.servers.ports import wait_for_port
 from tests.servers.postgres import running_postgres
 
 PAGE = (DEPLOY.parent / "docs" / "deploy.md").read_text()

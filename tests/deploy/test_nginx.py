@@ -17,12 +17,13 @@ import pytest
 from PIL import Image
 
 from api_gateway.job_routes import LONGEST_WAIT
+from cli.ports import free_port
 from db.engine import Database
 from db.migrate import upgrade
 from tests.deploy.nginx_process import CONFIGURATION, FLOWER, NAME, Nginx, running_nginx
 from tests.deploy.plain_upstream import PROBLEM, PlainUpstream, running_upstream
 from tests.gateway.gateway_process import running_gateway
-from tests.servers.ports import free_port, wait_for_port
+from tests.servers.ports import wait_for_port
 from tests.servers.valkey import running_valkey
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,8 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.servers.ports import free_port, wait_for_port
+from cli.ports import free_port
+from tests.servers.ports import wait_for_port
 
 _IN_TIME = 30.0
 

@@ -10,11 +10,12 @@ from random import Random
 
 import httpx
 
+from cli.ports import free_port
 from segq_client import ProblemError
 from tests.faults.beside import beside
 from tests.faults.checker import assert_promises_kept
 from tests.faults.durations import FAST, SHORT
-from tests.servers.ports import free_port, wait_for_port
+from tests.servers.ports import wait_for_port
 from tests.systems.jobs_at_work import PHOTOGRAPH, submit
 from tests.systems.running_system import System
 

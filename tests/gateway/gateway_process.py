@@ -13,12 +13,12 @@ from pathlib import Path
 
 import httpx
 
+from cli.ports import free_port
 from db.api_keys import KEY_PREFIX
 from db.artifact_place import artifact_place, open_artifacts
 from db.artifacts import ArtifactStore
 from db.engine import Database
 from db.tenants import TenantStore
-from tests.servers.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -91,8 +91,7 @@ def test_an_account_that_works(
 def test_doubts_are_counted_for_their_account(
     gateway: Gateway, client: httpx.Client, submit: Submit, second: str
 ) -> None:
-    # Whoever comes first in a process finds no account.
-    AccountStore(gateway.database).ensure(DEFAULT_POOL, "default", call_limit=60, window_seconds=60)
+    worker_hands.account_of(gateway)  # whoever comes first in a process finds none
     before = the_account(client)["doubts"]
     jobs = [submit()["id"] for _ in range(3)]
     for job in jobs:
@@ -114,8 +113,7 @@ def test_results_that_expire_soon_are_counted(
     gateway: Gateway, client: httpx.Client, submit: Submit
 ) -> None:
     requests = RequestStore(gateway.database)
-    # Whoever comes first in a process finds no account.
-    AccountStore(gateway.database).ensure(DEFAULT_POOL, "default", call_limit=60, window_seconds=60)
+    worker_hands.account_of(gateway)  # whoever comes first in a process finds none
     assert the_account(client)["expiring_soon"] == 0
     now = datetime.now(UTC)
     claims = [worker_hands.claim(gateway, submit()["id"]) for _ in range(2)]

@@ -16,11 +16,11 @@ import pytest
 from sqlalchemy import func, text
 from sqlalchemy import select as select_rows
 
+from cli.ports import free_port
 from db.engine import Database
 from db.tables import idempotency_keys, jobs
 from tests.gateway.conftest import SMALL_INPUT, is_problem
 from tests.gateway.gateway_process import Gateway, running_gateway
-from tests.servers.ports import free_port
 
 BODY = json.dumps({"model": "ssd-canny", "input": SMALL_INPUT})
 MOST_TRIES = 300

@@ -8,6 +8,7 @@ import httpx
 import pytest
 import redis
 
+from cli.ports import free_port
 from db.engine import Database
 from jobs.wire import ticket_queue
 from tests.gateway import worker_hands
@@ -15,7 +16,6 @@ from tests.gateway.conftest import SMALL_INPUT, is_problem, migrated
 from tests.gateway.gateway_process import Gateway, running_gateway
 from tests.gateway.pictures import picture
 from tests.gateway.waiting_reads import start_waiting
-from tests.servers.ports import free_port
 from tests.servers.valkey import running_valkey
 
 BODY = {"model": "ssd-canny", "input": SMALL_INPUT}

@@ -7,11 +7,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from cli.ports import free_port
 from tests.gateway import worker_hands
 from tests.gateway.conftest import SMALL_INPUT, is_problem, migrated
 from tests.gateway.gateway_process import Gateway, running_gateway
 from tests.gateway.pictures import picture
-from tests.servers.ports import free_port
 from tests.servers.s3 import running_s3
 from tests.servers.valkey import running_valkey
 

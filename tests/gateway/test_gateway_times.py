@@ -11,11 +11,11 @@ import httpx
 import pytest
 from celery import Celery
 
+from cli.ports import free_port
 from db.engine import Database
 from tests.gateway.conftest import SMALL_INPUT
 from tests.gateway.gateway_process import running_gateway
 from tests.sandbox.sandbox_process import KEY, SandboxProcess
-from tests.servers.ports import free_port
 from tests.worker.one_account import only
 from worker import settings
 from worker.celery_settings import celery_settings

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from cli.ports import free_port
 from db.engine import Database
 from db.migrate import upgrade
-from tests.servers.ports import free_port
 from tests.systems.processes import project_environment, wait_until
 
 Log = Callable[[], list[dict[str, Any]]]

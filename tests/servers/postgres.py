@@ -19,7 +19,8 @@ from typing import Any
 
 import psycopg
 
-from tests.servers.ports import free_port, wait_for_port
+from cli.ports import free_port
+from tests.servers.ports import wait_for_port
 
 
 @contextmanager

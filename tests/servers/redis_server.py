@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.servers.ports import free_port, wait_for_port
+from cli.ports import free_port
+from tests.servers.ports import wait_for_port
 
 PASSWORD = "a/pass word?"  # needs its %XX in a URL
 _QUOTED = "a%2Fpass%20word%3F"

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.servers.ports import free_port, wait_for_port
+from cli.ports import free_port
+from tests.servers.ports import wait_for_port
 
 _RCLONE = Path(sys.executable).with_name("rclone")
 

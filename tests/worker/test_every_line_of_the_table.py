@@ -5,11 +5,11 @@ from email.utils import format_datetime
 
 import pytest
 
+from cli.ports import free_port
 from jobs.account_pauses import USUAL_RESETS, PauseReason
 from jobs.failures import FailureKind
 from jobs.states import State
 from tests.sandbox.sandbox_process import KEY
-from tests.servers.ports import free_port
 from tests.worker.lines_of_the_table import LINES, NOWHERE, Line
 from tests.worker.one_account import only
 from tests.worker.table_of_answers import Table

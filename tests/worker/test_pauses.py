@@ -6,6 +6,7 @@ import pytest
 from celery import Celery
 from structlog.testing import capture_logs
 
+from cli.ports import free_port
 from db.rows import Job, NewJob
 from db.tenants import TenantStore
 from jobs import catalog
@@ -15,7 +16,6 @@ from jobs.failures import FailureKind
 from jobs.states import State
 from jobs.wire import ticket_queue
 from tests.sandbox.sandbox_process import KEY, SandboxProcess
-from tests.servers.ports import free_port
 from tests.worker.one_account import calling_with, only
 from upstream import Endpoints, Segmind
 from worker.celery_settings import celery_settings
