@@ -1,7 +1,6 @@
 """`segq account`: balance, pauses, doubts and jobs; and what an operator may change by hand."""
 
 import argparse
-import getpass
 import os
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from cli import account_changes, account_keys
 from cli.account_lines import account_lines, list_lines
 from cli.complaint import ComplaintError
+from cli.os_user import os_user
 from cli.server import Server, must_be_reached
 from db.account_limits import AccountLimits
 from db.accounts import AccountStore
@@ -114,7 +114,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _changed(server: Server, database_url: str, options: argparse.Namespace) -> list[str]:
     """Do it in the database, as an operator may; returns what was done, in lines."""
-    by = Change(options.verb, _who(), options.reason)
+    by = Change(options.verb, os_user(), options.reason)
     database = Database(database_url, pool_size=1, overflow=0)
     try:
         store = AccountStore(database)
@@ -152,11 +152,3 @@ def _limit(text: str) -> int | None:
             f"{text!r} is no limit; allowed are 1 to {MOST} calls a minute, and {AUTO}"
         )
     return int(text)
-
-
-def _who() -> str:
-    """The user of this machine, as it knows him."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a number without a name, as in a container
-        return f"uid {os.getuid()}"

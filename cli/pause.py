@@ -1,4 +1,4 @@
-"""`segq pause`: stops a tenant, a group, an account or a model by hand; alone it lists what pauses."""
+"""`segq pause`: stops a tenant, a group or a model by hand; alone it lists all that pauses."""
 
 import argparse
 import os
@@ -6,18 +6,21 @@ from pathlib import Path
 
 from cli import account_changes
 from cli.admin_database import admin_database
+from cli.os_user import os_user
 from cli.pause_lines import account_lines, place_lines
 from db.accounts import AccountStore
 from db.engine import Database
 from db.hand_pauses import OPERATOR, HandPauses
-from db.rows import Account
+from db.rows import Change
 from db.tenants import TenantStore
 from jobs.account_pauses import Pause, PauseReason
-from jobs.errors import NotFound
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = "Jobs wait, submits go on, and calls that have left are let finish."
+    parser.epilog = (
+        "Jobs wait, submits go on, and calls that have left are let finish. An account is stopped with "
+        "`segq account pause`."
+    )
     for verb in add_places(parser, "segq pause"):
         verb.add_argument("--reason", default="", metavar="TEXT", help="told to whoever waits")
 
@@ -32,11 +35,9 @@ def add_places(
     group = places.add_parser("group", help="the jobs of one of a tenant's groups")
     group.add_argument("tenant", metavar="TENANT")
     group.add_argument("group", metavar="GROUP", help="'' is the group of jobs that name none")
-    account = places.add_parser("account", help="an upstream account; all when none is named")
-    account.add_argument("account", nargs="?", metavar="NAME")
     model = places.add_parser("model", help="a model, on all accounts")
     model.add_argument("model", metavar="MODEL", help="such as ssd-canny")
-    return [tenant, group, account, model]
+    return [tenant, group, model]
 
 
 def run(options: argparse.Namespace) -> int:
@@ -56,25 +57,16 @@ def _done(database: Database, options: argparse.Namespace) -> list[str]:
             HandPauses(database).pause(tenant.id, group, OPERATOR, options.reason)
             mine = HandPauses(database).all(tenant.id)
             return list(place_lines([one for one in mine if one.group == group]))
-        case "account":
-            return account_changes.pause(store, chosen(store, options.account), options.reason)
         case _:
             return _pause_model(store, options.model, options.reason)
-
-
-def chosen(store: AccountStore, name: str | None) -> list[Account]:
-    """The account of this name, or all; raises `NotFound`."""
-    found = [one for one in store.all() if name in {None, one.name}]
-    if name is not None and not found:
-        raise NotFound(f"there is no account {name}")
-    return found
 
 
 def _pause_model(store: AccountStore, model: str, reason: str) -> list[str]:
     accounts = store.all()
     account_changes.must_be_there(accounts)
+    change = Change("pause", os_user(), reason)
     for one in accounts:
-        store.pause(one.id, Pause(PauseReason.OPERATOR, None, model, reason))
+        store.pause(one.id, Pause(PauseReason.OPERATOR, None, model, reason), change)
     return [f"model {model} pauses; its jobs wait until `segq resume model {model}`"]
 
 

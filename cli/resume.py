@@ -6,10 +6,12 @@ from pathlib import Path
 
 from cli import account_changes
 from cli.admin_database import admin_database
-from cli.pause import add_places, chosen
+from cli.os_user import os_user
+from cli.pause import add_places
 from db.accounts import AccountStore
 from db.engine import Database
 from db.hand_pauses import OPERATOR, HandPauses
+from db.rows import Change
 from db.tenants import TenantStore
 
 
@@ -28,10 +30,9 @@ def _done(database: Database, options: argparse.Namespace) -> list[str]:
     match options.place:
         case "tenant" | "group":
             return [_resume_place(database, options.tenant, getattr(options, "group", None))]
-        case "account":
-            return account_changes.resume_accounts(store, chosen(store, options.account))
         case _:
-            return account_changes.resume(store, store.all(), options.model)
+            change = Change("resume", os_user())
+            return account_changes.resume(store, store.all(), options.model, change)
 
 
 def _resume_place(database: Database, name: str, group: str | None) -> str:

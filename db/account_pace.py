@@ -12,7 +12,7 @@ from db.engine import Database
 from db.rows import Account
 from db.tables import attempts
 from jobs.money import Money
-from jobs.pace import SECOND, Allowance
+from jobs.pace import burst
 
 
 @dataclass(frozen=True)
@@ -44,18 +44,18 @@ def _pace_of(
     pause = account.pause(now)
     opens = now if pause is None else pause.until
     limit = calls_allowed(account)
-    burst = Allowance(limit, account.window_seconds * SECOND).burst
+    at_once = burst(limit)
     # In a tenth of a window as many calls become free as may leave at once.
     since = (opens or now) - timedelta(seconds=account.window_seconds / 10)
     with database.read() as connection:
-        recent = connection.scalar(_claimed_since(account.id, since, burst)) or 0
+        recent = connection.scalar(_claimed_since(account.id, since, at_once)) or 0
         in_slots = connection.scalar(_in_slots(account.id)) or 0
     known = account.credits
     return AccountPace(
         account,
         limit,
         opens,
-        max(0, burst - recent),
+        max(0, at_once - recent),
         frozenset(paused.model for paused in accounts.model_pauses(account.id)),
         Money(known.credits - accounts.committed(account.id)) if known else None,
         in_slots,

@@ -9,7 +9,7 @@ from tests.sandbox.sandbox_process import SandboxProcess
 from tests.worker.conftest import Submit
 from worker.parts import Parts
 from worker.run import run_ticket
-from worker.turnstile import NoJob
+from worker.taken import NoJob
 
 
 def test_the_place_that_a_job_leaves_is_the_next_ones_at_once(
