@@ -1,0 +1,33 @@
+"""The tables. Money is an integer of 10⁻¹⁰ USD; ids are UUIDv7, so they sort by creation."""
+
+from db.tables.accounts import account_keys, accounts, model_pauses
+from db.tables.answers import idempotency_keys
+from db.tables.attempts import attempts
+from db.tables.budgets import budget_periods, budgets
+from db.tables.columns import metadata
+from db.tables.files import artifact_store, inputs, outputs
+from db.tables.jobs import job_tags, jobs
+from db.tables.order import order_levels, order_passes
+from db.tables.tenants import api_keys, tenant_groups, tenant_queues, tenants
+
+__all__ = [
+    "account_keys",
+    "accounts",
+    "api_keys",
+    "artifact_store",
+    "attempts",
+    "budget_periods",
+    "budgets",
+    "idempotency_keys",
+    "inputs",
+    "job_tags",
+    "jobs",
+    "metadata",
+    "model_pauses",
+    "order_levels",
+    "order_passes",
+    "outputs",
+    "tenant_groups",
+    "tenant_queues",
+    "tenants",
+]
