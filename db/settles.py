@@ -111,15 +111,8 @@ class Settling:
         wanted = [m for m in moves if m.becomes.keeps_images]
         if kept := [_output(m.settlement, o) for m in wanted for o in m.settlement.outputs]:
             connection.execute(KEEP, kept)
-        for account_id, reading in _latest(booked).items():
-            believe(connection, account_id, reading)
         # In this commit, or the jobs would be free to be claimed before their account pauses.
-        pauses = [
-            s.pause
-            for s in settlements
-            if s.pause is not None
-            and pause_account(connection, s.account_id, s.pause, self._database, s.attempt_id)
-        ]
+        pauses = self._change_accounts(connection, _latest(booked), settlements)
         goes_on = [m.row for m in moves if m.becomes.state in WAITING]
         came_back(connection, [row.tenant_id for row in goes_on])
         ended = [(rows[s.attempt_id], s) for s in booked]
@@ -133,6 +126,30 @@ class Settling:
             if rows[s.attempt_id].attempt_doubt_ended == DoubtEnd.ABSENT and s.cost
         ]
         return Done([_done(moved.get(one), rows.get(one)) for one in ids], pauses, after_all)
+
+    def _change_accounts(
+        self,
+        connection: Connection,
+        readings: Mapping[UUID, Reading],
+        settlements: Sequence[Settlement],
+    ) -> list[Pause]:
+        """Write down what their accounts were said to be left with; the pauses that began.
+
+        One account after the other, so that two groups with calls of the same ones never wait for
+        each other.
+        """
+        pausing = [(s, s.pause) for s in settlements if s.pause is not None]
+        began: list[Pause] = []
+        for account_id in sorted({*readings, *(s.account_id for s, _ in pausing)}):
+            if account_id in readings:
+                believe(connection, account_id, readings[account_id])
+            began += [
+                pause
+                for s, pause in pausing
+                if s.account_id == account_id
+                and pause_account(connection, account_id, pause, self._database, s.attempt_id)
+            ]
+        return began
 
 
 def _is_overtaken(settlement: Settlement, row: Row[Any]) -> bool:

@@ -3,27 +3,37 @@
 import random
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select, text
 
 from db.accounts import AccountStore
 from db.budgets import BudgetStore
 from db.engine import Database
 from db.job_changes import JobChanges
 from db.jobs import JobStore
-from db.rows import Account, Claim, Held, Job, NewJob, Settlement, Terms
+from db.migrate import upgrade
+from db.rows import Account, Claim, Held, Job, Moved, NewJob, Settlement, Terms
 from db.runs import RunStore
-from db.tables import jobs
+from db.tables import accounts, jobs
 from db.tenants import Limits, TenantStore
 from jobs.budgets import Period
+from jobs.credits import Reading
 from jobs.errors import BudgetExceeded, IllegalMove, TooManyQueued
 from jobs.failures import Failure, FailureKind
 from jobs.money import Money
 from jobs.retry import Decision
 from jobs.states import State
 from tests.db.conftest import LEASE, PRICE, failed, succeeded
+from tests.servers.databases import new_database
+from tests.systems.processes import wait_until
 
+DEADLOCKS = text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+WAITING = text(
+    "SELECT count(*) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
 MOST_RUNNING = 4
 TURNS = 25
 
@@ -31,10 +41,12 @@ TURNS = 25
 def test_whatever_is_locked_nobody_waits_for_one_who_waits_for_him(
     database: Database, database_url: str, account_store: AccountStore
 ) -> None:
-    """A deadlock would be an error of one of them; and what is bounded stays so."""
+    """A deadlock would be an error of one of them, or of a group that is then settled one by one;
+    and what is bounded stays so.
+    """
     store = TenantStore(database)
     tenants = [store.create(name).id for name in ("one", "two", "three")]
-    accounts = [
+    both = [
         account_store.ensure("segmind", name, call_limit=60, window_seconds=60) for name in "ab"
     ]
     for tenant, name in zip(tenants, ("one", "two", "three"), strict=True):
@@ -46,7 +58,7 @@ def test_whatever_is_locked_nobody_waits_for_one_who_waits_for_him(
         # A process each has connections of its own.
         mine = Database(database_url, pool_size=1, overflow=0)
         try:
-            return _work(mine, tenants, accounts[n % 2], random.Random(n))
+            return _work(mine, tenants, both, random.Random(n))
         finally:
             mine.close()
 
@@ -54,6 +66,8 @@ def test_whatever_is_locked_nobody_waits_for_one_who_waits_for_him(
         assert sum(threads.map(work, range(6))) > 0
     assert BudgetStore(database).check() == []
     with database.read() as connection:
+        if not database.is_sqlite:
+            assert connection.scalar(DEADLOCKS) == 0
         running = connection.execute(
             select(jobs.c.tenant_id, func.count())
             .where(jobs.c.state == State.RUNNING)
@@ -62,7 +76,9 @@ def test_whatever_is_locked_nobody_waits_for_one_who_waits_for_him(
     assert all(count <= MOST_RUNNING for _, count in running)
 
 
-def _work(database: Database, tenants: list[UUID], account: Account, chance: random.Random) -> int:
+def _work(
+    database: Database, tenants: list[UUID], callers: list[Account], chance: random.Random
+) -> int:
     """How many calls were settled."""
     store, runs, changes = JobStore(database), RunStore(database), JobChanges(database)
     known: list[Job] = []
@@ -80,8 +96,11 @@ def _work(database: Database, tenants: list[UUID], account: Account, chance: ran
             for _ in range(5)
         ]
         known += [one for one in store.add_each(new) if isinstance(one, Job)]
-        found = runs.claim("segmind", account.id, terms=Terms(LEASE), count=4)
-        assert not isinstance(found, Held)
+        found: list[Claim] = []
+        for account in chance.sample(callers, 2):
+            claimed = runs.claim("segmind", account.id, terms=Terms(LEASE), count=2)
+            assert not isinstance(claimed, Held)
+            found += claimed
         done = runs.settle_many([_end(one, chance) for one in found])
         assert not [one for one in done if isinstance(one, Exception)]
         settled += len(done)
@@ -97,10 +116,49 @@ def _work(database: Database, tenants: list[UUID], account: Account, chance: ran
 def _end(claim: Claim, chance: random.Random) -> Settlement:
     match chance.randrange(3):
         case 0:
-            return succeeded(claim)
+            now = datetime.now(UTC)
+            return succeeded(claim, credits=Reading(Money(10**6 * PRICE), now, now))
         case 1:
             again = Decision(State.QUEUED, spends_attempt=True)
             return failed(claim, Failure(FailureKind.UPSTREAM_ERROR, "500"), again, cost=PRICE)
         case _:
             back = Decision(State.QUEUED, spends_attempt=False)
             return failed(claim, Failure(FailureKind.NOT_SENT, "no route"), back)
+
+
+def test_a_settle_of_several_accounts_locks_them_in_the_order_of_their_ids(postgres: str) -> None:
+    """While it waits for the first, others are free to lock the second."""
+    url = new_database(postgres)
+    database, holder = Database(url), Database(url)
+    upgrade(database)
+    store = AccountStore(database)
+    both = [store.ensure("segmind", name, call_limit=60, window_seconds=60) for name in "ab"]
+    first, second = sorted(one.id for one in both)
+    tenant = TenantStore(database).create("one").id
+    claims = []
+    for account_id in (second, first):
+        JobStore(database).add(NewJob(tenant, "segmind", "ssd-canny", {"seed": -1}, PRICE))
+        claimed = RunStore(database).claim("segmind", account_id, terms=Terms(LEASE))
+        assert not isinstance(claimed, Held)
+        claims += claimed
+    now = datetime.now(UTC)
+    settles = [succeeded(one, credits=Reading(Money(PRICE), now, now)) for one in claims]
+    with ThreadPoolExecutor(1) as thread:
+        with holder.write() as connection:
+            connection.execute(_row_of(first).with_for_update())
+            settling = thread.submit(RunStore(database).settle_many, settles)
+            wait_until(lambda: _waiting(database) == 1, "the settle waits")
+            with database.write() as other:
+                other.execute(_row_of(second).with_for_update(nowait=True))
+        assert settling.result(20) == [Moved.YES] * 2
+    database.close()
+    holder.close()
+
+
+def _waiting(database: Database) -> int:
+    with database.read() as connection:
+        return connection.scalar(WAITING) or 0
+
+
+def _row_of(account_id: UUID) -> Select[Any]:
+    return select(accounts.c.id).where(accounts.c.id == account_id)
