@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from cli import account_changes, account_keys
@@ -13,13 +14,13 @@ from cli.server import Server, must_be_reached
 from db.account_limits import AccountLimits
 from db.accounts import AccountStore
 from db.engine import Database
-from db.rows import Change
+from db.rows import Account, Change
 from jobs.catalog import Transport
 from jobs.errors import SegqError as ServerError
 from jobs.limiting import AUTO, MOST
 from segq_client import Client, SegqError
 
-_AS_THE_CATALOG_SAYS = "default"
+_AS_THE_CATALOG_SAYS = _AS_SET = "default"
 _READS = (None, "list")
 
 
@@ -70,10 +71,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     limit = changing(
         "set-limit",
         "calls a minute that may leave it",
-        "From now on, in the place of SEGMIND_RPM. `auto`: to be learned.",
+        "From now on, in the place of SEGMIND_RPM. `auto`: to be learned; `default`: as SEGMIND_RPM "
+        "says, once a worker starts again.",
     )
     limit.add_argument("name", metavar="NAME")
-    limit.add_argument("limit", metavar="RPM|auto", type=_limit)
+    limit.add_argument("limit", metavar="RPM|auto|default", type=_limit)
     transport = changing(
         "transport",
         "how models are called",
@@ -134,8 +136,7 @@ def _changed(server: Server, database_url: str, options: argparse.Namespace) -> 
             case "pause":
                 return account_changes.pause(store, accounts, options.name, by)
             case "set-limit":
-                limits = AccountLimits(database)
-                return account_changes.set_limit(limits, accounts, options.name, options.limit, by)
+                return _set_limit(AccountLimits(database), accounts, options, by)
             case _:
                 chosen = options.transport
                 transport = None if chosen == _AS_THE_CATALOG_SAYS else Transport(chosen)
@@ -144,11 +145,21 @@ def _changed(server: Server, database_url: str, options: argparse.Namespace) -> 
         database.close()
 
 
-def _limit(text: str) -> int | None:
-    if text == AUTO:
-        return None
+def _set_limit(
+    limits: AccountLimits, accounts: list[Account], options: argparse.Namespace, by: Change
+) -> list[str]:
+    change = replace(by, what=f"set-limit {options.limit}")
+    if options.limit == _AS_SET:
+        return account_changes.follow_settings(limits, accounts, options.name, change)
+    limit = None if options.limit == AUTO else int(options.limit)
+    return account_changes.set_limit(limits, accounts, options.name, limit, change)
+
+
+def _limit(text: str) -> str:
+    if text in {AUTO, _AS_SET}:
+        return text
     if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= MOST:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no limit; allowed are 1 to {MOST} calls a minute, and {AUTO}"
+            f"{text!r} is no limit; allowed are 1 to {MOST} calls a minute, {AUTO} and {_AS_SET}"
         )
-    return int(text)
+    return text

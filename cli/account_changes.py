@@ -1,6 +1,5 @@
 """What an operator changes of upstream accounts; each returns what was done, in lines."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from cli.complaint import ComplaintError
@@ -41,11 +40,18 @@ def set_limit(
     """Let so many calls a minute leave an account; None: to be learned."""
     one = named(accounts, name)
     calls = None if limit is None else max(1, limit * one.window_seconds // 60)
-    shown = "auto" if limit is None else str(limit)
-    limits.set(one.id, calls, replace(change, what=f"set-limit {shown}"))
+    limits.set(one.id, calls, change)
     if limit is None:
         return [f"the limit of account {name} is to be learned"]
     return [f"{limit} calls a minute may leave account {name}"]
+
+
+def follow_settings(
+    limits: AccountLimits, accounts: list[Account], name: str, change: Change
+) -> list[str]:
+    """Let the workers' settings say again how many calls may leave an account."""
+    limits.follow_settings(named(accounts, name).id, change)
+    return [f"the limit of account {name} is what SEGMIND_RPM says, from a worker's next start on"]
 
 
 def set_transport(

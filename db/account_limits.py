@@ -48,6 +48,15 @@ class AccountLimits:
                 .values(limit_by_hand=True, **note(change, self._database))
             )
 
+    def follow_settings(self, account_id: UUID, change: Change) -> None:
+        """Let the account have what is configured again, as soon as a worker starts and says it."""
+        with self._database.write() as connection:
+            connection.execute(
+                update(accounts)
+                .where(accounts.c.id == account_id)
+                .values(limit_by_hand=False, **note(change, self._database))
+            )
+
     def learn(self, account_id: UUID, learned: Learned) -> bool:
         """Keep what its limiter believes, unless something newer is kept; whether it was kept."""
         known = accounts.c.learned_revision

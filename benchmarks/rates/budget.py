@@ -4,7 +4,6 @@ import asyncio
 import subprocess
 import sys
 from collections import Counter
-from importlib.util import find_spec
 
 import httpx
 
@@ -24,9 +23,7 @@ SUBJECT = "500 submits at once, a budget for 100"
 ACCEPTED, BEYOND, DRIFT = "accepted", "accepted beyond the budget", "`segq budget check` red"
 _COVERED, _TIMES = 100, 5
 _GATEWAYS = 2
-_IS_THERE = find_spec("cli.budget") is not None
-CELLS = ["budget/exact"] if _IS_THERE else []
-"""None where segq has no budgets."""
+CELLS = ["budget/exact"]
 
 
 def measure(report: Report, share: float) -> None:

@@ -320,6 +320,8 @@ def test_accounts_are_added_stopped_limited_and_removed_by_name(
     assert (second().call_limit, second().limit_auto, second().limit_by_hand) == (300, False, True)
     segq("set-limit", "second", "auto", said="is to be learned")
     assert (second().limit_auto, second().limit_by_hand) == (True, True)
+    segq("set-limit", "second", "default", said="what SEGMIND_RPM says")
+    assert not second().limit_by_hand
     segq("pause", "nobody", said="there is no account nobody; there are: default, second", code=1)
     segq("rotate", said="1 keys are encrypted under the master key")
     # The sandbox knows no such key. Whatever upkeep finds out about it, nothing shows the key.

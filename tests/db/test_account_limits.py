@@ -57,3 +57,7 @@ def test_what_an_operator_has_set_goes_before_what_is_configured(
     store.set(account.id, None, Change("set-limit auto", "somebody"))
     now = started(90)
     assert (now.call_limit, now.limit_auto, now.learned) == (FIRST_BELIEF, True, None)
+    store.follow_settings(account.id, Change("set-limit default", "somebody"))
+    assert account_store.get(account.id).call_limit == FIRST_BELIEF, "until a worker starts"
+    now = started(90)
+    assert (now.call_limit, now.limit_auto, now.window_seconds) == (90, False, 30)
