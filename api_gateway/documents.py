@@ -141,32 +141,6 @@ class Job(_Document):
     )
 
 
-class BalanceLeft(_Document):
-    """What the accounts that would be called have left."""
-
-    left: str | None = Field(
-        description="USD, decimal text, less what calls under way may cost; null: not known."
-    )
-    suffices: bool | None = Field(
-        description="Whether it covers these jobs and what is queued before them; null: not known."
-    )
-
-
-class Estimate(_Document):
-    """What jobs would cost and when they would run, if they were submitted now."""
-
-    jobs: int
-    price: str = Field(description="USD, decimal text; of all of them, at the most.")
-    prices: list[str] = Field(description="Of each job that was given, in order.")
-    calls_per_minute: float = Field(
-        description="The pace that is reckoned with; 0: no call leaves, and `note` says why."
-    )
-    balance: BalanceLeft
-    estimated_start: str | None = Field(description="Of the first; null: nobody can know.")
-    estimated_end: str | None = Field(description="Of the last; null: nobody can know.")
-    note: str | None = Field(description="Why nobody can know, or how sure it is.")
-
-
 class JobList(_Document):
     """A page of jobs, newest first. It may hold fewer than asked for and not be the last."""
 
@@ -254,26 +228,6 @@ class Account(_Document):
     )
 
 
-class Budget(_Document):
-    """What you may spend. Amounts are in USD, decimal text."""
-
-    period: Period
-    limit: str
-    spent: str
-    reserved: str = Field(description="What jobs and calls that have not ended may still cost.")
-    left: str = Field(description="Below zero when the limit is exceeded.")
-    overshoot: str = Field(
-        description="By how much it is: calls cost more than they might, or it was lowered."
-    )
-    resets_at: str | None = Field(description="Null: never.")
-    alerts: list[int] = Field(description="Percents at which the operator is told.")
-    alerts_crossed: list[int] = Field(description="Those reached in this period.")
-
-
-class Budgets(_Document):
-    budgets: list[Budget] = Field(description="All of them hold; none: there is no bound.")
-
-
 class KeptImage(_Document):
     reference: str = Field(description="Usable as `image`.", examples=["segq:" + "0a" * 32])
     content_type: Literal["image/jpeg", "image/png", "image/webp"]
@@ -339,4 +293,4 @@ class Problem(_Document):
     asked: str | None = Field(None, description="What the job's next call may cost.")
 
 
-ALL = (Job, JobList, Estimate, Account, Budgets, KeptImage, Model, Models, Health, Problem)
+ALL = (Job, JobList, Account, KeptImage, Model, Models, Health, Problem)

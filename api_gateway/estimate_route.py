@@ -47,5 +47,6 @@ async def estimate(request: Request, tenant: Reader) -> JSONResponse:
     view = await parts.forecasts.view(parts.pool, tenant)
     alike = {estimates.kind_of(one.job): one.job for one in wanted}
     waiting = {kind: await parts.waiting.of(job) for kind, job in alike.items()}
-    found = await run_in_threadpool(estimates.document, wanted, view, waiting)
+    budgets = await run_in_threadpool(parts.budgets.of_tenant, tenant)
+    found = await run_in_threadpool(estimates.document, wanted, view, waiting, budgets)
     return JSONResponse(found, headers={"Cache-Control": "no-store"})

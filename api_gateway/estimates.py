@@ -12,6 +12,7 @@ from api_gateway.outlook import Outlook
 from api_gateway.waiting import Waiting
 from db.rows import NewJob
 from jobs import money
+from jobs.budgets import Budget, Period
 from jobs.catalog import MODELS
 from jobs.forecast import Before
 from jobs.money import ZERO, Money
@@ -47,9 +48,14 @@ class _Run:
 
 
 def document(
-    wanted: Sequence[Wanted], view: TenantView, waiting: Mapping[Kind, Waiting]
+    wanted: Sequence[Wanted],
+    view: TenantView,
+    waiting: Mapping[Kind, Waiting],
+    budgets: Sequence[Budget],
 ) -> dict[str, Any]:
-    """The estimate as JSON. `waiting`: what jobs of each of their kinds wait for now."""
+    """The estimate as JSON. `waiting`: what jobs of each of their kinds wait for now. `budgets`: the
+    tenant's.
+    """
     runs, view = _submitted(wanted, view)
     first = [_outlook(view, run, run.first, waiting) for run in runs]
     last = [_outlook(view, run, run.last, waiting) for run in runs]
@@ -61,15 +67,26 @@ def document(
     known = [moment for moment in starts if moment is not None]
     dated = [moment for moment in ends if moment is not None]
     models = sorted({model for model, _ in waiting})
+    price = Money(sum(one.count * one.job.estimate for one in wanted))
+    short = [one for one in budgets if not one.admits(price)]
     notes = [one.note for one in waiting.values()] + [outlook.note for outlook, _ in last]
+    notes += [_why_short(one) for one in short]
     return {
         "jobs": sum(one.count for one in wanted),
-        "price": money.text(Money(sum(one.count * one.job.estimate for one in wanted))),
+        "price": money.text(price),
         "prices": [money.text(one.job.estimate) for one in wanted],
         "calls_per_minute": round(min(map(view.pool.calls_per_minute, models)), 1),
         "balance": _balance(view, runs, [before for _, before in last]),
+        "budgets": [
+            {
+                "period": str(one.period),
+                "left": money.text(max(ZERO, one.left)),
+                "suffices": one not in short,
+            }
+            for one in budgets
+        ],
         "estimated_start": times.about(min(known)) if known else None,
-        "estimated_end": times.about(max(dated)) if len(dated) == len(ends) else None,
+        "estimated_end": times.about(max(dated)) if len(dated) == len(ends) and not short else None,
         "note": " ".join(dict.fromkeys(filter(None, notes))) or None,
     }
 
@@ -107,6 +124,13 @@ def _balance(view: TenantView, runs: Sequence[_Run], before: Sequence[Before]) -
     least = min(known)
     needed = max(one.cost + run.price for one, run in zip(before, runs, strict=True))
     return {"left": money.text(max(ZERO, least)), "suffices": needed <= least}
+
+
+def _why_short(budget: Budget) -> str:
+    then = (
+        "a submit is refused" if budget.period is Period.TOTAL else "the others wait for the next"
+    )
+    return f"Not all are covered, {budget.in_words()}: {then}."
 
 
 def _not_before(moment: datetime | None, run_at: datetime | None) -> datetime | None:

@@ -9,10 +9,13 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
-from api_gateway import documents
+from api_gateway import money_documents
 from db.accounts import AccountStore
+from db.budgets import BudgetStore
 from db.tables import inputs, jobs
+from db.tenants import TenantStore
 from jobs.account_pauses import Pause, PauseReason
+from jobs.budgets import Period
 from jobs.credits import Reading
 from jobs.money import Money, parse
 from tests.gateway.conftest import SMALL_INPUT, is_problem
@@ -38,7 +41,7 @@ def estimate(client: httpx.Client, body: Any) -> dict[str, Any]:
     response = client.post("/api/v1/estimate", json=body)
     assert response.status_code == 200, response.text
     found: dict[str, Any] = response.json()
-    documents.Estimate.model_validate(found)
+    money_documents.Estimate.model_validate(found)
     return found
 
 
@@ -104,6 +107,32 @@ def test_the_balance_is_held_against_it_and_what_goes_before(
     assert found["estimated_start"] is not None
     assert found["estimated_end"] is None
     assert "balance" in found["note"]
+
+
+def test_each_budget_is_held_against_it(
+    gateway: Gateway, client: httpx.Client, tenant: str
+) -> None:
+    fresh(gateway)
+    assert estimate(client, JOB)["budgets"] == []
+    mine = TenantStore(gateway.database).ensure(tenant)
+    BudgetStore(gateway.database).set(mine, parse("0.06"), Period.TOTAL)
+    BudgetStore(gateway.database).set(mine, parse("0.03"), Period.DAY)
+    wait_for(
+        client,
+        {"job": JOB, "count": 5},
+        budgets=[
+            {"period": "total", "left": "0.06", "suffices": True},
+            {"period": "day", "left": "0.03", "suffices": True},
+        ],
+        note=None,
+    )
+    some = estimate(client, {"job": JOB, "count": 6})
+    assert [one["suffices"] for one in some["budgets"]] == [True, False]
+    assert some["estimated_end"] is None
+    assert "the others wait for the next" in some["note"]
+    none = estimate(client, {"job": JOB, "count": 11})
+    assert [one["suffices"] for one in none["budgets"]] == [False, False]
+    assert "a submit is refused" in none["note"]
 
 
 def test_a_pause_without_an_end_is_told_and_not_guessed(
