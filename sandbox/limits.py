@@ -1,15 +1,16 @@
 """Rate limits: how many calls a window takes, and when it takes the next.
 
-Upstream does not say whether its window is fixed or sliding, so there is one of each. Both are
-pure: ``now`` comes in, in seconds of any steady clock. A refused call is not counted.
+Upstream does not say whether its window is fixed, from a call on or by the clock, or sliding, so
+there is one of each. All are pure: ``now`` comes in, in seconds of any steady clock. A refused call is not counted.
 """
 
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 
-WindowKind = Literal["fixed", "sliding"]
+WindowKind = Literal["fixed", "aligned", "sliding"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +26,41 @@ class FixedWindow:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._started: float | None = None
+        self._ends = -inf
         self._count = 0
 
     def admit(self, now: float, most: int | None) -> Verdict:
         """Judge a call and count it if it is admitted; ``most`` None admits every call."""
-        if self._started is None or now >= self._started + self.seconds:
-            self._started, self._count = now, 0
+        if now >= self._ends:
+            self._ends, self._count = self._end(now), 0
         admitted = most is None or self._count < most
         self._count += admitted
         return Verdict(admitted, self.resets_in(now, most))
 
     def resets_in(self, now: float, _most: int | None) -> float:
         """Seconds until the window ends; its whole length when none has begun."""
-        if self._started is None or now >= self._started + self.seconds:
-            return self.seconds
-        return self._started + self.seconds - now
+        return self._ends - now if now < self._ends else self.seconds
+
+    def _end(self, now: float) -> float:
+        return now + self.seconds
+
+
+class AlignedWindow(FixedWindow):
+    """At most so many calls between two round moments of a clock, which is ``ahead`` of ``now``."""
+
+    def __init__(self, seconds: float, ahead: float) -> None:
+        super().__init__(seconds)
+        self._ahead = ahead
+
+    def resets_in(self, now: float, _most: int | None) -> float:
+        """Seconds until the window ends, whether a call has come in it or not."""
+        return self._end(now) - now
+
+    def _end(self, now: float) -> float:
+        ended = (now + self._ahead) // self.seconds
+        # What rounding has put at or before now is the end of the window that is over.
+        ends = [(ended + more) * self.seconds - self._ahead for more in (1, 2)]
+        return ends[0] if ends[0] > now else ends[1]
 
 
 class SlidingWindow:
@@ -99,6 +119,12 @@ class OutsideCalls:
             self._next += self._between
 
 
-def window_of(kind: WindowKind, seconds: float) -> FixedWindow | SlidingWindow:
-    """An empty window of ``seconds`` (> 0)."""
-    return FixedWindow(seconds) if kind == "fixed" else SlidingWindow(seconds)
+def window_of(kind: WindowKind, seconds: float, ahead: float = 0.0) -> FixedWindow | SlidingWindow:
+    """An empty window of ``seconds`` (> 0). ``ahead``: as of `AlignedWindow`."""
+    match kind:
+        case "fixed":
+            return FixedWindow(seconds)
+        case "aligned":
+            return AlignedWindow(seconds, ahead)
+        case _:
+            return SlidingWindow(seconds)

@@ -95,4 +95,5 @@ class Service:
         self._folder.cleanup()
 
     def _empty_window(self) -> FixedWindow | SlidingWindow:
-        return window_of(self.settings.window, self.settings.window_seconds)
+        ahead = time.time() - time.monotonic()
+        return window_of(self.settings.window, self.settings.window_seconds, ahead)

@@ -32,7 +32,8 @@ class Settings:
     """The sandbox's settings, each with its bounds.
 
     rpm: calls a window takes, for each key, 1 to 1,000,000; None = unlimited.
-    window, window_seconds: the window's kind and its length (above 0, to 86,400 s).
+    window, window_seconds: the window's kind and its length (above 0, to 86,400 s): ``fixed``
+        begins with a call, ``aligned`` at the clock's round moments; ``sliding`` is any such span.
     concurrency: calls in flight for each key at the most, 1 to 1,000,000; None = unlimited. A call
         over it is 429 and not counted in the window.
     outside_rpm: calls a minute that someone else makes with each key, 0 to 10,000, evenly spread
@@ -139,7 +140,7 @@ def _latency(current: Latency, value: object) -> Latency:
 _LATENCY: dict[str, Check] = {"median": number(0, 3600), "sigma": number(0, 5)}
 _CHECKS: dict[str, Check] = {
     "rpm": or_null(integer(1, 1_000_000)),
-    "window": one_of("fixed", "sliding"),
+    "window": one_of("fixed", "aligned", "sliding"),
     "window_seconds": number(0, 86_400, above=True),
     "concurrency": or_null(integer(1, 1_000_000)),
     "outside_rpm": integer(0, 10_000),

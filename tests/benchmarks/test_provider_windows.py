@@ -26,8 +26,7 @@ def _judged(
 
     def began(at: float) -> float:
         if isinstance(window, FixedWindow):
-            assert window._started is not None
-            return window._started
+            return window._ends - SECONDS
         first = calls[0].at if calls else at
         return first + SECONDS * ((at - first) // SECONDS)
 

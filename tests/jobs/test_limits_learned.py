@@ -9,7 +9,7 @@ from sandbox.limits import WindowKind
 from tests.jobs.simulated import WINDOW, Provider, Simulation, per_window
 
 EIGHT = 8
-KINDS = pytest.mark.parametrize("kind", ["fixed", "sliding"])
+KINDS = pytest.mark.parametrize("kind", ["fixed", "aligned", "sliding"])
 
 
 def _auto() -> Limits:

@@ -3,8 +3,10 @@ import time
 from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis.strategies import floats, sampled_from
 
-from sandbox.limits import FixedWindow, SlidingWindow
+from sandbox.limits import AlignedWindow, FixedWindow, SlidingWindow
 from tests.sandbox.sandbox_process import OTHER_KEY, SandboxProcess
 
 
@@ -18,6 +20,25 @@ def test_a_fixed_window_starts_at_the_first_call_after_the_last_ended() -> None:
 def test_a_fixed_window_tells_its_end() -> None:
     window = FixedWindow(60)
     assert [window.admit(now, 1).resets_in for now in (10, 25, 69)] == [60, 45, 1]
+
+
+def test_an_aligned_window_ends_at_the_round_moments_of_its_clock() -> None:
+    window = AlignedWindow(60, ahead=20)
+    asked = [(39, True), (39.5, False), (40, True), (99.9, False), (100, True), (230, True)]
+    for now, admitted in asked:
+        assert window.admit(now, 1).admitted is admitted, now
+    assert [window.resets_in(now, 1) for now in (0, 39, 40, 250)] == [40, 1, 60, 30]
+
+
+@settings(max_examples=300)
+@given(
+    now=floats(0, 1e6),
+    ahead=floats(0, 2e9),
+    seconds=sampled_from([0.1, 0.7, 3.0, 60.0, 86_400.0]),
+)
+def test_an_aligned_window_never_ends_at_once(now: float, ahead: float, seconds: float) -> None:
+    resets_in = AlignedWindow(seconds, ahead).resets_in(now, 1)
+    assert 0 < resets_in <= seconds * 1.001
 
 
 def test_no_span_of_a_sliding_window_holds_more_than_its_limit() -> None:
@@ -47,7 +68,7 @@ def test_a_lowered_sliding_limit_tells_when_there_is_room_again() -> None:
     assert window.admit(12, 2).admitted
 
 
-@pytest.mark.parametrize("kind", ["fixed", "sliding"])
+@pytest.mark.parametrize("kind", ["fixed", "aligned", "sliding"])
 def test_calls_over_the_limit_are_429_until_the_stated_moment(
     sandbox: SandboxProcess,
     kind: str,

@@ -1,7 +1,5 @@
 """The simulated provider counts as the sandbox does: both judge the same calls."""
 
-from typing import Literal
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +7,7 @@ from hypothesis import strategies as st
 from cli.simulation.scenario import WindowKind
 from cli.simulation.windows import Outside, window_of
 from sandbox.limits import OutsideCalls
+from sandbox.limits import WindowKind as WindowKindThere
 from sandbox.limits import window_of as sandbox_window_of
 
 TICK = 15_625
@@ -19,11 +18,11 @@ CALLS = st.lists(
 PER_MINUTE = st.sampled_from([0, 15, 30, 60, 120, 240])
 
 
-@pytest.mark.parametrize("kind", ["fixed", "sliding"])
+@pytest.mark.parametrize("kind", ["fixed", "aligned", "sliding"])
 @given(calls=CALLS, span=st.integers(1, 640), per_minute=PER_MINUTE)
 @settings(max_examples=150, deadline=None)
 def test_they_judge_alike(
-    kind: Literal["fixed", "sliding"], calls: list[tuple[int, int]], span: int, per_minute: int
+    kind: WindowKindThere, calls: list[tuple[int, int]], span: int, per_minute: int
 ) -> None:
     ours = window_of(WindowKind(kind), span * TICK)
     theirs = sandbox_window_of(kind, span / 64)
