@@ -117,6 +117,7 @@ def test_v1_under_kills(system: Start, size: Size) -> None:
         wait_until(lambda: _waiting(one) == 0, "all taken", timeout=300, every=0.5)
     report = assert_explained(one, ids, kinds={"worker_lost"})
     assert report.states["succeeded"] >= size.jobs * 0.95
+    _the_dead_hold_nothing(one)
 
 
 @ON_ITS_OWN_PARTS
@@ -198,8 +199,26 @@ def test_no_job_ends_with_anothers_picture(system: Start, size: Size, shows: str
 def _count_money(system: System) -> None:
     """Budgets that cover everything: the checker counts what is kept of them anew."""
     for period in Period:
-        done = system.segq("budget", "set", "default", "1000000", "--period", period)
+        done = system.segq(
+            "tenants", "limits", "default", "--budget", "1000000", "--period", period
+        )
         assert done.returncode == 0, done.stderr
+
+
+def _the_dead_hold_nothing(system: System) -> None:
+    """What they had of the limiter lapses by itself, and the next call finds nothing of it there."""
+    with Redis.from_url(system.run["redis"]) as redis:
+        (state,) = redis.keys("segq:limiter:*:state")
+        flights = state.replace(b":state", b":flights")  # which is no key while it is empty
+
+        def lapsed() -> bool:
+            seconds, micros = redis.time()
+            return int(redis.zcount(flights, seconds * 1_000_000 + micros, "+inf")) == 0
+
+        wait_until(lapsed, "calls in flight of the dead are forgotten", timeout=30, every=0.2)
+        (last,) = submit(system, 1)
+        assert system.client.wait(last, timeout=30).state == "succeeded"
+        wait_until(lambda: redis.zcard(flights) == 0, "nothing is left of them", timeout=10)
 
 
 def _settle_down(system: System) -> None:
