@@ -68,9 +68,10 @@ def document(
     dated = [moment for moment in ends if moment is not None]
     models = sorted({model for model, _ in waiting})
     price = Money(sum(one.count * one.job.estimate for one in wanted))
-    short = [one for one in budgets if not one.admits(price)]
+    dearest = max(one.job.estimate for one in wanted)
+    short = [_why_short(one, price, dearest, view.queue.cost) for one in budgets]
     notes = [one.note for one in waiting.values()] + [outlook.note for outlook, _ in last]
-    notes += [_why_short(one) for one in short]
+    notes += short
     return {
         "jobs": sum(one.count for one in wanted),
         "price": money.text(price),
@@ -81,9 +82,9 @@ def document(
             {
                 "period": str(one.period),
                 "left": money.text(max(ZERO, one.left)),
-                "suffices": one not in short,
+                "suffices": why is None,
             }
-            for one in budgets
+            for one, why in zip(budgets, short, strict=True)
         ],
         "estimated_start": times.about(min(known)) if known else None,
         "estimated_end": times.about(max(dated)) if len(dated) == len(ends) and not short else None,
@@ -126,11 +127,19 @@ def _balance(view: TenantView, runs: Sequence[_Run], before: Sequence[Before]) -
     return {"left": money.text(max(ZERO, least)), "suffices": needed <= least}
 
 
-def _why_short(budget: Budget) -> str:
-    then = (
-        "a submit is refused" if budget.period is Period.TOTAL else "the others wait for the next"
-    )
-    return f"Not all are covered, {budget.in_words()}: {then}."
+def _why_short(budget: Budget, price: Money, dearest: Money, queued: Money) -> str | None:
+    """Why the budget does not cover them all; None: it does. `queued`: what all may cost that the
+    tenant would have queued then, of which a day or a month has reserved nothing yet.
+    """
+    if budget.period is Period.TOTAL:
+        refused = not budget.admits(price)
+        return f"A submit is refused: {budget.in_words()}." if refused else None
+    if dearest > budget.limit:
+        whole = f"the whole {budget.period} budget of {money.text(budget.limit)} USD"
+        return f"The submit of what costs more than {whole} is refused."
+    if budget.admits(queued):
+        return None
+    return f"Not all that would be queued is covered, {budget.in_words()}: the rest waits for the next."
 
 
 def _not_before(moment: datetime | None, run_at: datetime | None) -> datetime | None:

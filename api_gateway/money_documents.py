@@ -32,8 +32,9 @@ class BudgetLeft(Document):
     period: Period
     left: str = Field(description="USD, decimal text.")
     suffices: bool = Field(
-        description="Whether it covers these jobs. Where not, `total` refuses their submit, and in "
-        "the others some wait for the next period."
+        description="Whether it covers these jobs, of a day or month with all that you have queued. "
+        "Where not, `total` refuses their submit, and in the others some wait for the next period; "
+        "`note` says which."
     )
 
 

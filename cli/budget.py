@@ -58,9 +58,15 @@ def _check(store: BudgetStore, options: argparse.Namespace) -> int:
 
 
 def set_budget(
-    database: Database, name: str, amount: Money | None, period: Period, alerts: tuple[int, ...]
+    database: Database,
+    name: str,
+    amount: Money | None,
+    period: Period,
+    alerts: tuple[int, ...] | None,
 ) -> str:
-    """Set a tenant's budget, or take it away (None); what was done, in a line. Raises `NotFound`."""
+    """Set a tenant's budget, or take it away (None); what was done, in a line. `alerts` None: as they
+    are. Raises `NotFound`.
+    """
     store, tenant = BudgetStore(database), TenantStore(database).named(name)
     if amount is None:
         had = store.remove(tenant.id, period)

@@ -101,13 +101,16 @@ def _limits(database: Database, options: argparse.Namespace) -> list[str]:
     return lines
 
 
-def _budget(options: argparse.Namespace) -> tuple[Money | None, Period, tuple[int, ...]] | None:
+def _budget(
+    options: argparse.Namespace,
+) -> tuple[Money | None, Period, tuple[int, ...] | None] | None:
     """What is asked for, read before anything is changed; None where no budget is named."""
     if options.budget is None:
         if options.period or options.alert:
             raise ComplaintError("--period and --alert are of a budget: name it with --budget")
         return None
-    amount, alerts = amount_of(options.budget), alerts_of(options.alert or "")
+    amount = amount_of(options.budget)
+    alerts = None if options.alert is None else alerts_of(options.alert)
     if options.period is None:
         raise ComplaintError("--budget needs --period: total, day or month")
     if amount is None and alerts:

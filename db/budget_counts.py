@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime, time
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from db.budget_books import Key
 from db.engine import Database
-from db.tables import attempts, budget_periods, budgets, jobs
+from db.tables import accounts, attempts, budget_periods, jobs
 from jobs.budgets import BEGINNING, NOTHING, UNCOVERED, Period, Share
 from jobs.states import WAITING
 
@@ -31,16 +31,21 @@ _JOBS, _CALLS = "jobs", "calls"
 
 
 def counted(
-    connection: Connection, database: Database, tenant: UUID | None = None, *, anew: bool = True
+    connection: Connection,
+    database: Database,
+    tenant: UUID,
+    *,
+    anew: bool = True,
+    since: date = BEGINNING,
 ) -> tuple[dict[Key, Share], dict[Key, Share]]:
-    """What the budgets' rows say, and what jobs and calls say of the same periods and of others.
+    """What the tenant's budgets say, and what its jobs and calls say of the same periods and others.
 
-    In one statement, so that no commit comes in between. Of one tenant, or of all with a budget.
-    Without `anew` the second is left out: it reads every job and call of theirs.
+    In one statement, so that no commit comes in between. Without `anew` the second is left out: it
+    reads every job that waits and every call, or those that were claimed `since` then.
     """
     kept: dict[Key, Share] = {}
     found: defaultdict[Key, Share] = defaultdict(lambda: NOTHING)
-    for row in connection.execute(_everything(database, tenant, anew=anew)):
+    for row in connection.execute(_everything(database, tenant, anew=anew, since=since)):
         share = Share(int(row.reserved), int(row.spent))
         if row.what in (_JOBS, _CALLS):
             for key in _keys(row):
@@ -64,18 +69,15 @@ def _keys(row: Any) -> list[Key]:
 
 
 def drift(kept: Mapping[Key, Share], found: Mapping[Key, Share]) -> dict[Key, Share]:
-    """Where the budgets' rows say something else: what they lack, each a difference."""
+    """Of the periods in `kept` those of which jobs and calls say something else, and what."""
     return {
-        key: lacks
+        key: found.get(key, NOTHING)
         for key, share in sorted(kept.items())
-        if (lacks := found.get(key, NOTHING) - share) != NOTHING
+        if found.get(key, NOTHING) != share
     }
 
 
-def _everything(database: Database, tenant: UUID | None, *, anew: bool) -> Select[Any]:
-    mine = select(budgets.c.tenant_id)
-    if tenant is not None:
-        mine = mine.where(budgets.c.tenant_id == tenant)
+def _everything(database: Database, tenant: UUID, *, anew: bool, since: date) -> Select[Any]:
     day = _day(database)
     waits = jobs.c.state.in_(sorted(WAITING)) & (func.coalesce(jobs.c.held_for, "") != UNCOVERED)
     of_jobs = (
@@ -86,7 +88,7 @@ def _everything(database: Database, tenant: UUID | None, *, anew: bool) -> Selec
             func.sum(jobs.c.estimate).label("reserved"),
             cast(literal(0), BigInteger).label("spent"),
         )
-        .where(jobs.c.tenant_id.in_(mine), waits)
+        .where(jobs.c.tenant_id == tenant, waits)
         .group_by(jobs.c.tenant_id)
     )
     is_open = attempts.c.finished_at.is_(None)
@@ -99,16 +101,22 @@ def _everything(database: Database, tenant: UUID | None, *, anew: bool) -> Selec
             func.sum(case((is_open, 0), else_=func.coalesce(attempts.c.cost, 0))),
         )
         .join_from(attempts, jobs, jobs.c.id == attempts.c.job_id)
-        .where(jobs.c.tenant_id.in_(mine))
+        .where(jobs.c.tenant_id == tenant)
         .group_by(jobs.c.tenant_id, day)
     )
+    if since > BEGINNING:
+        # With every account there is, so that the index of claims serves.
+        of_calls = of_calls.where(
+            attempts.c.account_id.in_(select(accounts.c.id)),
+            attempts.c.claimed_at >= datetime.combine(since, time(), UTC),
+        )
     rows = select(
         budget_periods.c.period.label("what"),
         budget_periods.c.tenant_id,
         cast(budget_periods.c.starts_on, String).label("day"),
         budget_periods.c.reserved,
         budget_periods.c.spent,
-    ).where(budget_periods.c.tenant_id.in_(mine))
+    ).where(budget_periods.c.tenant_id == tenant)
     sources = union_all(of_jobs, of_calls, rows) if anew else rows
     return select(sources.subquery())
 

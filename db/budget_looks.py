@@ -15,7 +15,8 @@ from db.among import one_of
 from db.budget_books import held_of, limit_of
 from db.engine import clock
 from db.tables import budget_periods, budgets
-from jobs.budgets import OF_CLAIMS, Budget, Period, start_of
+from jobs.budgets import OF_CLAIMS, Budget, Short, start_of
+from jobs.money import Money
 
 ASKED_AGAIN_AFTER = timedelta(seconds=10)
 """A tenant whose next job was not covered is left out for so long, as long as no more is left: until
@@ -26,10 +27,10 @@ then nobody asks whether another job is next by now, one that costs less."""
 class Left:
     """What some tenants' budgets leave: 10⁻¹⁰ USD, of each the least."""
 
-    out: dict[UUID, Budget] = field(default_factory=dict)
+    out: dict[UUID, Short] = field(default_factory=dict)
     """Whose budget admits nothing, each with that budget."""
     left: dict[UUID, int] = field(default_factory=dict)
-    was_short: dict[UUID, Budget] = field(default_factory=dict)
+    was_short: dict[UUID, Short] = field(default_factory=dict)
     """Whose next job was not covered when last somebody asked, a while ago."""
 
 
@@ -39,11 +40,11 @@ def look(connection: Connection, tenant_ids: Collection[UUID]) -> Left:
     sqlite = connection.dialect.name == "sqlite"
     for row in connection.execute(_OF_CLAIMS[sqlite], {"tenants": list(tenant_ids)}):
         tenant, budget = row.tenant_id, _now(row)
-        short = _is_short(row, budget)
-        if budget.left <= 0 or (short and row.at - row.short_at < ASKED_AGAIN_AFTER):
-            found.out[tenant] = _later(found.out.get(tenant), budget)
-        elif short:
-            found.was_short[tenant] = _later(found.was_short.get(tenant), budget)
+        price = _was_short(row, budget)
+        if budget.left <= 0 or (price and row.at - row.short_at < ASKED_AGAIN_AFTER):
+            found.out[tenant] = _later(found.out.get(tenant), Short(budget, price))
+        elif price:
+            found.was_short[tenant] = _later(found.was_short.get(tenant), Short(budget, price))
         found.left[tenant] = min(found.left.get(tenant, budget.left), budget.left)
     return found
 
@@ -95,13 +96,17 @@ def _now(row: Any) -> Budget:
     return held_of(budget, row)
 
 
-def _is_short(row: Any, budget: Budget) -> bool:
-    """Whether the next job was not covered when last somebody asked, and would not be now."""
+def _was_short(row: Any, budget: Budget) -> Money | None:
+    """The price of the next job when last somebody asked, where it would not be covered now either."""
     if row.starts_on != budget.start or row.short_price is None:
-        return False
-    return bool(row.short_price > budget.left)
+        return None
+    return Money(row.short_price) if row.short_price > budget.left else None
 
 
-def _later(one: Budget | None, other: Budget) -> Budget:
+def _later(one: Short | None, other: Short) -> Short:
     """Of a day and a month that admit nothing the one that does so for longer."""
-    return one if one is not None and one.period is Period.MONTH else other
+    return max((other, one), key=lambda short: (short.is_for_good, _rank(short))) if one else other
+
+
+def _rank(short: Short) -> int:
+    return OF_CLAIMS.index(short.budget.period)

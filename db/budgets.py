@@ -3,9 +3,10 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from db.budget_books import Key, held_of, limit_of
 from db.budget_counts import counted, drift
@@ -16,8 +17,6 @@ from db.tables import budget_periods, budgets, tenants
 from jobs.budgets import NOTHING, Budget, Period, Share, crossed, start_of
 from jobs.errors import NotFound
 from jobs.money import Money
-
-_BOUNDLESS = Money(2**62)
 
 
 @dataclass(frozen=True)
@@ -39,38 +38,39 @@ class BudgetStore:
         self._covering = Covering(database)
 
     def set(
-        self, tenant_id: UUID, amount: Money, period: Period, alerts: Collection[int] = ()
+        self,
+        tenant_id: UUID,
+        amount: Money,
+        period: Period,
+        alerts: Collection[int] | None = None,
     ) -> Budget:
         """Let the tenant spend so much in each such period; gives the budget as it is then.
 
         A new one begins with what the tenant's jobs and calls hold of the period by now, which are
         counted while everybody else waits; one that is changed goes on. It may be less than that:
-        then nothing more is admitted. `alerts` are percents (1 to 999); those that are reached
-        already are not told any more. Raises `NotFound` where there is no such tenant.
+        then nothing more is admitted. `alerts` are percents (1 to 999), None: as they are; those that
+        are reached already are not told any more. Raises `NotFound` where there is no such tenant.
         """
         with self._database.write() as connection:
             close(self._database, connection)
             now = self._database.time(connection)
             key = Key(tenant_id, period, start_of(period, now))
-            is_new = self._write_limit(connection, tenant_id, period, amount, alerts, now)
-            kept, found = counted(connection, self._database, tenant_id, anew=is_new)
+            before = self._write_limit(connection, tenant_id, period, amount, alerts, now)
+            told_at = sorted(alerts) if alerts is not None else before.alerts if before else []
+            is_new = before is None
+            kept, found = counted(
+                connection, self._database, tenant_id, anew=is_new, since=key.start
+            )
             share = (found if is_new else kept).get(key, NOTHING)
-            told = crossed(sorted(alerts), amount, share.used)
+            told = crossed(told_at, amount, share.used)
             self._write_share(connection, key, share, told)
-            return Budget(period, key.start, amount, share, tuple(sorted(alerts)), told)
+            return Budget(period, key.start, amount, share, tuple(told_at), told)
 
     def remove(self, tenant_id: UUID, period: Period) -> bool:
-        """Let the tenant spend without that bound; whether there was one."""
-        mine = (budgets.c.tenant_id == tenant_id, budgets.c.period == period)
-        with self._database.read() as connection:
-            known = connection.execute(select(budgets).where(*mine)).one_or_none()
-        if known is None:
-            return False
-        if period is Period.TOTAL:
-            # While it is there and covers everything: jobs that wait for it would do so for ever.
-            self.set(tenant_id, _BOUNDLESS, period)
-            while self._covering.bring_back(1_000):
-                pass
+        """Let the tenant spend without that bound; whether there was one.
+
+        Where it is interrupted, jobs may wait for what is gone until it is called again.
+        """
         with self._database.write() as connection:
             close(self._database, connection)
             connection.execute(
@@ -78,8 +78,13 @@ class BudgetStore:
                     budget_periods.c.tenant_id == tenant_id, budget_periods.c.period == period
                 )
             )
-            connection.execute(delete(budgets).where(*mine))
-        return True
+            removed = connection.execute(
+                delete(budgets).where(budgets.c.tenant_id == tenant_id, budgets.c.period == period)
+            )
+        if period is Period.TOTAL:
+            # After that commit: behind the closed gate nobody may be waited for.
+            self._covering.free(tenant_id)
+        return bool(removed.rowcount)
 
     def of_tenant(self, tenant_id: UUID) -> list[Budget]:
         """The tenant's budgets in the periods of now."""
@@ -93,22 +98,40 @@ class BudgetStore:
         return dict(sorted((names[tenant], of_tenant) for tenant, of_tenant in found.items()))
 
     def check(self, *, fix: bool = False) -> list[Drift]:
-        """Count every sum anew from its rows; where one says something else, `fix` puts it right."""
-        if not fix:
-            with self._database.read() as connection:
-                return list(self._drift(connection))
-        with self._database.write() as connection:
-            close(self._database, connection)
-            return list(self._drift(connection, fix=True))
+        """Count every sum anew from its rows; where one says something else, `fix` puts it right.
 
-    def _drift(self, connection: Connection, *, fix: bool = False) -> Iterator[Drift]:
-        kept, found = counted(connection, self._database)
-        names = _names(connection)
-        for key in drift(kept, found):
-            right = found.get(key, NOTHING)
+        That counts all calls that a tenant ever made, of one tenant after the other; with `fix`
+        everybody else's submits, claims and settles wait meanwhile.
+        """
+        with self._database.read() as connection:
+            names = _names(connection)
+            tenants_ = connection.scalars(select(budgets.c.tenant_id).distinct()).all()
+        found: list[Drift] = []
+        for tenant_id in sorted(tenants_):
+            if fix:
+                with self._database.write() as connection:
+                    close(self._database, connection)
+                    found += self._drift(connection, tenant_id, names[tenant_id], fix=True)
+            else:
+                with self._database.read() as connection:
+                    found += self._drift(connection, tenant_id, names[tenant_id])
+        return found
+
+    def _drift(
+        self, connection: Connection, tenant_id: UUID, name: str, *, fix: bool = False
+    ) -> Iterator[Drift]:
+        now = self._database.time(connection)
+        kept, found = counted(connection, self._database, tenant_id)
+        periods = connection.scalars(
+            select(budgets.c.period).where(budgets.c.tenant_id == tenant_id)
+        )
+        # A period has no row before its first claim. What was claimed by who knows of none counts.
+        of_now = [Key(tenant_id, Period(one), start_of(Period(one), now)) for one in periods]
+        kept = {**dict.fromkeys(of_now, NOTHING), **kept}
+        for key, right in drift(kept, found).items():
             if fix:
                 self._write_share(connection, key, right, None)
-            yield Drift(names[key.tenant], key.period, key.start.isoformat(), kept[key], right)
+            yield Drift(name, key.period, key.start.isoformat(), kept[key], right)
 
     def _read(self, tenant_id: UUID | None) -> dict[UUID, list[Budget]]:
         mine = [] if tenant_id is None else [budgets.c.tenant_id == tenant_id]
@@ -139,21 +162,23 @@ class BudgetStore:
         tenant_id: UUID,
         period: Period,
         amount: Money,
-        alerts: Collection[int],
+        alerts: Collection[int] | None,
         now: datetime,
-    ) -> bool:
-        """Whether it is a new one."""
+    ) -> Row[Any] | None:
+        """The row as it was; None: it is a new one."""
         if connection.scalar(select(tenants.c.id).where(tenants.c.id == tenant_id)) is None:
             raise NotFound(f"there is no tenant {tenant_id}")
-        values = {"amount": amount, "alerts": sorted(alerts), "changed_at": now}
-        changed = connection.execute(
-            update(budgets)
-            .where(budgets.c.tenant_id == tenant_id, budgets.c.period == period)
-            .values(values)
-        )
-        if not changed.rowcount:
+        values: dict[str, Any] = {"amount": amount, "changed_at": now}
+        if alerts is not None:
+            values["alerts"] = sorted(alerts)
+        mine = (budgets.c.tenant_id == tenant_id, budgets.c.period == period)
+        before = connection.execute(select(budgets).where(*mine)).one_or_none()
+        if before is not None:
+            connection.execute(update(budgets).where(*mine).values(values))
+        else:
+            values = {"alerts": [], **values}
             connection.execute(insert(budgets).values(tenant_id=tenant_id, period=period, **values))
-        return not changed.rowcount
+        return before
 
     def _write_share(
         self, connection: Connection, key: Key, share: Share, alerted: int | None

@@ -14,6 +14,8 @@ from jobs.budgets import UNCOVERED, Period
 from jobs.money import Money
 from jobs.states import WAITING, State
 
+_AT_ONCE = 1_000
+
 
 class Covering:
     """Such jobs were accepted, and wait: nothing of theirs fails for want of a budget."""
@@ -30,10 +32,16 @@ class Covering:
         """
         back = 0
         for tenant in self._perhaps_covered():
-            back += self._of_tenant(tenant, limit - back)
+            found = self._of_tenant(tenant, limit - back)
+            back += found.count(State.QUEUED)
             if back >= limit:
                 break
         return back
+
+    def free(self, tenant: UUID) -> None:
+        """Bring back all that wait for a budget which is gone; waits for whoever changes one."""
+        while self._of_tenant(tenant, _AT_ONCE, skip_locked=False):
+            pass
 
     def _perhaps_covered(self) -> list[UUID]:
         used = budget_periods.c.spent + budget_periods.c.reserved
@@ -58,14 +66,15 @@ class Covering:
                 )
             )
 
-    def _of_tenant(self, tenant: UUID, limit: int) -> int:
+    def _of_tenant(self, tenant: UUID, limit: int, *, skip_locked: bool = True) -> list[str]:
+        """The states of those that its budget covers now."""
         with self._database.write() as connection:
             held = connection.execute(
                 select(jobs.c.id, jobs.c.state, jobs.c.estimate)
                 .where(*_waits(tenant))
                 .order_by(jobs.c.id)
                 .limit(limit)
-                .with_for_update(skip_locked=True)
+                .with_for_update(skip_locked=skip_locked)
             ).all()
             now = pass_at(self._database, connection)
             books = self._books.open(connection, now, [tenant], (Period.TOTAL,))
@@ -84,7 +93,7 @@ class Covering:
             books.write(connection)
             if not held:
                 self._forget(connection, tenant)
-        return [row.state for row in covered].count(State.QUEUED)
+        return [row.state for row in covered]
 
     def _forget(self, connection: Connection, tenant: UUID) -> None:
         """Nobody is to be looked for any more. The budget is locked: whoever holds a job now does so

@@ -78,8 +78,8 @@ def used_up(connection: Connection, rows: Sequence[Row[Any]]) -> Eligible[UUID]:
     found = budget_looks.look(connection, budgeted)
     out, waited = (
         {
-            tenant: LeftOut(WaitingFor.BUDGET, budget.why_waits(), budget.resets_at)
-            for tenant, budget in one.items()
+            tenant: LeftOut(WaitingFor.BUDGET, short.in_words(), short.until)
+            for tenant, short in one.items()
         }
         for one in (found.out, found.was_short)
     )

@@ -2,10 +2,11 @@
 
 Nothing is counted up and down with each job that comes or goes: then each claim and each settle
 would wait for the row that submits hold. A submit takes from a `room` that was counted earlier. What
-has left the queue since can only have made more of it, and what comes back has it counted anew. Who
+has left the queue since can only have made more of it, and what comes back takes of it unasked. Who
 has no cap has no row, and costs one look.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -96,10 +97,10 @@ def set_cap(connection: Connection, tenant_id: UUID, max_queued: int | None) -> 
 
 
 def came_back(connection: Connection, tenant_ids: Iterable[UUID]) -> None:
-    """Jobs of these tenants wait again without having been let in: count before the next submit."""
-    rows = [{"tenant": tenant_id} for tenant_id in sorted(set(tenant_ids))]
+    """Jobs of these tenants (each named once for each job) wait again without having been let in."""
+    rows = [{"tenant": one, "jobs": count} for one, count in sorted(Counter(tenant_ids).items())]
     if rows:
-        connection.execute(_COUNT_ANEW, rows)
+        connection.execute(_CAME_BACK, rows)
 
 
 def _room(connection: Connection, row: Row[Any], wanted: int, now: datetime) -> Room:
@@ -131,8 +132,8 @@ _WRITE = (
     .where(tenant_queues.c.tenant_id == bindparam("tenant"))
     .values(room=bindparam("left"), counted_at=bindparam("counted"))
 )
-_COUNT_ANEW = (
+_CAME_BACK = (
     update(tenant_queues)
     .where(tenant_queues.c.tenant_id == bindparam("tenant"))
-    .values(room=0, counted_at=None)
+    .values(room=tenant_queues.c.room - bindparam("jobs"))
 )

@@ -9,6 +9,7 @@ from sqlalchemy import literal_column, or_, select
 from db.eligibility import OF_TENANT, LeftOut, of_groups, of_tenants
 from db.engine import Database
 from db.tables import tenant_groups, tenants
+from jobs.states import WaitingFor
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,12 @@ class TenantWaits:
 
     def of(self, group: str) -> LeftOut | None:
         """What a job of the group waits for that is not upstream; None: for nothing here."""
-        return self.whole or self.groups.get(group)
+        mine = self.groups.get(group)
+        by_hand = mine is not None and mine.reason is WaitingFor.PAUSED
+        if by_hand and (self.whole is None or self.whole.reason is not WaitingFor.PAUSED):
+            # What lasts longest is told first.
+            return mine
+        return self.whole or mine
 
 
 def tenant_waits(database: Database, tenant_id: UUID) -> TenantWaits:

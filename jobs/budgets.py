@@ -135,11 +135,35 @@ class Budget:
             f"{money.text(Money(self.share.reserved))} reserved"
         )
 
-    def why_waits(self) -> str:
-        """Why a job waits, for its owner."""
-        resets_at = self.resets_at
-        until = f"; it begins anew at {resets_at:%Y-%m-%dT%H:%M:%SZ}" if resets_at else ""
-        return f"The next job is not covered: {self.in_words()}{until}."
+
+@dataclass(frozen=True)
+class Short:
+    """A budget that does not cover a tenant's next call. `price`: what that may cost, if it is known."""
+
+    budget: Budget
+    price: Money | None = None
+
+    @property
+    def is_for_good(self) -> bool:
+        """Whether no period of it would cover the call, as after the budget was lowered."""
+        return (self.price or 1) > self.budget.limit
+
+    @property
+    def until(self) -> datetime | None:
+        """When the budget begins anew; None: that helps nobody."""
+        return None if self.is_for_good else self.budget.resets_at
+
+    def in_words(self) -> str:
+        """Why the tenant's jobs wait, for their owner."""
+        numbers = self.budget.in_words()
+        if self.is_for_good:
+            price = f", at up to {money.text(self.price)} USD," if self.price else ""
+            return (
+                f"The next job{price} is never covered: {numbers}. Cancel it, or have the budget "
+                "raised."
+            )
+        until = f"; it begins anew at {self.until:%Y-%m-%dT%H:%M:%SZ}" if self.until else ""
+        return f"The next job is not covered: {numbers}{until}."
 
 
 def crossed(alerts: Sequence[int], limit: int, used: int) -> int:

@@ -86,6 +86,12 @@ class TenantQueue:
 
     priorities: Mapping[int, Mapping[str, Member]] = field(default_factory=dict)
 
+    @property
+    def cost(self) -> Money:
+        """Of the next calls of all that is queued, as far as it is counted."""
+        sizes = [one for groups in self.priorities.values() for one in groups.values()]
+        return Money(sum(one.queued * one.cost for one in sizes))
+
     def before(self, rank: int, group: str, index: int, *, all_counted: bool = True) -> Before:
         """What goes before the group's job that has `index` older ones of its group and priority.
 

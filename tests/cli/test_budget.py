@@ -78,6 +78,8 @@ def test_it_is_set_listed_checked_and_taken_away(line: Database, tenant: UUID, s
     assert "tenant acme, total from 1970-01-01 on: $0 reserved and $0 spent stand there" in out
     assert segq("budget", "check", "--fix")[0] == 0
     assert segq("budget", "check", "--json")[:2] == (0, '{\n  "drift": []\n}\n')
+    assert segq(*LIMITS, "0.06", "--period", "total")[0] == 0
+    assert BudgetStore(line).of_tenant(tenant)[0].alerts == (10, 80), "what is not named stays"
     code, out, _ = segq(*LIMITS, "none", "--period", "total")
     assert (code, out) == (0, "tenant acme has no total budget any more\n")
     assert BudgetStore(line).all() == {}

@@ -124,6 +124,9 @@ def test_what_waits_is_asked_again_after_a_while_and_another_may_be_next(
     budgets.set(tenant, Money(3 * PRICE), Period.DAY)
     budgets.set(tenant, Money(2 * PRICE), Period.DAY)
     assert claimed(runs, account) == []
+    whole = tenant_waits(database, tenant).whole
+    assert whole is not None
+    assert (whole.until, "is never covered" in whole.note) == (None, True)
     assert job_store.waiting("segmind", 10) == 0
     assert runs.next_price("segmind", account.id) is None
     JobChanges(database).cancel(tenant, dear.id)

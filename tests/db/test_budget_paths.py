@@ -310,8 +310,16 @@ def test_a_held_job_can_be_canceled_retried_expire_and_lose_its_budget(
         )
     assert job_store.expire(10) == [made[2].id]
     assert holds() == {Period.TOTAL: (0, 3 * PRICE)}
+    with database.write() as connection:
+        connection.execute(
+            update(jobs).where(jobs.c.id == made[1].id).values(state=State.SCHEDULED, run_at=soon)
+        )
     assert budgets.remove(tenant, Period.TOTAL)
     assert not budgets.remove(tenant, Period.TOTAL)
+    assert job_store.get(tenant, made[1].id).held_for is None
+    budgets.set(tenant, Money(4 * PRICE), Period.TOTAL)
+    assert holds() == {Period.TOTAL: (PRICE, 3 * PRICE)}
+    assert changes.retry(tenant, made[1].id).state is State.QUEUED
     assert claim().job.id == made[1].id
 
 

@@ -129,10 +129,19 @@ def test_each_budget_is_held_against_it(
     some = estimate(client, {"job": JOB, "count": 6})
     assert [one["suffices"] for one in some["budgets"]] == [True, False]
     assert some["estimated_end"] is None
-    assert "the others wait for the next" in some["note"]
+    assert "the rest waits for the next" in some["note"]
     none = estimate(client, {"job": JOB, "count": 11})
     assert [one["suffices"] for one in none["budgets"]] == [False, False]
-    assert "a submit is refused" in none["note"]
+    assert "A submit is refused: of the total budget of 0.06 USD" in none["note"]
+    client.post("/api/v1/jobs", json=JOB).raise_for_status()
+    behind = {"period": "day", "left": "0.03", "suffices": False}
+    left = {"period": "total", "left": "0.054", "suffices": True}
+    wait_for(client, {"job": JOB, "count": 5}, budgets=[left, behind])
+    BudgetStore(gateway.database).set(mine, parse("0.02"), Period.DAY)
+    dear = {**JOB, "input": {**SMALL_INPUT, "samples": 4}}
+    told = estimate(client, {"jobs": [dear]})["note"]
+    assert "more than the whole day budget of 0.02 USD is refused" in told
+    assert client.post("/api/v1/jobs", json=dear).status_code == 402
 
 
 def test_a_pause_without_an_end_is_told_and_not_guessed(
