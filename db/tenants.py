@@ -173,7 +173,7 @@ def _check(**limits: int | None) -> None:
 def _one(connection: Connection, name: str) -> Tenant:
     row = connection.execute(_ALL.where(tenants.c.name == name)).one_or_none()
     if row is None:
-        raise NotFound(f"there is no tenant {name}")
+        raise NotFound(f"there is no tenant {name}; `segq tenants list` shows those there are")
     return _tenant(row)
 
 
