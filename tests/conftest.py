@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import pytest
 from db.engine import Database
 from db.migrate import upgrade
 from tests import state_writes
+from tests.servers.databases import new_database
 from tests.servers.postgres import running_postgres
 from tests.servers.s3 import S3Server, running_s3
 from tests.servers.valkey import running_valkey
@@ -39,22 +41,46 @@ def valkey(tmp_path: Path) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty database: the test runs once on each kind."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'segq.db'}"
-        return
-    server = request.getfixturevalue("postgres")
-    from tests.servers.databases import new_database
+@pytest.fixture(scope="session")
+def sqlite_with_schema(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file to be copied: to migrate each test's own would take longer than most of them."""
+    file = tmp_path_factory.mktemp("schema") / "segq.db"
+    _migrate(f"sqlite:///{file}")
+    return file
 
-    yield new_database(server)
+
+@pytest.fixture(scope="session")
+def postgres_with_schema(postgres: str) -> str:
+    """The name of a database to be copied."""
+    url = new_database(postgres)
+    _migrate(url)
+    return url.rpartition("/")[2]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database: the test runs once on each kind. Empty, unless it uses `database`."""
+    with_schema = "database" in request.fixturenames
+    if request.param == "sqlite":
+        file = tmp_path / "segq.db"
+        if with_schema:
+            shutil.copyfile(request.getfixturevalue("sqlite_with_schema"), file)
+        return f"sqlite:///{file}"
+    server = request.getfixturevalue("postgres")
+    if with_schema:
+        return new_database(server, request.getfixturevalue("postgres_with_schema"))
+    return new_database(server)
 
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     """A database with the current schema."""
     found = Database(database_url)
-    upgrade(found)
     yield found
     found.close()
+
+
+def _migrate(url: str) -> None:
+    database = Database(url)
+    upgrade(database)
+    database.close()
