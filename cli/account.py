@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     limit = changing(
         "set-limit",
         "calls a minute that may leave it",
-        "From now on, in the place of SEGMIND_RPM. `auto`: to be learned; `default`: as SEGMIND_RPM "
+        "From now on, in the place of SEGMIND_RPM, and as that in SEGMIND_WINDOW. `auto`: to be learned; `default`: as SEGMIND_RPM "
         "says, once a worker starts again.",
     )
     limit.add_argument("name", metavar="NAME")

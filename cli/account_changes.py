@@ -37,13 +37,13 @@ def pause(
 def set_limit(
     limits: AccountLimits, accounts: list[Account], name: str, limit: int | None, change: Change
 ) -> list[str]:
-    """Let so many calls a minute leave an account; None: to be learned."""
+    """Let so many calls in its window leave an account; None: to be learned."""
     one = named(accounts, name)
-    calls = None if limit is None else max(1, limit * one.window_seconds // 60)
-    limits.set(one.id, calls, change)
+    limits.set(one.id, limit, change)
     if limit is None:
         return [f"the limit of account {name} is to be learned"]
-    return [f"{limit} calls a minute may leave account {name}"]
+    window = "a minute" if one.window_seconds == 60 else f"in any {one.window_seconds} s"
+    return [f"{limit} calls {window} may leave account {name}"]
 
 
 def follow_settings(

@@ -19,7 +19,8 @@ from jobs.pace import burst
 class AccountPace:
     """What an account may do from `opens` on; None: it pauses, and nobody knows how long.
 
-    `at_once`: calls that may leave as soon as it opens. `left`: its balance less what calls under
+    `limit`: what is believed to be allowed in a window. `at_once`: calls that may leave as soon as it
+    opens. `left`: its balance less what calls under
     way may still cost, None when unknown. `in_slots`: calls that workers have in hand.
     """
 
@@ -43,17 +44,21 @@ def _pace_of(
 ) -> AccountPace:
     pause = account.pause(now)
     opens = now if pause is None else pause.until
-    limit = calls_allowed(account)
-    at_once = burst(limit)
-    # In a tenth of a window as many calls become free as may leave at once.
-    since = (opens or now) - timedelta(seconds=account.window_seconds / 10)
+    window = timedelta(seconds=account.window_seconds)
+    at_once = burst(account.believed_limit)
     with database.read() as connection:
+        first = connection.scalar(_claimed_last(account.id, account.believed_limit))
+        if opens is not None and first is not None:
+            # As many as the window takes: the next may leave when the first of them has left it.
+            opens = max(opens, first + window)
+        # In a tenth of a window as many calls become free as may leave at once.
+        since = (opens or now) - window / 10
         recent = connection.scalar(_claimed_since(account.id, since, at_once)) or 0
         in_slots = connection.scalar(_in_slots(account.id)) or 0
     known = account.credits
     return AccountPace(
         account,
-        limit,
+        account.believed_limit,
         opens,
         max(0, at_once - recent),
         frozenset(paused.model for paused in accounts.model_pauses(account.id)),
@@ -62,10 +67,15 @@ def _pace_of(
     )
 
 
-def calls_allowed(account: Account) -> int:
-    """Calls in the account's window: as learned, else as configured."""
-    learned: int | None = getattr(account, "learned_limit", None)
-    return learned or account.call_limit
+def _claimed_last(account_id: UUID, most: int) -> Select[Any]:
+    """When the first of its last `most` calls was claimed."""
+    return (
+        select(attempts.c.claimed_at)
+        .where(attempts.c.account_id == account_id)
+        .order_by(attempts.c.claimed_at.desc())
+        .offset(most - 1)
+        .limit(1)
+    )
 
 
 def _claimed_since(account_id: UUID, moment: datetime, most: int) -> Select[Any]:

@@ -50,7 +50,7 @@ def downgrade() -> None:
 def make_new_version(folder: Path) -> str:
     """The whole of it in `folder`; gives its newest revision."""
     copy_context(folder)
-    with (folder / "db" / "tables.py").open("a") as tables:
+    with (folder / "db" / "tables" / "jobs.py").open("a") as tables:
         tables.write(_TABLES)
     config = Config()
     config.set_main_option("script_location", str(folder / "migrations"))
