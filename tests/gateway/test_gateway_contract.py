@@ -65,5 +65,6 @@ def test_every_operation_on_a_job_does_in_each_of_its_states(
             succeed(gateway, claimed, picture(), picture())
         elif state == "in_doubt":
             doubt(gateway, claimed)
-    words = ("--phases", "coverage,fuzzing", "--include-path-regex", "job_id")
+    # What can be wrong with a request is the same in each state, and covered above.
+    words = ("--phases", "fuzzing", "--include-path-regex", "job_id")
     explore(gateway, client, tmp_path, *words, job_id=job, n=1)
