@@ -175,7 +175,7 @@ class Limiting:
 
     def _grant(self, permit: str, opens: int, now: int, deadline: int) -> None:
         self.calls.add(permit, opens + self.limits.window + SLACK)
-        self.flights.ends[permit] = now + SLACK + deadline
+        self.flights.ends[permit] = opens + SLACK + deadline
         self.due = max(self.due, opens) + self._interval
         self.known.step_calls += 1
         if self.first == 1:
@@ -183,19 +183,26 @@ class Limiting:
         if self.breaker.open_for:
             self.breaker.tester = permit
 
-    def answered(self, now: int, permit: str, arrived: int, ended: Ended) -> None:
-        """The call had reached the provider's counter `arrived` after its permit opened."""
-        until = self.calls.until.get(permit)
-        flew = self.flights.ends.pop(permit, None) is not None
-        if until is None or not flew:
+    def answered(
+        self, now: int, permit: str, arrived: int, ended: Ended, *, deadline: int
+    ) -> None:
+        """The call had reached the provider's counter `arrived` after its permit opened.
+
+        `deadline` as it was asked with. Many calls take longer than they count in the window, each
+        that times out among them: what they tell of the provider is as good.
+        """
+        end = self.flights.ends.pop(permit, None)
+        if end is None:
             return
-        self.calls.remove(permit)
-        self.calls.add(permit, until - max(0, SLACK - arrived))
+        until = self.calls.until.get(permit)
+        if until is not None:
+            self.calls.remove(permit)
+            self.calls.add(permit, until - max(0, SLACK - arrived))
         if ended is Ended.OTHER:
             breaker.given_back(self.breaker, permit)
             return
         failed = ended is Ended.FAILED
-        opened = until - self.limits.window - SLACK
+        opened = end - SLACK - deadline
         most = self.limits.at_once
         concurrency.answered(self.flights, failed=failed, opened=opened, most=most, now=now)
         failures = self.flights.recent.count("1")

@@ -47,20 +47,25 @@ function verbs.ask()
   return answer
 end
 
--- answered (PERMIT ARRIVED ENDED)...: each reached the provider so long after its permit opened
+-- answered DEADLINE (PERMIT ARRIVED ENDED)...: each reached the provider so long after its permit
+-- opened
 function verbs.answered()
-  for index = 2, #ARGV, 3 do
+  local deadline = tonumber(ARGV[2])
+  for index = 3, #ARGV, 3 do
     local permit, ended = ARGV[index], ARGV[index + 2]
-    local until_ = tonumber(redis.call('ZSCORE', calls, permit) or nil)
-    local flew = redis.call('ZREM', flights, permit) == 1
-    if until_ and flew and is_open() then
-      local early = math.max(0, SLACK - tonumber(ARGV[index + 1]))
-      redis.call('ZADD', calls, string.format('%.0f', until_ - early), permit)
+    local end_ = tonumber(redis.call('ZSCORE', flights, permit) or nil)
+    redis.call('ZREM', flights, permit)
+    if end_ and is_open() then
+      local until_ = tonumber(redis.call('ZSCORE', calls, permit) or nil)
+      if until_ then
+        local early = math.max(0, SLACK - tonumber(ARGV[index + 1]))
+        redis.call('ZADD', calls, string.format('%.0f', until_ - early), permit)
+      end
       if ended == 'other' then
         breaker.given_back(s, permit)
       else
         local failed = ended == 'failed'
-        concurrency.answered(s, failed, until_ - s.window - SLACK, now)
+        concurrency.answered(s, failed, end_ - SLACK - deadline, now)
         if breaker.answered(s, permit, concurrency.failures(s), failed, now) then
           s.recent = ''
         end

@@ -256,6 +256,46 @@ CASES = (
         ),
     ),
     Case(
+        "timeouts that come when their calls have left the window halve what may be in flight",
+        60,
+        (
+            *(Ask(n, True) for n in range(4)),
+            Ask(120, False, 0.1),
+            *(Answered(name, 0, Ended.FAILED, at=121) for name in "abcd"),  # 4 → 2, once
+            Ask(122, True),
+            Ask(123, True),
+            Ask(124, False, 0.1),
+        ),
+        at_once=4,
+    ),
+    Case(
+        "a call that opened before the last cut halves nothing again, however late it fails",
+        60,
+        (
+            *(Ask(n, True) for n in range(4)),
+            Ask(60, True),
+            *(Answered(name, 0, Ended.FAILED, at=110) for name in "abcd"),  # 8 → 4
+            Ask(127, True),
+            GiveBack("f"),
+            Answered("e", 0, Ended.FAILED, at=180),
+            *(Ask(181 + n, True) for n in range(4)),
+            Ask(185, False, 0.1),
+        ),
+        at_once=8,
+    ),
+    Case(
+        "a probe closes the circuit breaker however long its answer takes",
+        60,
+        (
+            *calls("abcdefghij", 0, ended=Ended.FAILED),
+            Ask(39, True),
+            Ask(108, False, 0.1),
+            Answered("k", 0, at=109),
+            Ask(109, True),
+            Ask(109, True),
+        ),
+    ),
+    Case(
         "answers that are the caller's own fault open nothing",
         60,
         (*calls("abcdefghijkl", 0, ended=Ended.OTHER), Ask(12, True)),

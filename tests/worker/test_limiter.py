@@ -40,7 +40,7 @@ def test_the_model_keeps_to_the_cases(case: Case) -> None:
                 assert wait is None or answer.wait == pytest.approx(wait * SECOND), step
                 assert opens is None or answer.opens[0] == pytest.approx(opens * SECOND), step
             case Answered(permit, arrived, ended, _):
-                state.answered(now, permit, round(arrived * SECOND), ended)
+                state.answered(now, permit, round(arrived * SECOND), ended, deadline=DEADLINE)
             case Refused(_, permit, pause, stated, belief):
                 state.refused(now, permit, round(pause * SECOND), stated=stated)
                 assert belief is None or state.known.belief == belief, step

@@ -21,6 +21,7 @@ from worker.limiter import Answered, Limiter
 
 __all__ = ["on_a_clock"]
 STEPS = 60
+DEADLINE = 120 * SECOND
 SHARES = st.sampled_from(["patient", "refusing", "failing"])
 
 
@@ -67,7 +68,7 @@ def _story(redis: Redis, seed: int, limit: int, *, auto: bool, at_once: int, kin
         at = round((START + now) * SECOND)
         names = [f"{step}-{n}" for n in range(chance.randint(0, 6))]
         answer = script.ask(names, holds=0)
-        expected = model.ask(at, names, round(120 * SECOND))
+        expected = model.ask(at, names, DEADLINE)
         assert [round(one * SECOND) for one in answer.opens] == list(expected.opens)
         assert round(answer.wait * SECOND) == expected.wait
         under_way += names[: len(expected.opens)]
@@ -88,7 +89,7 @@ def _story(redis: Redis, seed: int, limit: int, *, auto: bool, at_once: int, kin
                 arrived = round(chance.random() * JITTER)
                 ended = Ended.FAILED if how == "failed" else Ended.CLEAN
                 script.answered(Answered(name, arrived / SECOND, ended))
-                model.answered(at, name, arrived, ended)
+                model.answered(at, name, arrived, ended, deadline=DEADLINE)
         _assert_equal(redis, script, model)
 
 
@@ -100,7 +101,7 @@ def _window_holds(seed: int, limit: int) -> None:
     for step in range(300):
         now += round(chance.choice([0, 0.01, 0.2, 1, 5, 30]) * SECOND)
         names = [f"{step}-{n}" for n in range(chance.randint(0, 9))]
-        opens = model.ask(now, names, 120 * SECOND).opens
+        opens = model.ask(now, names, DEADLINE).opens
         for name, one in zip(names, opens, strict=False):
             # A permit is claimed with in its first second, sent within five, and on its way.
             sent = round(chance.choice([0, 0.05, 1, 5.9]) * SECOND)
@@ -108,7 +109,7 @@ def _window_holds(seed: int, limit: int) -> None:
             arrivals.append(now + one + sent + way)
             told.append((name, sent + way + chance.randint(0, JITTER)))
         for name, arrived in chance.sample(told, len(told) // 2):
-            model.answered(now, name, arrived, Ended.CLEAN)
+            model.answered(now, name, arrived, Ended.CLEAN, deadline=DEADLINE)
     arrivals.sort()
     for first, later in zip(arrivals, arrivals[limit:], strict=False):
         assert later - first >= 60 * SECOND
