@@ -221,9 +221,11 @@ class Limiting:
         self.flights.ends.pop(permit, None)
         breaker.given_back(self.breaker, permit)
         window = self.limits.window
-        since = (now + pause if stated else now) - window - MARGIN
+        # A reset that is further away than a window is of something else, a day's limit perhaps.
+        of_window = stated and pause <= window
+        since = (now + pause if of_window else now) - window - MARGIN
         accepted = sum(since <= self._arrived(one) <= now for one in self.calls.until)
-        if not stated:
+        if not of_window:
             # Counted from now, it may be of two windows of the provider's.
             accepted = min(accepted, self.known.belief - 1)
         same = 0 < self.known.episode >= opened - LEAD

@@ -86,8 +86,9 @@ function verbs.refused()
   end
   breaker.given_back(s, permit)
   local opened = tonumber(until_ or '0') - s.window - SLACK
-  local accepted = arrived_since((stated and now + pause or now) - s.window - MARGIN)
-  if not stated then
+  local of_window = stated and pause <= s.window
+  local accepted = arrived_since((of_window and now + pause or now) - s.window - MARGIN)
+  if not of_window then
     accepted = math.min(accepted, s.belief - 1)
   end
   local same = 0 < s.episode and s.episode >= opened - LEAD

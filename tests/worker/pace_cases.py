@@ -201,6 +201,18 @@ CASES = (
         ),
     ),
     Case(
+        "a reset that lies further ahead than a window pauses until then, and tells no more",
+        60,
+        (
+            *calls("abcdefghij", 0),
+            Ask(10, True),
+            Refused(10, "k", 100, belief=10),
+            Ask(10, False, 100),
+            Ask(109, False, 1),
+            Ask(110, True),
+        ),
+    ),
+    Case(
         "a search does not burst, and ends with what was accepted",
         60,
         (

@@ -80,7 +80,7 @@ def _story(redis: Redis, seed: int, limit: int, *, auto: bool, at_once: int, kin
                 continue
             (how,) = chance.choices(["clean", "refused", "failed"], weights)
             if how == "refused":
-                pause, stated = chance.choice([0.05, 0.5, 7.0, 59.0]), chance.random() < 0.7
+                pause, stated = chance.choice([0.05, 0.5, 7.0, 59.0, 90.0]), chance.random() < 0.7
                 refusal = script.refused(name, pause, stated=stated)
                 paused = model.refused(at, name, round(pause * SECOND), stated=stated)
                 assert refusal is not None
