@@ -190,6 +190,7 @@ function verbs.rebuild()
     no_burst(now)
   end
   s.epoch = now
+  s.layout, s.rebuild_after = LAYOUT, 0
   return 1
 end
 

@@ -214,9 +214,37 @@ def test_another_limit_of_the_row_is_taken_over_and_one_that_stays_is_not_relear
 def test_the_state_of_an_earlier_version_is_no_memory_but_its_calls_are(on_a_clock: Redis) -> None:
     limiter = Limiter(on_a_clock, _account(6))
     run_id = on_a_clock.info("server")["run_id"]
-    on_a_clock.hset(limiter._keys[0], mapping={"server": run_id, "epoch": 1, "due": 0})
+    without_layout = {"server": run_id, "epoch": 1, "belief": 6, "due": 0}
+    on_a_clock.hset(limiter._keys[0], mapping=without_layout)
     on_a_clock.zadd(limiter._keys[1], {f"old{n}": (START + 50) * SECOND for n in range(6)})
     assert limiter.look().rebuild
     set_clock(on_a_clock, 6)
     assert limiter.rebuild([], 0)
     assert limiter.ask(["a"], holds=0).wait == pytest.approx(43.9)
+
+
+def test_a_field_that_is_new_is_not_missed_in_the_state_of_another_layout(
+    on_a_clock: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = Limiter(on_a_clock, _account(6))
+    assert ours.rebuild([], 0, first=True)
+    assert ours.ask(["a"], holds=0).granted
+    script = limiter_module._SCRIPT
+    for before, later in (
+        ("local LAYOUT = 1", "local LAYOUT = 2"),
+        ("s.epoch = now", "s.epoch, s.news = now, 1"),
+        ("function verbs.ask()", "function verbs.ask()\n  local _ = is_open() and s.news + 1"),
+    ):
+        assert script.count(before) == 1
+        script = script.replace(before, later)
+    monkeypatch.setattr(limiter_module, "_SCRIPT", script)
+    next_release = Limiter(on_a_clock, ours.account)
+    assert next_release.look().rebuild
+    assert next_release.refused("unknown", 1, stated=True) is None
+    set_clock(on_a_clock, 6)
+    assert next_release.rebuild([], 0)
+    assert next_release.ask(["b", "c"], holds=0).granted == 1
+    # Side by side for a while: each finds the other's and starts anew, and no permit is forgotten.
+    answer = ours.look()
+    assert (answer.rebuild, answer.wait) == (True, 6.0)
+    assert on_a_clock.zcard(ours._keys[1]) == 2
