@@ -8,8 +8,8 @@ function verbs.ask()
   redis.call('HSET', holding, ARGV[2], string.format('%s:%.0f', ARGV[3], now + HOLDING_LIFE))
   redis.call('PEXPIRE', holding, FORGET_MS)
   local last = redis.call('ZRANGE', calls, -1, -1, 'WITHSCORES')[2]
-  local furthest = math.max(s.due or 0, s.paused_until or 0, tonumber(last or '0'))
-  if is_open() and furthest > now + s.window + SLACK + ABSURD then
+  local furthest = math.max(s.due or 0, tonumber(last or '0'))
+  if is_open() and furthest > math.max(now, s.paused_until) + s.window + SLACK + ABSURD then
     forget_all()
   end
   if not is_open() then
@@ -104,7 +104,7 @@ function verbs.refused()
       concurrency.capped(s, flying, s.window, now)
     end
   end
-  s.paused_until = math.max(s.paused_until, now + pause)
+  pause_until(math.max(s.paused_until, now + pause))
   no_burst(s.paused_until)
   if pause >= PROBE then
     s.first, s.first_permit = 1, ''
@@ -132,13 +132,13 @@ end
 
 -- pause FOR: no permit for so long; a pause is only ever made longer here
 function verbs.pause()
-  s.paused_until = math.max(s.paused_until or 0, now + tonumber(ARGV[2]))
+  pause_until(math.max(s.paused_until or 0, now + tonumber(ARGV[2])))
   return 0
 end
 
 -- resume FOR: the pause ends, but for a rate limit that has so long to go
 function verbs.resume()
-  s.paused_until = now + tonumber(ARGV[2])
+  pause_until(now + tonumber(ARGV[2]))
   return 0
 end
 
@@ -179,7 +179,8 @@ function verbs.rebuild()
   s.cap, s.cap_until = 0, 0
   s.open_for, s.open_until, s.tester = 0, 0, ''
   local paused_for = tonumber(ARGV[10])
-  s.due, s.paused_until = now, now + paused_for
+  pause_until(now + paused_for)
+  s.due = now
   s.first, s.first_permit, s.alone_until = paused_for >= PROBE and 1 or 0, '', 0
   for index = 12, #ARGV, 2 do
     local until_ = now - tonumber(ARGV[index + 1]) + s.window + SLACK

@@ -2,7 +2,7 @@
 -- double holds them exactly until 2255.
 --
 -- KEYS  1 state (hash: what learning, concurrency, breaker and permits keep, what is configured,
---         epoch, layout, rebuild_after, server)
+--         epoch, layout, paused_at, rebuild_after, server)
 --       2 calls (sorted set: permit -> when it stops counting)
 --       3 flights (sorted set: permit -> when its call is over at the latest)
 --       4 holding (hash: process -> "tickets it holds:valid until")
@@ -23,7 +23,8 @@ local BRIEF = SECOND / 4
 local FULL_FLIGHTS_WAIT = SECOND / 10
 local MOST = 100000
 local HOLDING_LIFE = 3 * SECOND
--- A stored time further ahead than any that is ever written: the clock has been set back.
+-- By how much a stored time may lie further ahead than any that is ever written: the clock has been
+-- set back then.
 local ABSURD = 60 * SECOND
 local FORGET_MS = 3600 * 1000
 -- One more with each field of the state that is new or means something else. Calls and flights
@@ -74,6 +75,15 @@ local server = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
 if s.server ~= server then
   forget_all()
   s.server = server
+end
+
+-- How long a pause is, only who tells of it knows: it is absurd where it was told in the future.
+if (s.paused_at or 0) > now + ABSURD then
+  forget_all()
+end
+
+local function pause_until(until_)
+  s.paused_until, s.paused_at = until_, now
 end
 
 -- Whether it knows what it needs; the state of another version does not.

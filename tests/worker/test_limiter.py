@@ -125,6 +125,38 @@ def test_a_clock_that_was_set_back_stops_nothing_for_long(on_a_clock: Redis) -> 
     assert limiter.ask(["b"], holds=0).granted
 
 
+@pytest.mark.parametrize("seconds", [120, 3_600])
+def test_a_pause_of_any_length_is_no_clock_that_was_set_back(
+    on_a_clock: Redis, seconds: int
+) -> None:
+    limiter = Limiter(on_a_clock, replace(_account(60), window_seconds=5))
+    assert limiter.rebuild([], 0, first=True)
+    assert limiter.ask(["a"], holds=0).granted
+    assert limiter.refused("a", seconds, stated=True) is not None
+    answer = limiter.ask(["b"], holds=0)
+    assert (answer.rebuild, answer.wait) == (False, seconds)
+    on_a_clock.flushall()
+    set_clock(on_a_clock, 6)
+    limiter.look()
+    set_clock(on_a_clock, 12)
+    assert limiter.rebuild([], seconds - 12)
+    answer = limiter.ask(["b"], holds=0)
+    assert (answer.rebuild, answer.wait) == (False, seconds - 12)
+    set_clock(on_a_clock, seconds)
+    assert limiter.ask(["b"], holds=0).granted
+
+
+def test_a_pause_that_was_told_before_the_clock_was_set_back_is_asked_about_anew(
+    on_a_clock: Redis,
+) -> None:
+    limiter = Limiter(on_a_clock, _account(60))
+    limiter.rebuild([], 0, first=True)
+    limiter.pause(30)
+    set_clock(on_a_clock, -70)
+    limiter.pause(10)  # it confirms no time of the old clock
+    assert limiter.look().rebuild
+
+
 def test_a_resume_leaves_a_rate_limit_standing(on_a_clock: Redis) -> None:
     limiter = Limiter(on_a_clock, _account(60))
     limiter.rebuild([], 0, first=True)
