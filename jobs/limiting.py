@@ -220,7 +220,7 @@ class Limiting:
         self.calls.remove(permit)
         self.flights.ends.pop(permit, None)
         breaker.given_back(self.breaker, permit)
-        window = self.limits.window
+        window, most = self.limits.window, self.limits.at_once
         # A reset that is further away than a window is of something else, a day's limit perhaps.
         of_window = stated and pause <= window
         since = (now + pause if of_window else now) - window - MARGIN
@@ -230,14 +230,14 @@ class Limiting:
             accepted = min(accepted, self.known.belief - 1)
         same = 0 < self.known.episode >= opened - LEAD
         if concurrency.tries_more(self.flights, now):
-            concurrency.capped(self.flights, window, now)
+            concurrency.capped(self.flights, most, window, now)
         else:
             learning.refused(self.known, accepted, same=same, until=now + pause, now=now)
             if self.known.expected:
-                concurrency.uncapped(self.flights, self.limits.at_once)
+                concurrency.uncapped(self.flights, most)
                 pause = pause if stated or same else min(pause, BRIEF)
             elif accepted * 2 < self.known.was:
-                concurrency.capped(self.flights, window, now)
+                concurrency.capped(self.flights, most, window, now)
         self.paused_until = max(self.paused_until, now + pause)
         self._no_burst(self.paused_until)
         if pause >= PROBE:

@@ -227,6 +227,28 @@ CASES = (
         auto=True,
     ),
     Case(
+        "a refusal while nothing else is in flight bounds nothing in flight",
+        60,
+        (
+            *calls("abc", 0),
+            Ask(3, True),
+            Refused(3, "d", 57, belief=3),
+            Ask(60, True),
+            Ask(68, False, 29.25),  # for the pace of two a window, which climbs
+        ),
+    ),
+    Case(
+        "nor does a burst of which nothing was accepted",
+        60,
+        (
+            *calls("abc", 0),
+            *(Ask(30, True) for _ in range(3)),
+            *(Refused(30, name, 30) for name in "def"),
+            Ask(60, True),
+            Ask(68, False, 29.25),
+        ),
+    ),
+    Case(
         "no more calls are in flight than may be",
         60,
         (
