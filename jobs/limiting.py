@@ -261,6 +261,8 @@ class Limiting:
         if not self.calls.remove(permit):
             return
         self.due -= self._interval
+        # What never left shows nobody that more may leave.
+        self.known.step_calls = max(0, self.known.step_calls - 1)
         if self.first_permit == permit:
             self.first, self.first_permit = 1, ""
 

@@ -122,6 +122,7 @@ function verbs.give_back()
     end
     if redis.call('ZREM', calls, permit) == 1 and is_open() then
       s.due = s.due - interval()
+      s.step_calls = math.max(0, s.step_calls - 1)
       if s.first_permit == permit then
         s.first, s.first_permit = 1, ''
       end

@@ -249,6 +249,16 @@ CASES = (
         ),
     ),
     Case(
+        "a search is not led on by permits that were given back",
+        60,
+        (
+            *(step for n, name in enumerate("abcdefgh") for step in (Ask(n, True), GiveBack(name))),
+            Ask(7.5, True),
+            Ask(7.5, False, 0.875),  # at the rate as it was
+        ),
+        auto=True,
+    ),
+    Case(
         "no more calls are in flight than may be",
         60,
         (
