@@ -198,13 +198,10 @@ class Limiting:
         if until is not None:
             self.calls.remove(permit)
             self.calls.add(permit, until - max(0, SLACK - arrived))
-        if ended is Ended.OTHER:
-            breaker.given_back(self.breaker, permit)
-            return
         failed = ended is Ended.FAILED
-        opened = end - SLACK - deadline
-        most = self.limits.at_once
-        concurrency.answered(self.flights, failed=failed, opened=opened, most=most, now=now)
+        if ended is not Ended.OTHER:
+            opened, most = end - SLACK - deadline, self.limits.at_once
+            concurrency.answered(self.flights, failed=failed, opened=opened, most=most, now=now)
         failures = self.flights.recent.count("1")
         if breaker.answered(
             self.breaker, permit, failures, failed=failed, opens=self.limits.breaker_opens, now=now

@@ -61,14 +61,12 @@ function verbs.answered()
         local early = math.max(0, SLACK - tonumber(ARGV[index + 1]))
         redis.call('ZADD', calls, string.format('%.0f', until_ - early), permit)
       end
-      if ended == 'other' then
-        breaker.given_back(s, permit)
-      else
-        local failed = ended == 'failed'
+      local failed = ended == 'failed'
+      if ended ~= 'other' then
         concurrency.answered(s, failed, end_ - SLACK - deadline, now)
-        if breaker.answered(s, permit, concurrency.failures(s), failed, now) then
-          s.recent = ''
-        end
+      end
+      if breaker.answered(s, permit, concurrency.failures(s), failed, now) then
+        s.recent = ''
       end
     end
   end

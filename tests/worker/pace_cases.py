@@ -340,6 +340,30 @@ CASES = (
         ),
     ),
     Case(
+        "a probe that is the caller's own fault was answered by a provider that works",
+        60,
+        (
+            *calls("abcdefghij", 0, ended=Ended.FAILED),
+            Ask(39, True),
+            Answered("k", 0, Ended.OTHER, at=40),
+            Ask(41, True),
+            Ask(41, True),
+            Answered("l", 0, Ended.FAILED, at=42),
+            Ask(42, True),
+        ),
+    ),
+    Case(
+        "a probe that met the limit says nothing: another one goes after the pause",
+        60,
+        (
+            *calls("abcdefghij", 0, ended=Ended.FAILED),
+            Ask(39, True),
+            Refused(39, "k", 21),
+            Ask(60, True),
+            Ask(60, False, 0.1),
+        ),
+    ),
+    Case(
         "answers that are the caller's own fault open nothing",
         60,
         (*calls("abcdefghijkl", 0, ended=Ended.OTHER), Ask(12, True)),

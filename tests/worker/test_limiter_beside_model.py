@@ -22,7 +22,7 @@ from worker.limiter import Answered, Limiter
 __all__ = ["on_a_clock"]
 STEPS = 60
 DEADLINE = 120 * SECOND
-SHARES = st.sampled_from(["patient", "refusing", "failing"])
+SHARES = st.sampled_from(["patient", "slow", "refusing", "failing"])
 
 
 def _pair(redis: Redis, limit: int, *, auto: bool, at_once: int) -> tuple[Limiter, Limiting]:
@@ -61,7 +61,13 @@ def _story(redis: Redis, seed: int, limit: int, *, auto: bool, at_once: int, kin
     chance = random.Random(seed)
     now = 0.0
     under_way: deque[str] = deque()
-    weights = {"patient": (8, 1, 1), "refusing": (4, 4, 1), "failing": (2, 1, 6)}[kind]
+    weights = {
+        "patient": (8, 1, 1, 1),
+        "slow": (8, 1, 3, 1),
+        "refusing": (4, 4, 1, 1),
+        "failing": (2, 1, 6, 1),
+    }[kind]
+    answers = 0.2 if kind == "slow" else 0.7
     for step in range(STEPS):
         now += chance.choice([0, 0.01, 0.3, 1, 1, 3, 8, 20])
         set_clock(redis, now)
@@ -72,13 +78,13 @@ def _story(redis: Redis, seed: int, limit: int, *, auto: bool, at_once: int, kin
         assert [round(one * SECOND) for one in answer.opens] == list(expected.opens)
         assert round(answer.wait * SECOND) == expected.wait
         under_way += names[: len(expected.opens)]
-        while under_way and chance.random() < 0.7:
+        while under_way and chance.random() < answers:
             name = under_way.popleft()
             if chance.random() < 0.1:
                 script.give_back(name)
                 model.give_back(name)
                 continue
-            (how,) = chance.choices(["clean", "refused", "failed"], weights)
+            (how,) = chance.choices(["clean", "refused", "failed", "other"], weights)
             if how == "refused":
                 pause, stated = chance.choice([0.05, 0.5, 7.0, 59.0, 90.0]), chance.random() < 0.7
                 refusal = script.refused(name, pause, stated=stated)
@@ -87,7 +93,7 @@ def _story(redis: Redis, seed: int, limit: int, *, auto: bool, at_once: int, kin
                 assert round(refusal.pause * SECOND) == paused
             else:
                 arrived = round(chance.random() * JITTER)
-                ended = Ended.FAILED if how == "failed" else Ended.CLEAN
+                ended = Ended(how)
                 script.answered(Answered(name, arrived / SECOND, ended))
                 model.answered(at, name, arrived, ended, deadline=DEADLINE)
         _assert_equal(redis, script, model)
