@@ -125,7 +125,7 @@ class Limiting:
                 found = self._next(now)
             if isinstance(found, Answer):
                 return Answer(tuple(opens), found.wait, found.waits)
-            self._grant(permit, found, now, deadline)
+            self._grant(permit, found, deadline)
             opens.append(found - now)
         return Answer(tuple(opens))
 
@@ -173,7 +173,7 @@ class Limiting:
             return Answer(wait=opens - now - self._lead, waits=Waits.RATE_LIMIT)
         return opens
 
-    def _grant(self, permit: str, opens: int, now: int, deadline: int) -> None:
+    def _grant(self, permit: str, opens: int, deadline: int) -> None:
         self.calls.add(permit, opens + self.limits.window + SLACK)
         self.flights.ends[permit] = opens + SLACK + deadline
         self.due = max(self.due, opens) + self._interval
@@ -183,9 +183,7 @@ class Limiting:
         if self.breaker.open_for:
             self.breaker.tester = permit
 
-    def answered(
-        self, now: int, permit: str, arrived: int, ended: Ended, *, deadline: int
-    ) -> None:
+    def answered(self, now: int, permit: str, arrived: int, ended: Ended, *, deadline: int) -> None:
         """The call had reached the provider's counter `arrived` after its permit opened.
 
         `deadline` as it was asked with. Many calls take longer than they count in the window, each

@@ -9,12 +9,23 @@ from db.rows import Account, Learned, RecentCall
 from jobs.errors import Unavailable
 from jobs.limiting import Ended, Limiting, Limits
 from jobs.pace import SECOND
+from tests.worker.flight_cases import FLIGHT_CASES
 from tests.worker.on_a_clock import START, on_a_clock, set_clock
-from tests.worker.pace_cases import CASES, Answered, Ask, Case, GiveBack, Pause, Refused, Resume
+from tests.worker.pace_cases import (
+    PACE_CASES,
+    Answered,
+    Ask,
+    Case,
+    GiveBack,
+    Pause,
+    Refused,
+    Resume,
+)
 from worker import limiter as limiter_module
 from worker.limiter import Limiter
 
 __all__ = ["on_a_clock"]
+CASES = (*PACE_CASES, *FLIGHT_CASES)
 DEADLINE = 120 * SECOND
 
 
