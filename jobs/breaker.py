@@ -1,7 +1,8 @@
 """The circuit breaker of one account: the specification of `worker/breaker.lua`.
 
 Closed, calls go. Open, none goes until a while has passed; then one probe: its success closes, its
-failure opens for twice as long. 429, 406 and other 4xx are answers of a provider that works.
+failure opens for twice as long. 406 and other 4xx are answers of a provider that works: they close it
+too. A 429 says nothing of what stands behind the limit: after its pause there is another probe.
 """
 
 from dataclasses import dataclass

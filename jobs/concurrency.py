@@ -55,15 +55,22 @@ def tries_more(flights: Flights, now: int) -> bool:
     return 0 < flights.cap <= len(flights.ends) and now >= flights.cap_until
 
 
-def capped(flights: Flights, window: int, now: int) -> None:
-    """A 429 that the window does not explain: as many as are in flight now were accepted."""
-    flights.cap = max(1, len(flights.ends))
+def capped(flights: Flights, most: int, window: int, now: int) -> None:
+    """A 429 that the window does not explain: as many as are in flight now were accepted.
+
+    Where none is, it was no limit on calls in flight, nor were those 429s just before it whose calls
+    left together with this one: somebody else may use the key.
+    """
+    if not flights.ends:
+        uncapped(flights, most)
+        return
+    flights.cap = len(flights.ends)
     flights.cap_until = now + HOLDS_WINDOWS * window
     flights.at_once = min(flights.at_once, flights.cap)
     flights.clean_answers = 0
 
 
 def uncapped(flights: Flights, most: int) -> None:
-    """The window does explain it."""
+    """It is no limit on calls in flight."""
     if flights.cap:
         flights.at_once, flights.cap, flights.cap_until = most, 0, 0

@@ -42,7 +42,7 @@ class Belief:
     """Where the ramp ends."""
     step_at: int = 0
     step_calls: int = 0
-    """When the ramp last doubled, and the calls granted since."""
+    """When the ramp last doubled, and the permits since that were not given back."""
     inc: int = 1
     """Calls that the next trial adds, or this one did."""
     extra: int = 0

@@ -125,7 +125,7 @@ class Limiting:
                 found = self._next(now)
             if isinstance(found, Answer):
                 return Answer(tuple(opens), found.wait, found.waits)
-            self._grant(permit, found, now, deadline)
+            self._grant(permit, found, deadline)
             opens.append(found - now)
         return Answer(tuple(opens))
 
@@ -173,9 +173,9 @@ class Limiting:
             return Answer(wait=opens - now - self._lead, waits=Waits.RATE_LIMIT)
         return opens
 
-    def _grant(self, permit: str, opens: int, now: int, deadline: int) -> None:
+    def _grant(self, permit: str, opens: int, deadline: int) -> None:
         self.calls.add(permit, opens + self.limits.window + SLACK)
-        self.flights.ends[permit] = now + SLACK + deadline
+        self.flights.ends[permit] = opens + SLACK + deadline
         self.due = max(self.due, opens) + self._interval
         self.known.step_calls += 1
         if self.first == 1:
@@ -183,21 +183,23 @@ class Limiting:
         if self.breaker.open_for:
             self.breaker.tester = permit
 
-    def answered(self, now: int, permit: str, arrived: int, ended: Ended) -> None:
-        """The call had reached the provider's counter `arrived` after its permit opened."""
+    def answered(self, now: int, permit: str, arrived: int, ended: Ended, *, deadline: int) -> None:
+        """The call had reached the provider's counter `arrived` after its permit opened.
+
+        `deadline` as it was asked with. Many calls take longer than they count in the window, each
+        that times out among them: what they tell of the provider is as good.
+        """
+        end = self.flights.ends.pop(permit, None)
+        if end is None:
+            return
         until = self.calls.until.get(permit)
-        flew = self.flights.ends.pop(permit, None) is not None
-        if until is None or not flew:
-            return
-        self.calls.remove(permit)
-        self.calls.add(permit, until - max(0, SLACK - arrived))
-        if ended is Ended.OTHER:
-            breaker.given_back(self.breaker, permit)
-            return
+        if until is not None:
+            self.calls.remove(permit)
+            self.calls.add(permit, until - max(0, SLACK - arrived))
         failed = ended is Ended.FAILED
-        opened = until - self.limits.window - SLACK
-        most = self.limits.at_once
-        concurrency.answered(self.flights, failed=failed, opened=opened, most=most, now=now)
+        if ended is not Ended.OTHER:
+            opened, most = end - SLACK - deadline, self.limits.at_once
+            concurrency.answered(self.flights, failed=failed, opened=opened, most=most, now=now)
         failures = self.flights.recent.count("1")
         if breaker.answered(
             self.breaker, permit, failures, failed=failed, opens=self.limits.breaker_opens, now=now
@@ -213,22 +215,24 @@ class Limiting:
         self.calls.remove(permit)
         self.flights.ends.pop(permit, None)
         breaker.given_back(self.breaker, permit)
-        window = self.limits.window
-        since = (now + pause if stated else now) - window - MARGIN
+        window, most = self.limits.window, self.limits.at_once
+        # A reset that is further away than a window is of something else, a day's limit perhaps.
+        of_window = stated and pause <= window
+        since = (now + pause if of_window else now) - window - MARGIN
         accepted = sum(since <= self._arrived(one) <= now for one in self.calls.until)
-        if not stated:
+        if not of_window:
             # Counted from now, it may be of two windows of the provider's.
             accepted = min(accepted, self.known.belief - 1)
         same = 0 < self.known.episode >= opened - LEAD
         if concurrency.tries_more(self.flights, now):
-            concurrency.capped(self.flights, window, now)
+            concurrency.capped(self.flights, most, window, now)
         else:
             learning.refused(self.known, accepted, same=same, until=now + pause, now=now)
             if self.known.expected:
-                concurrency.uncapped(self.flights, self.limits.at_once)
+                concurrency.uncapped(self.flights, most)
                 pause = pause if stated or same else min(pause, BRIEF)
             elif accepted * 2 < self.known.was:
-                concurrency.capped(self.flights, window, now)
+                concurrency.capped(self.flights, most, window, now)
         self.paused_until = max(self.paused_until, now + pause)
         self._no_burst(self.paused_until)
         if pause >= PROBE:
@@ -252,6 +256,8 @@ class Limiting:
         if not self.calls.remove(permit):
             return
         self.due -= self._interval
+        # What never left shows nobody that more may leave.
+        self.known.step_calls = max(0, self.known.step_calls - 1)
         if self.first_permit == permit:
             self.first, self.first_permit = 1, ""
 

@@ -5,7 +5,7 @@ Two rules hold at once. The *window*: never more calls than are believed to be a
 *pace* (GCRA): after a short burst, calls leave evenly, so that the last tenth of a window is not
 silence.
 
-Times are integers in microseconds of one clock (Redis's). Cases in `tests/worker/pace_cases.py` are
+Times are integers in microseconds of one clock (Redis's). The cases in `tests/worker/` are
 run against this model and against the script.
 """
 

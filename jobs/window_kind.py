@@ -12,6 +12,8 @@ _ROUNDING = 1.5
 """Seconds by which one reset may be told differently: some formats know whole seconds."""
 _SURE = 2
 _MOST = 6
+_FURTHEST = 2
+"""Windows: a reset that is further ahead is of no such window, and all later ones lie before it."""
 
 
 class WindowKind(StrEnum):
@@ -38,6 +40,8 @@ class Resets:
 
 def seen(before: Resets, reset: float, now: float, window: float) -> Resets:
     """An answer at `now` stated this reset. All in seconds, the first two of the provider's clock."""
+    if reset > now + _FURTHEST * window:
+        return before
     if before.last is None or reset < before.last:
         # Answers overtake each other: an older one tells nothing.
         return before if before.last is not None else Resets(reset)

@@ -30,17 +30,21 @@ function concurrency.tries_more(s, flying, now)
   return s.cap > 0 and s.cap <= flying and now >= s.cap_until
 end
 
--- A 429 that the window does not explain: as many as are in flight now were accepted.
-function concurrency.capped(s, flying, window, now)
-  s.cap = math.max(1, flying)
-  s.cap_until = now + HOLDS_WINDOWS * window
-  s.at_once = math.min(s.at_once, s.cap)
-  s.clean_answers = 0
-end
-
--- The window does explain it.
+-- It is no limit on calls in flight.
 function concurrency.uncapped(s)
   if s.cap > 0 then
     s.at_once, s.cap, s.cap_until = s.most_at_once, 0, 0
   end
+end
+
+-- A 429 that the window does not explain: as many as are in flight now were accepted.
+function concurrency.capped(s, flying, window, now)
+  if flying == 0 then
+    concurrency.uncapped(s)
+    return
+  end
+  s.cap = flying
+  s.cap_until = now + HOLDS_WINDOWS * window
+  s.at_once = math.min(s.at_once, s.cap)
+  s.clean_answers = 0
 end

@@ -8,8 +8,8 @@ function verbs.ask()
   redis.call('HSET', holding, ARGV[2], string.format('%s:%.0f', ARGV[3], now + HOLDING_LIFE))
   redis.call('PEXPIRE', holding, FORGET_MS)
   local last = redis.call('ZRANGE', calls, -1, -1, 'WITHSCORES')[2]
-  local furthest = math.max(s.due or 0, s.paused_until or 0, tonumber(last or '0'))
-  if is_open() and furthest > now + s.window + SLACK + ABSURD then
+  local furthest = math.max(s.due or 0, tonumber(last or '0'))
+  if is_open() and furthest > math.max(now, s.paused_until) + s.window + SLACK + ABSURD then
     forget_all()
   end
   if not is_open() then
@@ -47,23 +47,26 @@ function verbs.ask()
   return answer
 end
 
--- answered (PERMIT ARRIVED ENDED)...: each reached the provider so long after its permit opened
+-- answered DEADLINE (PERMIT ARRIVED ENDED)...: each reached the provider so long after its permit
+-- opened
 function verbs.answered()
-  for index = 2, #ARGV, 3 do
+  local deadline = tonumber(ARGV[2])
+  for index = 3, #ARGV, 3 do
     local permit, ended = ARGV[index], ARGV[index + 2]
-    local until_ = tonumber(redis.call('ZSCORE', calls, permit) or nil)
-    local flew = redis.call('ZREM', flights, permit) == 1
-    if until_ and flew and is_open() then
-      local early = math.max(0, SLACK - tonumber(ARGV[index + 1]))
-      redis.call('ZADD', calls, string.format('%.0f', until_ - early), permit)
-      if ended == 'other' then
-        breaker.given_back(s, permit)
-      else
-        local failed = ended == 'failed'
-        concurrency.answered(s, failed, until_ - s.window - SLACK, now)
-        if breaker.answered(s, permit, concurrency.failures(s), failed, now) then
-          s.recent = ''
-        end
+    local end_ = tonumber(redis.call('ZSCORE', flights, permit) or nil)
+    redis.call('ZREM', flights, permit)
+    if end_ and is_open() then
+      local until_ = tonumber(redis.call('ZSCORE', calls, permit) or nil)
+      if until_ then
+        local early = math.max(0, SLACK - tonumber(ARGV[index + 1]))
+        redis.call('ZADD', calls, string.format('%.0f', until_ - early), permit)
+      end
+      local failed = ended == 'failed'
+      if ended ~= 'other' then
+        concurrency.answered(s, failed, end_ - SLACK - deadline, now)
+      end
+      if breaker.answered(s, permit, concurrency.failures(s), failed, now) then
+        s.recent = ''
       end
     end
   end
@@ -81,8 +84,9 @@ function verbs.refused()
   end
   breaker.given_back(s, permit)
   local opened = tonumber(until_ or '0') - s.window - SLACK
-  local accepted = arrived_since((stated and now + pause or now) - s.window - MARGIN)
-  if not stated then
+  local of_window = stated and pause <= s.window
+  local accepted = arrived_since((of_window and now + pause or now) - s.window - MARGIN)
+  if not of_window then
     accepted = math.min(accepted, s.belief - 1)
   end
   local same = 0 < s.episode and s.episode >= opened - LEAD
@@ -98,7 +102,7 @@ function verbs.refused()
       concurrency.capped(s, flying, s.window, now)
     end
   end
-  s.paused_until = math.max(s.paused_until, now + pause)
+  pause_until(math.max(s.paused_until, now + pause))
   no_burst(s.paused_until)
   if pause >= PROBE then
     s.first, s.first_permit = 1, ''
@@ -116,6 +120,7 @@ function verbs.give_back()
     end
     if redis.call('ZREM', calls, permit) == 1 and is_open() then
       s.due = s.due - interval()
+      s.step_calls = math.max(0, s.step_calls - 1)
       if s.first_permit == permit then
         s.first, s.first_permit = 1, ''
       end
@@ -126,13 +131,13 @@ end
 
 -- pause FOR: no permit for so long; a pause is only ever made longer here
 function verbs.pause()
-  s.paused_until = math.max(s.paused_until or 0, now + tonumber(ARGV[2]))
+  pause_until(math.max(s.paused_until or 0, now + tonumber(ARGV[2])))
   return 0
 end
 
 -- resume FOR: the pause ends, but for a rate limit that has so long to go
 function verbs.resume()
-  s.paused_until = now + tonumber(ARGV[2])
+  pause_until(now + tonumber(ARGV[2]))
   return 0
 end
 
@@ -173,7 +178,8 @@ function verbs.rebuild()
   s.cap, s.cap_until = 0, 0
   s.open_for, s.open_until, s.tester = 0, 0, ''
   local paused_for = tonumber(ARGV[10])
-  s.due, s.paused_until = now, now + paused_for
+  pause_until(now + paused_for)
+  s.due = now
   s.first, s.first_permit, s.alone_until = paused_for >= PROBE and 1 or 0, '', 0
   for index = 12, #ARGV, 2 do
     local until_ = now - tonumber(ARGV[index + 1]) + s.window + SLACK
@@ -184,6 +190,7 @@ function verbs.rebuild()
     no_burst(now)
   end
   s.epoch = now
+  s.layout, s.rebuild_after = LAYOUT, 0
   return 1
 end
 

@@ -119,7 +119,7 @@ class Limiter:
 
     def answered(self, *calls: Answered) -> None:
         """These calls were answered. To be told once, and at once: they stop counting by it."""
-        words: list[str | int] = []
+        words: list[str | int] = [self._deadline]
         for call in calls:
             words += [call.permit, max(0, round(call.arrived * SECOND)), call.ended]
         self._call("answered", *words)

@@ -2,7 +2,7 @@
 -- double holds them exactly until 2255.
 --
 -- KEYS  1 state (hash: what learning, concurrency, breaker and permits keep, what is configured,
---         epoch, rebuild_after, server)
+--         epoch, layout, paused_at, rebuild_after, server)
 --       2 calls (sorted set: permit -> when it stops counting)
 --       3 flights (sorted set: permit -> when its call is over at the latest)
 --       4 holding (hash: process -> "tickets it holds:valid until")
@@ -23,9 +23,14 @@ local BRIEF = SECOND / 4
 local FULL_FLIGHTS_WAIT = SECOND / 10
 local MOST = 100000
 local HOLDING_LIFE = 3 * SECOND
--- A stored time further ahead than any that is ever written: the clock has been set back.
+-- By how much a stored time may lie further ahead than any that is ever written: the clock has been
+-- set back then.
 local ABSURD = 60 * SECOND
 local FORGET_MS = 3600 * 1000
+-- One more with each field of the state that is new or means something else. Calls and flights
+-- outlive it: two versions that are at work in turn, while one replaces the other, would forget each
+-- other's permits. Where a score means something else, it needs another key.
+local LAYOUT = 1
 
 local clock = redis.call('TIME')
 local now = clock[1] * SECOND + clock[2]
@@ -72,7 +77,16 @@ if s.server ~= server then
   s.server = server
 end
 
--- Whether it knows what it needs; the state of an earlier version does not.
+-- How long a pause is, only who tells of it knows: it is absurd where it was told in the future.
+if (s.paused_at or 0) > now + ABSURD then
+  forget_all()
+end
+
+local function pause_until(until_)
+  s.paused_until, s.paused_at = until_, now
+end
+
+-- Whether it knows what it needs; the state of another version does not.
 local function is_open()
-  return s.epoch ~= nil and s.belief ~= nil
+  return s.epoch ~= nil and s.layout == LAYOUT
 end

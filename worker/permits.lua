@@ -77,7 +77,7 @@ end
 
 local function grant(permit, opens, deadline)
   redis.call('ZADD', calls, string.format('%.0f', opens + s.window + SLACK), permit)
-  redis.call('ZADD', flights, string.format('%.0f', now + SLACK + deadline), permit)
+  redis.call('ZADD', flights, string.format('%.0f', opens + SLACK + deadline), permit)
   s.due = math.max(s.due, opens) + interval()
   s.step_calls = s.step_calls + 1
   if s.first == 1 then

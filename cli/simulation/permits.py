@@ -63,7 +63,7 @@ class Permits:
 
     def answered(self, now: int, left: Left, ended: Ended) -> None:
         """A call came back now."""
-        self._limiter.answered(now, left.permit, left.arrived, ended)
+        self._limiter.answered(now, left.permit, left.arrived, ended, deadline=self._deadline)
 
     def refused(self, now: int, left: Left, pause: int, *, stated: bool) -> int:
         """A 429: no call for so long, at the most. For how long it pauses."""

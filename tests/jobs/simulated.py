@@ -138,7 +138,8 @@ class _Call:
         self.of.provider.in_flight -= 1
         way = arrived_within(now - self.sent, self.takes, 0.001)
         arrived = _us(self.sent + way - self.opened)
-        self.of.model.answered(_us(now + _TO_REDIS), self.name, arrived, Ended.CLEAN)
+        told = _us(now + _TO_REDIS)
+        self.of.model.answered(told, self.name, arrived, Ended.CLEAN, deadline=_DEADLINE)
         self.of.at(now + _SETTLE, lambda now: self.of.free(now, self.worker))
 
     def _refused(self, now: float, resets_at: float) -> None:

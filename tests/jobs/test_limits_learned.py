@@ -86,6 +86,21 @@ def test_a_cap_on_calls_in_flight_is_told_from_a_limit(kind: WindowKind) -> None
     assert sum(per_window(found.refused, 9)[1:]) <= 2
 
 
+@pytest.mark.parametrize("burst", [1, 30])
+@pytest.mark.parametrize("kind", ["fixed", "sliding"])
+def test_a_window_that_somebody_else_has_used_up_bounds_nothing_in_flight(
+    kind: WindowKind, burst: int
+) -> None:
+    """As many at once as a burst has are needed, since a call takes 6 s."""
+    limit = 10 * burst
+    provider = Provider(300, kind, latency=6.0)
+    for _ in range(300):
+        provider.window.admit(0.0, 300)
+    found = Simulation(Limits(limit), provider).run(EIGHT * WINDOW)
+    assert len(found.refused) <= burst
+    assert min(per_window(found.accepted, EIGHT)[3:]) >= 0.95 * limit
+
+
 @KINDS
 def test_without_stated_resets_the_limit_is_kept_all_the_same(kind: WindowKind) -> None:
     found = Simulation(_auto(), Provider(300, kind, states_resets=False)).run(EIGHT * WINDOW)

@@ -1,4 +1,4 @@
-"""One table of cases for the limiter's model (`jobs/limiting.py`) and its script (`limiter.lua`).
+"""Cases for the limiter's model (`jobs/limiting.py`) and its script (`limiter.lua`): window and pace.
 
 A case is a story: what happens at which second, and what is expected of it. Permits are named
 a, b, c … in the order in which they are asked for.
@@ -75,7 +75,7 @@ def calls(letters: str, at: float, latency: float = 0.0, ended: Ended = Ended.CL
     return steps
 
 
-CASES = (
+PACE_CASES = (
     Case(
         "a small account has no burst: one call, then one an interval",
         6,  # a call in 9.75 s
@@ -201,6 +201,18 @@ CASES = (
         ),
     ),
     Case(
+        "a reset that lies further ahead than a window pauses until then, and tells no more",
+        60,
+        (
+            *calls("abcdefghij", 0),
+            Ask(10, True),
+            Refused(10, "k", 100, belief=10),
+            Ask(10, False, 100),
+            Ask(109, False, 1),
+            Ask(110, True),
+        ),
+    ),
+    Case(
         "a search does not burst, and ends with what was accepted",
         60,
         (
@@ -215,61 +227,13 @@ CASES = (
         auto=True,
     ),
     Case(
-        "no more calls are in flight than may be",
+        "a search is not led on by permits that were given back",
         60,
         (
-            Ask(0, True),
-            Ask(0, True),
-            Ask(0, False, 0.1),
-            Answered("a", 0),
-            Ask(1, True),
-            GiveBack("b"),
-            Ask(2, True),
-            Ask(2, False, 0.1),
-            Ask(131, True),  # nobody gave back what those held, whose workers are gone
+            *(step for n, name in enumerate("abcdefgh") for step in (Ask(n, True), GiveBack(name))),
+            Ask(7.5, True),
+            Ask(7.5, False, 0.875),  # at the rate as it was
         ),
-        at_once=2,
-    ),
-    Case(
-        "ten failures in a row open the circuit breaker; one call is tried, and closes it",
-        60,
-        (
-            *calls("abcdefghij", 0, ended=Ended.FAILED),
-            Ask(10, False, 29),
-            Ask(39, True),
-            Ask(39, False, 0.1),
-            Answered("k", 0, at=40),
-            Ask(41, True),
-            Ask(41, True),
-        ),
-    ),
-    Case(
-        "a probe that fails opens it for twice as long; one that never left is no probe",
-        60,
-        (
-            *calls("abcdefghij", 0, ended=Ended.FAILED),
-            Ask(39, True),
-            GiveBack("k"),
-            Ask(39, True),
-            Answered("l", 0, Ended.FAILED, at=40),
-            Ask(41, False, 59),
-        ),
-    ),
-    Case(
-        "answers that are the caller's own fault open nothing",
-        60,
-        (*calls("abcdefghijkl", 0, ended=Ended.OTHER), Ask(12, True)),
-    ),
-    Case(
-        "three failures of the last twenty halve what may be in flight, once a round trip",
-        60,
-        (
-            *(Ask(n, True) for n in range(4)),
-            *(Answered(name, 0, Ended.FAILED, at=4) for name in "abcd"),  # 4 → 2
-            Ask(5, True),
-            Ask(6, True),
-            Ask(7, False, 0.1),
-        ),
-        at_once=4,
+        auto=True,
     ),
 )

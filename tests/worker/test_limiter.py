@@ -9,12 +9,23 @@ from db.rows import Account, Learned, RecentCall
 from jobs.errors import Unavailable
 from jobs.limiting import Ended, Limiting, Limits
 from jobs.pace import SECOND
+from tests.worker.flight_cases import FLIGHT_CASES
 from tests.worker.on_a_clock import START, on_a_clock, set_clock
-from tests.worker.pace_cases import CASES, Answered, Ask, Case, GiveBack, Pause, Refused, Resume
+from tests.worker.pace_cases import (
+    PACE_CASES,
+    Answered,
+    Ask,
+    Case,
+    GiveBack,
+    Pause,
+    Refused,
+    Resume,
+)
 from worker import limiter as limiter_module
 from worker.limiter import Limiter
 
 __all__ = ["on_a_clock"]
+CASES = (*PACE_CASES, *FLIGHT_CASES)
 DEADLINE = 120 * SECOND
 
 
@@ -40,7 +51,7 @@ def test_the_model_keeps_to_the_cases(case: Case) -> None:
                 assert wait is None or answer.wait == pytest.approx(wait * SECOND), step
                 assert opens is None or answer.opens[0] == pytest.approx(opens * SECOND), step
             case Answered(permit, arrived, ended, _):
-                state.answered(now, permit, round(arrived * SECOND), ended)
+                state.answered(now, permit, round(arrived * SECOND), ended, deadline=DEADLINE)
             case Refused(_, permit, pause, stated, belief):
                 state.refused(now, permit, round(pause * SECOND), stated=stated)
                 assert belief is None or state.known.belief == belief, step
@@ -123,6 +134,38 @@ def test_a_clock_that_was_set_back_stops_nothing_for_long(on_a_clock: Redis) -> 
     set_clock(on_a_clock, -3594)
     assert limiter.rebuild([], 0)
     assert limiter.ask(["b"], holds=0).granted
+
+
+@pytest.mark.parametrize("seconds", [120, 3_600])
+def test_a_pause_of_any_length_is_no_clock_that_was_set_back(
+    on_a_clock: Redis, seconds: int
+) -> None:
+    limiter = Limiter(on_a_clock, replace(_account(60), window_seconds=5))
+    assert limiter.rebuild([], 0, first=True)
+    assert limiter.ask(["a"], holds=0).granted
+    assert limiter.refused("a", seconds, stated=True) is not None
+    answer = limiter.ask(["b"], holds=0)
+    assert (answer.rebuild, answer.wait) == (False, seconds)
+    on_a_clock.flushall()
+    set_clock(on_a_clock, 6)
+    limiter.look()
+    set_clock(on_a_clock, 12)
+    assert limiter.rebuild([], seconds - 12)
+    answer = limiter.ask(["b"], holds=0)
+    assert (answer.rebuild, answer.wait) == (False, seconds - 12)
+    set_clock(on_a_clock, seconds)
+    assert limiter.ask(["b"], holds=0).granted
+
+
+def test_a_pause_that_was_told_before_the_clock_was_set_back_is_asked_about_anew(
+    on_a_clock: Redis,
+) -> None:
+    limiter = Limiter(on_a_clock, _account(60))
+    limiter.rebuild([], 0, first=True)
+    limiter.pause(30)
+    set_clock(on_a_clock, -70)
+    limiter.pause(10)  # it confirms no time of the old clock
+    assert limiter.look().rebuild
 
 
 def test_a_resume_leaves_a_rate_limit_standing(on_a_clock: Redis) -> None:
@@ -214,9 +257,38 @@ def test_another_limit_of_the_row_is_taken_over_and_one_that_stays_is_not_relear
 def test_the_state_of_an_earlier_version_is_no_memory_but_its_calls_are(on_a_clock: Redis) -> None:
     limiter = Limiter(on_a_clock, _account(6))
     run_id = on_a_clock.info("server")["run_id"]
-    on_a_clock.hset(limiter._keys[0], mapping={"server": run_id, "epoch": 1, "due": 0})
+    on_a_clock.hset(
+        limiter._keys[0], mapping={"server": run_id, "epoch": 1, "belief": 6, "due": 0}
+    )
     on_a_clock.zadd(limiter._keys[1], {f"old{n}": (START + 50) * SECOND for n in range(6)})
     assert limiter.look().rebuild
     set_clock(on_a_clock, 6)
     assert limiter.rebuild([], 0)
     assert limiter.ask(["a"], holds=0).wait == pytest.approx(43.9)
+
+
+def test_a_field_that_is_new_is_not_missed_in_the_state_of_another_layout(
+    on_a_clock: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = Limiter(on_a_clock, _account(6))
+    assert ours.rebuild([], 0, first=True)
+    assert ours.ask(["a"], holds=0).granted
+    script = limiter_module._SCRIPT
+    for before, later in (
+        ("local LAYOUT = 1", "local LAYOUT = 2"),
+        ("s.epoch = now", "s.epoch, s.news = now, 1"),
+        ("function verbs.ask()", "function verbs.ask()\n  local _ = is_open() and s.news + 1"),
+    ):
+        assert script.count(before) == 1
+        script = script.replace(before, later)
+    monkeypatch.setattr(limiter_module, "_SCRIPT", script)
+    next_release = Limiter(on_a_clock, ours.account)
+    assert next_release.look().rebuild
+    assert next_release.refused("unknown", 1, stated=True) is None
+    set_clock(on_a_clock, 6)
+    assert next_release.rebuild([], 0)
+    assert next_release.ask(["b", "c"], holds=0).granted == 1
+    # Side by side for a while: each finds the other's and starts anew, and no permit is forgotten.
+    answer = ours.look()
+    assert (answer.rebuild, answer.wait) == (True, 6.0)
+    assert on_a_clock.zcard(ours._keys[1]) == 2

@@ -21,7 +21,8 @@ from worker.limiter import Answered, Limiter
 
 __all__ = ["on_a_clock"]
 STEPS = 60
-SHARES = st.sampled_from(["patient", "refusing", "failing"])
+DEADLINE = 120 * SECOND
+SHARES = st.sampled_from(["patient", "slow", "refusing", "failing"])
 
 
 def _pair(redis: Redis, limit: int, *, auto: bool, at_once: int) -> tuple[Limiter, Limiting]:
@@ -60,35 +61,41 @@ def _story(redis: Redis, seed: int, limit: int, *, auto: bool, at_once: int, kin
     chance = random.Random(seed)
     now = 0.0
     under_way: deque[str] = deque()
-    weights = {"patient": (8, 1, 1), "refusing": (4, 4, 1), "failing": (2, 1, 6)}[kind]
+    weights = {
+        "patient": (8, 1, 1, 1),
+        "slow": (8, 1, 3, 1),
+        "refusing": (4, 4, 1, 1),
+        "failing": (2, 1, 6, 1),
+    }[kind]
+    answers = 0.2 if kind == "slow" else 0.7
     for step in range(STEPS):
         now += chance.choice([0, 0.01, 0.3, 1, 1, 3, 8, 20])
         set_clock(redis, now)
         at = round((START + now) * SECOND)
         names = [f"{step}-{n}" for n in range(chance.randint(0, 6))]
         answer = script.ask(names, holds=0)
-        expected = model.ask(at, names, round(120 * SECOND))
+        expected = model.ask(at, names, DEADLINE)
         assert [round(one * SECOND) for one in answer.opens] == list(expected.opens)
         assert round(answer.wait * SECOND) == expected.wait
         under_way += names[: len(expected.opens)]
-        while under_way and chance.random() < 0.7:
+        while under_way and chance.random() < answers:
             name = under_way.popleft()
             if chance.random() < 0.1:
                 script.give_back(name)
                 model.give_back(name)
                 continue
-            (how,) = chance.choices(["clean", "refused", "failed"], weights)
+            (how,) = chance.choices(["clean", "refused", "failed", "other"], weights)
             if how == "refused":
-                pause, stated = chance.choice([0.05, 0.5, 7.0, 59.0]), chance.random() < 0.7
+                pause, stated = chance.choice([0.05, 0.5, 7.0, 59.0, 90.0]), chance.random() < 0.7
                 refusal = script.refused(name, pause, stated=stated)
                 paused = model.refused(at, name, round(pause * SECOND), stated=stated)
                 assert refusal is not None
                 assert round(refusal.pause * SECOND) == paused
             else:
                 arrived = round(chance.random() * JITTER)
-                ended = Ended.FAILED if how == "failed" else Ended.CLEAN
+                ended = Ended(how)
                 script.answered(Answered(name, arrived / SECOND, ended))
-                model.answered(at, name, arrived, ended)
+                model.answered(at, name, arrived, ended, deadline=DEADLINE)
         _assert_equal(redis, script, model)
 
 
@@ -100,7 +107,7 @@ def _window_holds(seed: int, limit: int) -> None:
     for step in range(300):
         now += round(chance.choice([0, 0.01, 0.2, 1, 5, 30]) * SECOND)
         names = [f"{step}-{n}" for n in range(chance.randint(0, 9))]
-        opens = model.ask(now, names, 120 * SECOND).opens
+        opens = model.ask(now, names, DEADLINE).opens
         for name, one in zip(names, opens, strict=False):
             # A permit is claimed with in its first second, sent within five, and on its way.
             sent = round(chance.choice([0, 0.05, 1, 5.9]) * SECOND)
@@ -108,7 +115,7 @@ def _window_holds(seed: int, limit: int) -> None:
             arrivals.append(now + one + sent + way)
             told.append((name, sent + way + chance.randint(0, JITTER)))
         for name, arrived in chance.sample(told, len(told) // 2):
-            model.answered(now, name, arrived, Ended.CLEAN)
+            model.answered(now, name, arrived, Ended.CLEAN, deadline=DEADLINE)
     arrivals.sort()
     for first, later in zip(arrivals, arrivals[limit:], strict=False):
         assert later - first >= 60 * SECOND
