@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, delete, exists, insert, select, update
 
-from db.account_rows import account_of, note
+from db.account_rows import account_of, note, of_key, since_another_key
 from db.accounts import lock_name
 from db.engine import Database
 from db.ids import new_id
@@ -145,17 +145,14 @@ class AccountKeys:
         change: Change,
         call_limit: int,
     ) -> Account:
-        of_key = {
-            "key_source": KeySource.DATABASE,
-            "key_fingerprint": key.fingerprint,
-            "key_trouble": None,
-            "removed_at": None,
+        its_key = {
+            **of_key(KeySource.DATABASE, key.fingerprint),
             **note(change, self._database),
         }
         row = connection.execute(
             update(accounts)
             .where(accounts.c.pool == pool, accounts.c.name == name)
-            .values(of_key)
+            .values(**its_key, **since_another_key(key.fingerprint, self._database))
             .returning(accounts)
         ).one_or_none()
         if row is None:
@@ -168,7 +165,7 @@ class AccountKeys:
                     created_at=self._database.now,
                     call_limit=call_limit,
                     window_seconds=60,
-                    **of_key,
+                    **its_key,
                 )
                 .returning(accounts)
             ).one()

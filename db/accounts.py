@@ -2,13 +2,12 @@
 
 from collections.abc import Collection
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
 from db.account_limits import NOTHING_LEARNED, differs
-from db.account_rows import account_of, committed, locked, note
+from db.account_rows import account_of, committed, locked, note, of_key, since_another_key
 from db.engine import Database
 from db.ids import new_id
 from db.pauses import pause_account
@@ -47,7 +46,7 @@ class AccountStore:
             "window_seconds": window_seconds,
             "limit_auto": limit_auto,
         }
-        of_key = {} if given is None else _given(given)
+        its_key = {} if given is None else of_key(KeySource.ENVIRONMENT, given)
         mine = (accounts.c.pool == pool, accounts.c.name == name)
         configured = (*mine, ~accounts.c.limit_by_hand)
         with self._database.write() as connection:
@@ -57,8 +56,9 @@ class AccountStore:
                 .where(*configured, differs(limits))
                 .values(**limits, **NOTHING_LEARNED)
             )
-            if of_key:
-                connection.execute(update(accounts).where(*mine).values(of_key))
+            if given is not None:
+                another = since_another_key(given, self._database)
+                connection.execute(update(accounts).where(*mine).values(**its_key, **another))
             row = connection.execute(select(accounts).where(*mine)).one_or_none()
             if row is None:
                 row = connection.execute(
@@ -69,7 +69,7 @@ class AccountStore:
                         name=name,
                         created_at=self._database.now,
                         **limits,
-                        **of_key,
+                        **its_key,
                     )
                     .returning(accounts)
                 ).one()
@@ -158,6 +158,15 @@ class AccountStore:
         with self._database.write() as connection:
             connection.execute(
                 update(accounts).where(accounts.c.id == account_id).values(key_trouble=trouble)
+            )
+
+    def tell_another_key(self, account_id: UUID) -> None:
+        """Calls leave now with a key that is not the one its row tells of."""
+        with self._database.write() as connection:
+            connection.execute(
+                update(accounts)
+                .where(accounts.c.id == account_id)
+                .values(key_changed_at=self._database.now)
             )
 
     def tell_probe_trouble(self, account_id: UUID, trouble: str | None) -> bool:
@@ -282,15 +291,6 @@ _BELIEVE = (
         credits_arrived_at=bindparam("arrived"),
     )
 )
-
-
-def _given(fingerprint: str) -> dict[str, Any]:
-    return {
-        "key_source": KeySource.ENVIRONMENT,
-        "key_fingerprint": fingerprint,
-        "key_trouble": None,
-        "removed_at": None,
-    }
 
 
 def lock_name(connection: Connection, name: str, *, sqlite: bool) -> None:

@@ -14,6 +14,7 @@ from jobs.failures import Failure
 from jobs.money import ZERO, Money
 from jobs.retry import Decision
 from jobs.states import Priority, State
+from jobs.upstream_keys import TAKEN_UP_WITHIN
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,8 @@ class Account:
     """The end of its key."""
     key_trouble: str | None = None
     """Why its key cannot be used, so that nobody calls with it; None: it can."""
+    key_changed_at: datetime | None = None
+    """When it came to another key; None: it has its first."""
     removed_at: datetime | None = None
     """Since when no new call leaves it for good."""
     changed: Change | None = None
@@ -187,6 +190,14 @@ class Account:
     learned: Learned | None = None
     window_kind: str | None = None
     """How the provider's window seems to be: `fixed` or `sliding`."""
+
+    def may_be_of_another_key(self, claimed_at: datetime) -> bool:
+        """Whether a call that was claimed then may have left with a key that it has no more.
+
+        Nobody can tell whether that was the same Segmind account's: its history may lack the call.
+        """
+        changed_at = self.key_changed_at
+        return changed_at is not None and claimed_at < changed_at + TAKEN_UP_WITHIN
 
     @property
     def believed_limit(self) -> int:
