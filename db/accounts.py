@@ -1,13 +1,14 @@
 """Upstream accounts: their limits, pauses and balances. The row is the durable half of the limiter."""
 
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, func, insert, or_, select, update
 
 from db.account_limits import NOTHING_LEARNED, differs
 from db.account_rows import account_of, committed, locked, note, of_key, since_another_key
+from db.balances import believe
 from db.engine import Database
 from db.ids import new_id
 from db.pauses import pause_account
@@ -98,6 +99,11 @@ class AccountStore:
             return account_of(
                 connection.execute(select(accounts).where(accounts.c.id == account_id)).one()
             )
+
+    def time(self) -> datetime:
+        """The database's time: pauses are of no other clock."""
+        with self._database.read() as connection:
+            return self._database.time(connection)
 
     def of_pool(self, pool: str) -> list[Account]:
         """The accounts of a pool, oldest first, less those that were removed."""
@@ -260,37 +266,6 @@ class AccountStore:
                 )
             )
             return [RecentCall(r.id, (at - r.claimed_at).total_seconds()) for r in rows]
-
-
-def believe(connection: Connection, account_id: UUID, reading: Reading) -> None:
-    """Let the newer of the known reading and this one stand: `jobs.credits.newer` in one trip."""
-    connection.execute(
-        _BELIEVE,
-        {
-            "account": account_id,
-            "read": reading.credits,
-            "sent": reading.sent_at,
-            "arrived": reading.arrived_at,
-        },
-    )
-
-
-_BELIEVE = (
-    update(accounts)
-    .where(
-        accounts.c.id == bindparam("account"),
-        or_(
-            accounts.c.credits.is_(None),
-            accounts.c.credits_arrived_at < bindparam("sent"),
-            accounts.c.credits > bindparam("read"),
-        ),
-    )
-    .values(
-        credits=bindparam("read"),
-        credits_sent_at=bindparam("sent"),
-        credits_arrived_at=bindparam("arrived"),
-    )
-)
 
 
 def lock_name(connection: Connection, name: str, *, sqlite: bool) -> None:

@@ -91,15 +91,17 @@ def pause_account(
 ) -> bool:
     """Write a pause down; whether it is a new one. `attempt_id`: whose call was refused.
 
-    The end of a rate limit only ever moves on. Any other pause keeps the moment at which it began,
+    The end of a rate limit only ever moves on, and is the database's time and as long as it lasts:
+    the clock of a worker, ahead or behind, would hold the account too long or too briefly. Any other pause keeps the moment at which it began,
     however many refusals follow, and one that is over (`jobs.account_pauses.is_over`) is none.
     """
     if pause.until is not None:
         until = accounts.c.limited_until
+        ends = pause.until if pause.lasts is None else database.after(pause.lasts)
         moved_on = connection.execute(
             update(accounts)
-            .where(accounts.c.id == account_id, or_(until.is_(None), until < pause.until))
-            .values(limited_until=pause.until)
+            .where(accounts.c.id == account_id, or_(until.is_(None), until < ends))
+            .values(limited_until=ends)
         )
         return bool(moved_on.rowcount)
     account = locked(connection, account_id)

@@ -6,7 +6,7 @@ from enum import IntEnum, StrEnum
 from typing import Any
 from uuid import UUID
 
-from jobs.account_pauses import Pause, PauseReason
+from jobs.account_pauses import Pause, PauseReason, limited
 from jobs.catalog import Transport
 from jobs.credits import Reading
 from jobs.doubts import DoubtEnd, OnDoubt
@@ -215,7 +215,7 @@ class Account:
         if self.paused_for is not None:
             return Pause(self.paused_for, None, said=self.pause_message or "")
         if self.limited_until is not None and self.limited_until > now:
-            return Pause(PauseReason.RATE_LIMIT, self.limited_until)
+            return limited(now, self.limited_until - now)
         return None
 
     def limited_for(self, now: datetime) -> float:

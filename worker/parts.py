@@ -4,7 +4,6 @@ import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from uuid import UUID, uuid4
 
@@ -179,7 +178,7 @@ def remember(accounts: AccountStore, upstream: UpstreamAccount) -> None:
     known = accounts.get(upstream.id)
     upstream.limiter.remember(known)
     calls = accounts.recent_calls(upstream.id, upstream.limiter.memory)
-    upstream.limiter.rebuild(calls, known.limited_for(datetime.now(UTC)))
+    upstream.limiter.rebuild(calls, known.limited_for(accounts.time()))
 
 
 def warm_up(found: Parts, upstream: UpstreamAccount) -> None:
@@ -198,9 +197,9 @@ def warm_up(found: Parts, upstream: UpstreamAccount) -> None:
 def pause_limiter(limiter: Limiter, pause: Pause) -> None:
     """Let the limiter grant nothing for as long as the pause is known to hold."""
     seconds = PAUSE_STEP
-    if pause.until is not None:
-        # A little at least: where SQL's clock is behind ours it may hold for longer.
-        seconds = max(_AT_LEAST, (pause.until - datetime.now(UTC)).total_seconds())
+    if pause.lasts is not None:
+        # A little at least: it was told before the claim's trip to SQL ended.
+        seconds = max(_AT_LEAST, pause.lasts.total_seconds())
     try:
         limiter.pause(seconds)
     except Unavailable:
