@@ -14,6 +14,7 @@ from db.sealing import MasterKeys, Sealed
 from db.tables import account_keys, accounts, attempts
 from jobs.account_pauses import PauseReason
 from jobs.errors import SegqError
+from jobs.upstream_keys import TAKEN_UP_WITHIN
 
 
 class AccountThere(SegqError):  # noqa: N818  # says what it is
@@ -79,13 +80,20 @@ class AccountKeys:
             return bool(removed.rowcount)
 
     def erase_unused(self, pool: str) -> int:
-        """Erase the keys of removed accounts of which no call is open or looked for; how many."""
+        """Erase the keys of removed accounts of which no call is open or looked for; how many.
+
+        Not before `TAKEN_UP_WITHIN` has passed: a claim looks at no removal, and the result of one
+        that comes after the erasure could be fetched by nobody.
+        """
         mine = attempts.c.account_id == accounts.c.id
         # Apart, and so each has an index of few rows.
         is_open = exists().where(mine, attempts.c.finished_at.is_(None))
         is_looked_for = exists().where(mine, attempts.c.next_look_at.is_not(None))
         unused = select(accounts.c.id).where(
-            accounts.c.pool == pool, accounts.c.removed_at.is_not(None), ~is_open, ~is_looked_for
+            accounts.c.pool == pool,
+            accounts.c.removed_at <= self._database.after(-TAKEN_UP_WITHIN),
+            ~is_open,
+            ~is_looked_for,
         )
         with self._database.read() as connection:
             ids = list(
