@@ -126,8 +126,9 @@ class AccountStore:
     def pause(self, account_id: UUID, pause: Pause, change: Change | None = None) -> None:
         """Let no call leave. A rate limit is only ever made longer, and outlives other pauses."""
         with self._database.write() as connection:
-            pause_account(connection, account_id, pause, self._database)
-            self._note(connection, account_id, change)
+            # What paused already stays as it is, and so does who has paused it.
+            if pause_account(connection, account_id, pause, self._database):
+                self._note(connection, account_id, change)
 
     def resume(self, account_id: UUID, reason: PauseReason, change: Change | None = None) -> bool:
         """End the pause if it still has this reason; whether it had. A rate limit ends by itself.

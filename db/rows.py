@@ -136,6 +136,11 @@ class Change:
     why: str = ""
 
 
+def of_model(what: str, model: str | None) -> str:
+    """What a `Change` tells of a model of the account; None: of the account."""
+    return what if model is None else f"{what} {model}"
+
+
 @dataclass(frozen=True)
 class Learned:
     """What a limiter believes of its account's limit, in calls a window."""
