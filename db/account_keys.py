@@ -9,6 +9,7 @@ from db.account_rows import account_of, note, of_key, since_another_key
 from db.accounts import lock_name
 from db.engine import Database
 from db.ids import new_id
+from db.pauses import join_model_pauses
 from db.rows import Account, Change, KeySource
 from db.sealing import MasterKeys, Sealed
 from db.tables import account_keys, accounts, attempts
@@ -67,7 +68,10 @@ class AccountKeys:
             ).one_or_none()
             if known is not None:
                 _must_be_free(account_of(known), replaces=replaces)
-            return self._write(connection, pool, name, key, change, call_limit)
+            account = self._write(connection, pool, name, key, change, call_limit)
+            if known is None or known.removed_at is not None:
+                join_model_pauses(connection, account.id, pool, self._database)
+            return account
 
     def remove(self, account_id: UUID, change: Change) -> bool:
         """Let no new call leave it; whether it was there. Its key goes when nothing of it is open."""

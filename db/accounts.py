@@ -11,7 +11,7 @@ from db.account_rows import account_of, committed, locked, note, of_key, since_a
 from db.balances import believe
 from db.engine import Database
 from db.ids import new_id
-from db.pauses import pause_account
+from db.pauses import join_model_pauses, pause_account
 from db.rows import Account, Change, KeySource, ModelPause, RecentCall
 from db.tables import accounts, attempts, model_pauses
 from jobs.account_pauses import Pause, PauseReason, with_probe_trouble
@@ -57,11 +57,14 @@ class AccountStore:
                 .where(*configured, differs(limits))
                 .values(**limits, **NOTHING_LEARNED)
             )
-            if given is not None:
+            known = connection.execute(select(accounts).where(*mine)).one_or_none()
+            row = known
+            if row is not None and given is not None:
                 another = since_another_key(given, self._database)
-                connection.execute(update(accounts).where(*mine).values(**its_key, **another))
-            row = connection.execute(select(accounts).where(*mine)).one_or_none()
-            if row is None:
+                row = connection.execute(
+                    update(accounts).where(*mine).values(**its_key, **another).returning(accounts)
+                ).one()
+            elif row is None:
                 row = connection.execute(
                     insert(accounts)
                     .values(
@@ -74,6 +77,8 @@ class AccountStore:
                     )
                     .returning(accounts)
                 ).one()
+            if known is None or (known.removed_at is not None and given is not None):
+                join_model_pauses(connection, row.id, pool, self._database)
             return account_of(row)
 
     def drop_missing(self, pool: str, given: Collection[str]) -> list[str]:

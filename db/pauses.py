@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, func, insert, or_, select, update
 
 from db.account_rows import Hindrances, hindrances, locked, locked_at
 from db.engine import Database
@@ -118,6 +118,33 @@ def pause_account(
         .values(paused_for=pause.reason, paused_at=database.now, pause_message=pause.said)
     )
     return True
+
+
+def join_model_pauses(
+    connection: Connection, account_id: UUID, pool: str, database: Database
+) -> None:
+    """Stop, for an account that joins its pool, the models that an operator has stopped on all others
+    of it: he meant the model, and a row is of one account.
+
+    The caller holds the account's row.
+    """
+    others = select(accounts.c.id).where(
+        accounts.c.pool == pool, accounts.c.id != account_id, accounts.c.removed_at.is_(None)
+    )
+    count = select(func.count()).select_from(others.subquery()).scalar_subquery()
+    rows = connection.execute(
+        select(model_pauses.c.model, func.min(model_pauses.c.message).label("message"))
+        .where(
+            model_pauses.c.account_id.in_(others),
+            model_pauses.c.paused_for == PauseReason.OPERATOR,
+            model_pauses.c.resumed_at.is_(None),
+        )
+        .group_by(model_pauses.c.model)
+        .having(func.count() == count)
+    ).all()
+    for row in rows:
+        pause = Pause(PauseReason.OPERATOR, None, row.model, row.message)
+        _pause_model(connection, account_id, pause, None, database)
 
 
 def _pause_model(
