@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from db.account_limits import NOTHING_LEARNED, differs
 from db.account_rows import account_of, committed, locked, note, of_key, since_another_key
@@ -252,17 +252,36 @@ class AccountStore:
         with self._database.read() as connection:
             return committed(connection, account_id)
 
+    def of_the_same_key(self, account_id: UUID) -> list[UUID]:
+        """Itself, and those that its pool has or had under other names and whose keys end alike: they
+        may share the provider's window. Keys too short to be told apart are of nobody else.
+        """
+        me = accounts.alias("me")
+        alike = and_(me.c.key_fingerprint == accounts.c.key_fingerprint, me.c.key_fingerprint != "")
+        with self._database.read() as connection:
+            return list(
+                connection.scalars(
+                    select(accounts.c.id)
+                    .join(
+                        me, and_(me.c.pool == accounts.c.pool, or_(me.c.id == accounts.c.id, alike))
+                    )
+                    .where(me.c.id == account_id)
+                )
+            )
+
     def recent_calls(self, account_id: UUID, within: timedelta) -> list[RecentCall]:
-        """Calls that may count in the provider's window still: for a limiter without memory.
+        """Calls that may count in the provider's window still: for a limiter without memory. Those
+        that its key made for an account of another name count, too.
 
         Those that provably never left are left out. One that was settled from its images alone has
         no moment of sending, and was sent all the same.
         """
+        ids = self.of_the_same_key(account_id)
         with self._database.read() as connection:
             at = self._database.time(connection)
             rows = connection.execute(
                 select(attempts.c.id, attempts.c.claimed_at).where(
-                    attempts.c.account_id == account_id,
+                    attempts.c.account_id.in_(ids),
                     attempts.c.claimed_at > at - within,
                     or_(
                         attempts.c.sent_at.is_not(None),

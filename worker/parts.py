@@ -184,7 +184,9 @@ def remember(accounts: AccountStore, upstream: UpstreamAccount) -> None:
 def warm_up(found: Parts, upstream: UpstreamAccount) -> None:
     """Let a limiter without memory start to remember, before the first job pays for it in time."""
     try:
-        if found.accounts.open_first(upstream.id):
+        # A key that had another name has a window that has begun, and permits in others' hands.
+        is_new = found.accounts.of_the_same_key(upstream.id) == [upstream.id]
+        if found.accounts.open_first(upstream.id) and is_new:
             upstream.limiter.rebuild([], 0.0, first=True)
         answer = upstream.limiter.look()
         if answer.rebuild:

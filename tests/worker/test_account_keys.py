@@ -25,7 +25,7 @@ from tests.sandbox.sandbox_process import KEY, OTHER_KEY, SandboxProcess
 from tests.worker.conftest import Submit
 from tests.worker.lost_calls import LOST
 from tests.worker.upkeep_turns import look_now
-from worker.parts import Parts, build
+from worker.parts import Parts, build, warm_up
 from worker.run import run_ticket
 from worker.settings import Settings
 
@@ -238,6 +238,30 @@ def test_a_key_that_two_accounts_have_is_used_by_one(parts: Parts, add: Add) -> 
     assert at_work(parts) == ["default"]
     parts.watch.tell_troubles()
     assert parts.accounts.get(account.id).key_trouble == "it is the key of account default too"
+
+
+def test_a_key_under_a_new_name_has_the_window_that_it_had(
+    parts: Parts, settings: Settings, add: Add, submit: Submit
+) -> None:
+    account = add()
+    (new,) = parts.watch.look()
+    new.limiter.rebuild([], 0, first=True)
+    parts.accounts.pause(parts.upstream.at_work()[0].id, Pause(PauseReason.OPERATOR, None))
+    for _ in range(3):
+        submit()
+        assert run_ticket(parts).outcome == "succeeded"
+    assert parts.watch.keys.remove(account.id, BY)
+    renamed = add("renamed")
+    assert [one.id for one in parts.watch.look()] == [renamed.id]
+    again = parts.upstream.of(renamed.id)
+    assert again is not None
+    warm_up(parts, again)
+    assert again.limiter.ask(["a"], holds=0).rebuild is False
+    assert parts.redis.zcard(again.limiter._keys[1]) == 3 + 1
+    # Another key's window is its own.
+    assert parts.accounts.of_the_same_key(parts.upstream.at_work()[0].id) == [
+        parts.upstream.at_work()[0].id
+    ]
 
 
 def test_what_the_environment_has_no_more_leaves_the_pool(
