@@ -46,10 +46,11 @@ def read(body: Any, *, with_reason: bool) -> PauseWish:
         for name, value in given.items()
         if (complaint := _complaint(value, bounds[name]))
     ]
-    if with_reason and "model" in given and given["model"] not in MODELS:
+    model = given.get("model")
+    if with_reason and isinstance(model, str) and model not in MODELS:
         # To end a pause of one that is no more is allowed, and nothing else ends it.
         what = f"is no model; there are {', '.join(sorted(MODELS))}"
-        wrong.append(FieldProblem("model", what, shown(given["model"])))
+        wrong.append(FieldProblem("model", what, shown(model)))
     places = given.keys() & _PLACES.keys()
     if places != {"tenant", "group"} and len(places) != 1:
         what = "name one of tenant, group, account and model; tenant may stand beside group"

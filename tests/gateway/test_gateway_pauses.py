@@ -177,6 +177,7 @@ def test_only_a_model_that_there_is_can_be_paused(gateway: Gateway, admin: httpx
         ({}, "body"),
         ({"tenant": "a", "model": "b"}, "body"),
         ({"group": 1}, "group"),
+        ({"model": {}}, "model"),
         ({"tenant": "x" * 101}, "tenant"),
         ({"group": "a", "why": "x"}, "why"),
         ({"group": "a", "reason": "x" * 501}, "reason"),
