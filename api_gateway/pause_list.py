@@ -8,7 +8,7 @@ from api_gateway import times
 from api_gateway.parts import Parts
 from api_gateway.pause_words import said
 from db.hand_pauses import OPERATOR, HandPauses, PausedPlace
-from db.rows import Account, ModelPause
+from db.rows import Account, ModelPause, of_model
 from jobs.account_pauses import Pause, PauseReason
 
 
@@ -43,7 +43,7 @@ def _of_account(account: Account, pause: Pause) -> dict[str, Any]:
         kind="account",
         account=account.name,
         reason=pause.reason,
-        by=_by(pause.reason),
+        by=_by(account, pause.reason, account.paused_at),
         since=None if limited else times.text(account.paused_at),
         until=times.text(pause.until),
         note=said(pause.said),
@@ -56,14 +56,23 @@ def _of_model(account: Account, pause: ModelPause) -> dict[str, Any]:
         account=account.name,
         model=pause.model,
         reason=pause.reason,
-        by=_by(pause.reason),
+        by=_by(account, pause.reason, pause.since, pause.model),
         since=times.text(pause.since),
         note=said(pause.message),
     )
 
 
-def _by(reason: PauseReason) -> str | None:
-    return OPERATOR.name if reason is PauseReason.OPERATOR else None
+def _by(
+    account: Account, reason: PauseReason, since: datetime | None, model: str | None = None
+) -> str | None:
+    """Who has begun it by hand, as long as it is the last change of the account that is kept."""
+    if reason is not PauseReason.OPERATOR:
+        return None
+    change, at = account.changed, account.changed_at
+    is_it = change is not None and change.what == of_model("pause", model)
+    if change is None or not is_it or at is None or since is None or at < since:
+        return OPERATOR.name
+    return change.by
 
 
 def _shown(**members: Any) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from db.accounts import AccountStore
 from db.api_keys import Opened
 from db.hand_pauses import HandPauses, PausedPlace, Who
 from db.idempotency import Answer
-from db.rows import Account
+from db.rows import Account, Change, of_model
 from db.tenants import TenantStore
 from jobs.account_pauses import Pause, PauseReason
 from jobs.errors import NotFound
@@ -88,6 +88,8 @@ async def _verb(
     raw = await bodies.read(request, LARGEST_BODY)
     wish = pause_wish.read(strict_json.parse(raw), with_reason=with_reason)
     parts = parts_of(request)
+    # Before a kept answer is given again: its key may have been another, which might do it.
+    await run_in_threadpool(_must_be_allowed, parts, opened, wish)
     async with asked(request, opened.tenant_id, raw) as ask:
         if ask.replay is not None:
             return ask.replay
@@ -104,10 +106,10 @@ def _paused(parts: Parts, opened: Opened, wish: PauseWish) -> dict[str, Any]:
         store = HandPauses(parts.database)
         found = store.pause(tenant_id, wish.group, _who(opened), wish.reason)
         return {"pauses": [hand_pause(PausedPlace(name, wish.group, found))]}
-    _must_be_admin(opened)
+    change = Change(of_model("pause", wish.model), _who(opened).name, wish.reason)
     for account in _accounts(parts, wish):
         said = Pause(PauseReason.OPERATOR, None, wish.model, wish.reason)
-        parts.accounts.pause(account.id, said)
+        parts.accounts.pause(account.id, said, change)
     shown = pauses_of(parts, opened.tenant_id)
     return {"pauses": [one for one in shown if _is_of(one, wish)]}
 
@@ -117,33 +119,33 @@ def _resumed(parts: Parts, opened: Opened, wish: PauseWish) -> dict[str, Any]:
         tenant_id, _ = _tenant(parts, opened, wish)
         store = HandPauses(parts.database)
         return {"resumed": store.resume(tenant_id, wish.group, _who(opened))}
-    _must_be_admin(opened)
-    ended = [_end(parts.accounts, account, wish.model) for account in _accounts(parts, wish)]
+    change = Change("resume", _who(opened).name)
+    ended = [_end(parts.accounts, one, wish.model, change) for one in _accounts(parts, wish)]
     return {"resumed": any(ended)}
 
 
-def _end(accounts: AccountStore, account: Account, model: str | None) -> bool:
+def _end(accounts: AccountStore, account: Account, model: str | None, change: Change) -> bool:
     if model is not None:
-        return accounts.resume_model(account.id, model)
+        return accounts.resume_model(account.id, model, change)
     reason = account.paused_for
-    return reason is not None and accounts.resume(account.id, reason)
+    return reason is not None and accounts.resume(account.id, reason, change)
+
+
+def _must_be_allowed(parts: Parts, opened: Opened, wish: PauseWish) -> None:
+    """Raises `NotAllowed`."""
+    if Scope.ADMIN in opened.scopes:
+        return
+    own = TenantStore(parts.database).get(opened.tenant_id).name
+    if wish.account is not None or wish.model is not None or wish.tenant not in {None, own}:
+        must_have(opened, Scope.ADMIN, "pausing and resuming what is not your own tenant's")
+    must_have(opened, Scope.CANCEL, "pausing and resuming your own tenant")
 
 
 def _tenant(parts: Parts, opened: Opened, wish: PauseWish) -> tuple[UUID, str]:
-    """The tenant's id and name, when the key may pause and resume it."""
+    """The tenant's id and name."""
     store = TenantStore(parts.database)
-    own = store.get(opened.tenant_id)
-    if wish.tenant is None or wish.tenant == own.name:
-        if Scope.ADMIN not in opened.scopes:
-            must_have(opened, Scope.CANCEL, "pausing and resuming your own tenant")
-        return own.id, own.name
-    _must_be_admin(opened)
-    found = store.named(wish.tenant)
+    found = store.get(opened.tenant_id) if wish.tenant is None else store.named(wish.tenant)
     return found.id, found.name
-
-
-def _must_be_admin(opened: Opened) -> None:
-    must_have(opened, Scope.ADMIN, "pausing and resuming what is not your own tenant's")
 
 
 def _accounts(parts: Parts, wish: PauseWish) -> list[Account]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from api_gateway import envelope, storable
+from jobs.catalog import MODELS
 from jobs.catalog.inputs import shown
 from jobs.errors import FieldProblem, InvalidInput
 from jobs.limits import LONGEST_NAME
@@ -45,6 +46,11 @@ def read(body: Any, *, with_reason: bool) -> PauseWish:
         for name, value in given.items()
         if (complaint := _complaint(value, bounds[name]))
     ]
+    model = given.get("model")
+    if with_reason and isinstance(model, str) and model not in MODELS:
+        # To end a pause of one that is no more is allowed, and nothing else ends it.
+        what = f"is no model; there are {', '.join(sorted(MODELS))}"
+        wrong.append(FieldProblem("model", what, shown(model)))
     places = given.keys() & _PLACES.keys()
     if places != {"tenant", "group"} and len(places) != 1:
         what = "name one of tenant, group, account and model; tenant may stand beside group"

@@ -9,6 +9,7 @@ from cli.complaint import ComplaintError
 from cli.server import Server
 from db.account_keys import AccountKeys, NewKey
 from db.accounts import AccountStore
+from db.doubts import DoubtStore
 from db.engine import Database
 from db.rows import Account, Change, KeySource
 from db.sealing import MasterKeys
@@ -50,9 +51,12 @@ def add(
     keys = AccountKeys(database)
     _must_be_new(keys, AccountStore(database), server.pool, master, name, key)
     new = NewKey(master.seal(key), fingerprint(key))
-    keys.add(server.pool, name, new, change, call_limit=_USUAL_LIMIT, replaces=replaces)
+    account = keys.add(server.pool, name, new, change, call_limit=_USUAL_LIMIT, replaces=replaces)
     there = f"account {name} (pool {server.pool}) has a key that ends with {new.fingerprint}"
-    return [f"{there}; workers take it up within ten seconds"]
+    lines = [f"{there}; workers take it up within ten seconds"]
+    if open_ones := DoubtStore(database).counts(account.id).get("open", 0):
+        lines.append(_doubts_stay(open_ones))
+    return lines
 
 
 def remove(database: Database, accounts: list[Account], name: str, change: Change) -> list[str]:
@@ -78,6 +82,14 @@ def rotate(server: Server, database: Database) -> list[str]:
             f"SEGQ_ENCRYPTION_KEY to what it was added under as well; encrypted anew: {len(done)}"
         )
     return [f"{len(done)} keys are encrypted under the master key {master.newest}"]
+
+
+def _doubts_stay(count: int) -> str:
+    doubts = f"{count:,} doubt of it is" if count == 1 else f"{count:,} doubts of it are"
+    return (
+        f"{doubts} open: where the key is another than before, they do not end because its history "
+        "lacks their calls; see `segq doubts`"
+    )
 
 
 def _must_be_new(

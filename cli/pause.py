@@ -6,14 +6,16 @@ from pathlib import Path
 
 from cli import account_changes
 from cli.admin_database import admin_database
+from cli.complaint import ComplaintError
 from cli.os_user import os_user
 from cli.pause_lines import account_lines, place_lines
 from db.accounts import AccountStore
 from db.engine import Database
 from db.hand_pauses import OPERATOR, HandPauses
-from db.rows import Change
+from db.rows import Change, of_model
 from db.tenants import TenantStore
 from jobs.account_pauses import Pause, PauseReason
+from jobs.catalog import MODELS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,9 +64,11 @@ def _done(database: Database, options: argparse.Namespace) -> list[str]:
 
 
 def _pause_model(store: AccountStore, model: str, reason: str) -> list[str]:
+    if model not in MODELS:
+        raise ComplaintError(f"there is no model {model}; there are: {', '.join(sorted(MODELS))}")
     accounts = store.all()
     account_changes.must_be_there(accounts)
-    change = Change("pause", os_user(), reason)
+    change = Change(of_model("pause", model), os_user(), reason)
     for one in accounts:
         store.pause(one.id, Pause(PauseReason.OPERATOR, None, model, reason), change)
     return [f"model {model} pauses; its jobs wait until `segq resume model {model}`"]

@@ -5,15 +5,17 @@ from uuid import UUID
 
 from sqlalchemy import Connection, delete, exists, insert, select, update
 
-from db.account_rows import account_of, note
+from db.account_rows import account_of, note, of_key, since_another_key
 from db.accounts import lock_name
 from db.engine import Database
 from db.ids import new_id
+from db.pauses import join_model_pauses
 from db.rows import Account, Change, KeySource
 from db.sealing import MasterKeys, Sealed
 from db.tables import account_keys, accounts, attempts
 from jobs.account_pauses import PauseReason
 from jobs.errors import SegqError
+from jobs.upstream_keys import TAKEN_UP_WITHIN
 
 
 class AccountThere(SegqError):  # noqa: N818  # says what it is
@@ -66,7 +68,10 @@ class AccountKeys:
             ).one_or_none()
             if known is not None:
                 _must_be_free(account_of(known), replaces=replaces)
-            return self._write(connection, pool, name, key, change, call_limit)
+            account = self._write(connection, pool, name, key, change, call_limit)
+            if known is None or known.removed_at is not None:
+                join_model_pauses(connection, account.id, pool, self._database)
+            return account
 
     def remove(self, account_id: UUID, change: Change) -> bool:
         """Let no new call leave it; whether it was there. Its key goes when nothing of it is open."""
@@ -79,13 +84,20 @@ class AccountKeys:
             return bool(removed.rowcount)
 
     def erase_unused(self, pool: str) -> int:
-        """Erase the keys of removed accounts of which no call is open or looked for; how many."""
+        """Erase the keys of removed accounts of which no call is open or looked for; how many.
+
+        Not before `TAKEN_UP_WITHIN` has passed: a claim looks at no removal, and the result of one
+        that comes after the erasure could be fetched by nobody.
+        """
         mine = attempts.c.account_id == accounts.c.id
         # Apart, and so each has an index of few rows.
         is_open = exists().where(mine, attempts.c.finished_at.is_(None))
         is_looked_for = exists().where(mine, attempts.c.next_look_at.is_not(None))
         unused = select(accounts.c.id).where(
-            accounts.c.pool == pool, accounts.c.removed_at.is_not(None), ~is_open, ~is_looked_for
+            accounts.c.pool == pool,
+            accounts.c.removed_at <= self._database.after(-TAKEN_UP_WITHIN),
+            ~is_open,
+            ~is_looked_for,
         )
         with self._database.read() as connection:
             ids = list(
@@ -145,17 +157,14 @@ class AccountKeys:
         change: Change,
         call_limit: int,
     ) -> Account:
-        of_key = {
-            "key_source": KeySource.DATABASE,
-            "key_fingerprint": key.fingerprint,
-            "key_trouble": None,
-            "removed_at": None,
+        its_key = {
+            **of_key(KeySource.DATABASE, key.fingerprint),
             **note(change, self._database),
         }
         row = connection.execute(
             update(accounts)
             .where(accounts.c.pool == pool, accounts.c.name == name)
-            .values(of_key)
+            .values(**its_key, **since_another_key(key.fingerprint, self._database))
             .returning(accounts)
         ).one_or_none()
         if row is None:
@@ -168,7 +177,7 @@ class AccountKeys:
                     created_at=self._database.now,
                     call_limit=call_limit,
                     window_seconds=60,
-                    **of_key,
+                    **its_key,
                 )
                 .returning(accounts)
             ).one()

@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     Uuid,
     bindparam,
+    case,
     cast,
     exists,
     false,
@@ -82,6 +83,7 @@ def account_of(row: Row[Any]) -> Account:
         key_source=KeySource(row.key_source) if row.key_source else None,
         key_fingerprint=row.key_fingerprint,
         key_trouble=row.key_trouble,
+        key_changed_at=row.key_changed_at,
         limit_by_hand=row.limit_by_hand,
         removed_at=row.removed_at,
         changed=_change_of(row) if row.changed_at else None,
@@ -104,6 +106,22 @@ def note(change: Change | None, database: Database) -> dict[str, Any]:
         "changed_by": change.by,
         "changed_why": change.why or None,
     }
+
+
+def of_key(source: KeySource, fingerprint: str) -> dict[str, Any]:
+    """The columns of an account that has a key of this fingerprint, and is in its pool."""
+    return {
+        "key_source": source,
+        "key_fingerprint": fingerprint,
+        "key_trouble": None,
+        "removed_at": None,
+    }
+
+
+def since_another_key(fingerprint: str, database: Database) -> dict[str, Any]:
+    """To be written with `of_key` over a row that is there: when it came to another key, if now."""
+    is_another = accounts.c.key_fingerprint.is_distinct_from(fingerprint)
+    return {"key_changed_at": case((is_another, database.now), else_=accounts.c.key_changed_at)}
 
 
 def _change_of(row: Row[Any]) -> Change:

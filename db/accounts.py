@@ -1,17 +1,17 @@
 """Upstream accounts: their limits, pauses and balances. The row is the durable half of the limiter."""
 
 from collections.abc import Collection
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from db.account_limits import NOTHING_LEARNED, differs
-from db.account_rows import account_of, committed, locked, note
+from db.account_rows import account_of, committed, locked, note, of_key, since_another_key
+from db.balances import believe
 from db.engine import Database
 from db.ids import new_id
-from db.pauses import pause_account
+from db.pauses import join_model_pauses, pause_account
 from db.rows import Account, Change, KeySource, ModelPause, RecentCall
 from db.tables import accounts, attempts, model_pauses
 from jobs.account_pauses import Pause, PauseReason, with_probe_trouble
@@ -47,7 +47,7 @@ class AccountStore:
             "window_seconds": window_seconds,
             "limit_auto": limit_auto,
         }
-        of_key = {} if given is None else _given(given)
+        its_key = {} if given is None else of_key(KeySource.ENVIRONMENT, given)
         mine = (accounts.c.pool == pool, accounts.c.name == name)
         configured = (*mine, ~accounts.c.limit_by_hand)
         with self._database.write() as connection:
@@ -57,10 +57,14 @@ class AccountStore:
                 .where(*configured, differs(limits))
                 .values(**limits, **NOTHING_LEARNED)
             )
-            if of_key:
-                connection.execute(update(accounts).where(*mine).values(of_key))
-            row = connection.execute(select(accounts).where(*mine)).one_or_none()
-            if row is None:
+            known = connection.execute(select(accounts).where(*mine)).one_or_none()
+            row = known
+            if row is not None and given is not None:
+                another = since_another_key(given, self._database)
+                row = connection.execute(
+                    update(accounts).where(*mine).values(**its_key, **another).returning(accounts)
+                ).one()
+            elif row is None:
                 row = connection.execute(
                     insert(accounts)
                     .values(
@@ -69,10 +73,12 @@ class AccountStore:
                         name=name,
                         created_at=self._database.now,
                         **limits,
-                        **of_key,
+                        **its_key,
                     )
                     .returning(accounts)
                 ).one()
+            if known is None or (known.removed_at is not None and given is not None):
+                join_model_pauses(connection, row.id, pool, self._database)
             return account_of(row)
 
     def drop_missing(self, pool: str, given: Collection[str]) -> list[str]:
@@ -99,6 +105,11 @@ class AccountStore:
                 connection.execute(select(accounts).where(accounts.c.id == account_id)).one()
             )
 
+    def time(self) -> datetime:
+        """The database's time: pauses are of no other clock."""
+        with self._database.read() as connection:
+            return self._database.time(connection)
+
     def of_pool(self, pool: str) -> list[Account]:
         """The accounts of a pool, oldest first, less those that were removed."""
         return [one for one in self.ever_of_pool(pool) if one.removed_at is None]
@@ -120,8 +131,9 @@ class AccountStore:
     def pause(self, account_id: UUID, pause: Pause, change: Change | None = None) -> None:
         """Let no call leave. A rate limit is only ever made longer, and outlives other pauses."""
         with self._database.write() as connection:
-            pause_account(connection, account_id, pause, self._database)
-            self._note(connection, account_id, change)
+            # What paused already stays as it is, and so does who has paused it.
+            if pause_account(connection, account_id, pause, self._database):
+                self._note(connection, account_id, change)
 
     def resume(self, account_id: UUID, reason: PauseReason, change: Change | None = None) -> bool:
         """End the pause if it still has this reason; whether it had. A rate limit ends by itself.
@@ -158,6 +170,15 @@ class AccountStore:
         with self._database.write() as connection:
             connection.execute(
                 update(accounts).where(accounts.c.id == account_id).values(key_trouble=trouble)
+            )
+
+    def tell_another_key(self, account_id: UUID) -> None:
+        """Calls leave now with a key that is not the one its row tells of."""
+        with self._database.write() as connection:
+            connection.execute(
+                update(accounts)
+                .where(accounts.c.id == account_id)
+                .values(key_changed_at=self._database.now)
             )
 
     def tell_probe_trouble(self, account_id: UUID, trouble: str | None) -> bool:
@@ -231,17 +252,36 @@ class AccountStore:
         with self._database.read() as connection:
             return committed(connection, account_id)
 
+    def of_the_same_key(self, account_id: UUID) -> list[UUID]:
+        """Itself, and those that its pool has or had under other names and whose keys end alike: they
+        may share the provider's window. Keys too short to be told apart are of nobody else.
+        """
+        me = accounts.alias("me")
+        alike = and_(me.c.key_fingerprint == accounts.c.key_fingerprint, me.c.key_fingerprint != "")
+        with self._database.read() as connection:
+            return list(
+                connection.scalars(
+                    select(accounts.c.id)
+                    .join(
+                        me, and_(me.c.pool == accounts.c.pool, or_(me.c.id == accounts.c.id, alike))
+                    )
+                    .where(me.c.id == account_id)
+                )
+            )
+
     def recent_calls(self, account_id: UUID, within: timedelta) -> list[RecentCall]:
-        """Calls that may count in the provider's window still: for a limiter without memory.
+        """Calls that may count in the provider's window still: for a limiter without memory. Those
+        that its key made for an account of another name count, too.
 
         Those that provably never left are left out. One that was settled from its images alone has
         no moment of sending, and was sent all the same.
         """
+        ids = self.of_the_same_key(account_id)
         with self._database.read() as connection:
             at = self._database.time(connection)
             rows = connection.execute(
                 select(attempts.c.id, attempts.c.claimed_at).where(
-                    attempts.c.account_id == account_id,
+                    attempts.c.account_id.in_(ids),
                     attempts.c.claimed_at > at - within,
                     or_(
                         attempts.c.sent_at.is_not(None),
@@ -251,46 +291,6 @@ class AccountStore:
                 )
             )
             return [RecentCall(r.id, (at - r.claimed_at).total_seconds()) for r in rows]
-
-
-def believe(connection: Connection, account_id: UUID, reading: Reading) -> None:
-    """Let the newer of the known reading and this one stand: `jobs.credits.newer` in one trip."""
-    connection.execute(
-        _BELIEVE,
-        {
-            "account": account_id,
-            "read": reading.credits,
-            "sent": reading.sent_at,
-            "arrived": reading.arrived_at,
-        },
-    )
-
-
-_BELIEVE = (
-    update(accounts)
-    .where(
-        accounts.c.id == bindparam("account"),
-        or_(
-            accounts.c.credits.is_(None),
-            accounts.c.credits_arrived_at < bindparam("sent"),
-            accounts.c.credits > bindparam("read"),
-        ),
-    )
-    .values(
-        credits=bindparam("read"),
-        credits_sent_at=bindparam("sent"),
-        credits_arrived_at=bindparam("arrived"),
-    )
-)
-
-
-def _given(fingerprint: str) -> dict[str, Any]:
-    return {
-        "key_source": KeySource.ENVIRONMENT,
-        "key_fingerprint": fingerprint,
-        "key_trouble": None,
-        "removed_at": None,
-    }
 
 
 def lock_name(connection: Connection, name: str, *, sqlite: bool) -> None:

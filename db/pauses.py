@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, func, insert, or_, select, update
 
 from db.account_rows import Hindrances, hindrances, locked, locked_at
 from db.engine import Database
@@ -91,15 +91,17 @@ def pause_account(
 ) -> bool:
     """Write a pause down; whether it is a new one. `attempt_id`: whose call was refused.
 
-    The end of a rate limit only ever moves on. Any other pause keeps the moment at which it began,
+    The end of a rate limit only ever moves on, and is the database's time and as long as it lasts:
+    the clock of a worker, ahead or behind, would hold the account too long or too briefly. Any other pause keeps the moment at which it began,
     however many refusals follow, and one that is over (`jobs.account_pauses.is_over`) is none.
     """
     if pause.until is not None:
         until = accounts.c.limited_until
+        ends = pause.until if pause.lasts is None else database.after(pause.lasts)
         moved_on = connection.execute(
             update(accounts)
-            .where(accounts.c.id == account_id, or_(until.is_(None), until < pause.until))
-            .values(limited_until=pause.until)
+            .where(accounts.c.id == account_id, or_(until.is_(None), until < ends))
+            .values(limited_until=ends)
         )
         return bool(moved_on.rowcount)
     account = locked(connection, account_id)
@@ -116,6 +118,33 @@ def pause_account(
         .values(paused_for=pause.reason, paused_at=database.now, pause_message=pause.said)
     )
     return True
+
+
+def join_model_pauses(
+    connection: Connection, account_id: UUID, pool: str, database: Database
+) -> None:
+    """Stop, for an account that joins its pool, the models that an operator has stopped on all others
+    of it: he meant the model, and a row is of one account.
+
+    The caller holds the account's row.
+    """
+    others = select(accounts.c.id).where(
+        accounts.c.pool == pool, accounts.c.id != account_id, accounts.c.removed_at.is_(None)
+    )
+    count = select(func.count()).select_from(others.subquery()).scalar_subquery()
+    rows = connection.execute(
+        select(model_pauses.c.model, func.min(model_pauses.c.message).label("message"))
+        .where(
+            model_pauses.c.account_id.in_(others),
+            model_pauses.c.paused_for == PauseReason.OPERATOR,
+            model_pauses.c.resumed_at.is_(None),
+        )
+        .group_by(model_pauses.c.model)
+        .having(func.count() == count)
+    ).all()
+    for row in rows:
+        pause = Pause(PauseReason.OPERATOR, None, row.model, row.message)
+        _pause_model(connection, account_id, pause, None, database)
 
 
 def _pause_model(

@@ -6,7 +6,7 @@ from enum import IntEnum, StrEnum
 from typing import Any
 from uuid import UUID
 
-from jobs.account_pauses import Pause, PauseReason
+from jobs.account_pauses import Pause, PauseReason, limited
 from jobs.catalog import Transport
 from jobs.credits import Reading
 from jobs.doubts import DoubtEnd, OnDoubt
@@ -14,6 +14,7 @@ from jobs.failures import Failure
 from jobs.money import ZERO, Money
 from jobs.retry import Decision
 from jobs.states import Priority, State
+from jobs.upstream_keys import TAKEN_UP_WITHIN
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,11 @@ class Change:
     why: str = ""
 
 
+def of_model(what: str, model: str | None) -> str:
+    """What a `Change` tells of a model of the account; None: of the account."""
+    return what if model is None else f"{what} {model}"
+
+
 @dataclass(frozen=True)
 class Learned:
     """What a limiter believes of its account's limit, in calls a window."""
@@ -174,6 +180,8 @@ class Account:
     """The end of its key."""
     key_trouble: str | None = None
     """Why its key cannot be used, so that nobody calls with it; None: it can."""
+    key_changed_at: datetime | None = None
+    """When it came to another key; None: it has its first."""
     removed_at: datetime | None = None
     """Since when no new call leaves it for good."""
     changed: Change | None = None
@@ -187,6 +195,14 @@ class Account:
     learned: Learned | None = None
     window_kind: str | None = None
     """How the provider's window seems to be: `fixed` or `sliding`."""
+
+    def may_be_of_another_key(self, claimed_at: datetime) -> bool:
+        """Whether a call that was claimed then may have left with a key that it has no more.
+
+        Nobody can tell whether that was the same Segmind account's: its history may lack the call.
+        """
+        changed_at = self.key_changed_at
+        return changed_at is not None and claimed_at < changed_at + TAKEN_UP_WITHIN
 
     @property
     def believed_limit(self) -> int:
@@ -204,7 +220,7 @@ class Account:
         if self.paused_for is not None:
             return Pause(self.paused_for, None, said=self.pause_message or "")
         if self.limited_until is not None and self.limited_until > now:
-            return Pause(PauseReason.RATE_LIMIT, self.limited_until)
+            return limited(now, self.limited_until - now)
         return None
 
     def limited_for(self, now: datetime) -> float:

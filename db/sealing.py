@@ -68,7 +68,7 @@ class MasterKeys:
             )
         try:
             return key.decrypt(sealed.ciphertext).decode()
-        except InvalidToken:
+        except (InvalidToken, ValueError):  # the latter of what is no ASCII
             raise CannotDecrypt(
                 f"its row is damaged: the master key {sealed.master_key} does not open it; add the "
                 "key again"

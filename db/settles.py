@@ -8,8 +8,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, select
 
-from db.accounts import believe
 from db.among import among
+from db.balances import believe
 from db.budget_books import Books
 from db.budget_gate import passing
 from db.budget_settles import balance

@@ -1,6 +1,6 @@
 """When an account pauses after a failure, for which calls, why, and until when."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -53,6 +53,9 @@ class Pause:
     """The one model that pauses; None: the whole account."""
     said: str = ""
     """What Segmind said, for whoever is to do something about it."""
+    lasts: timedelta | None = field(default=None, compare=False)
+    """How far off `until` is, by the clock that it is of. What counts for whoever has another: the
+    clocks of workers and of the database may be apart by more than a window."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +83,16 @@ def after(
     """The pause that a failed call of `model` asks of its account; None when it asks none."""
     limit = rate_limit(failure, now, bounds)
     if limit is not None:
-        return Pause(PauseReason.RATE_LIMIT, now + limit.wait, said=failure.message)
+        return limited(now, limit.wait, failure.message)
     if failure.kind is FailureKind.FORBIDDEN:
         return Pause(PauseReason.FORBIDDEN, None, model, failure.message)
     reason = _UNTIL_PROBED.get(failure.kind)
     return Pause(reason, None, said=failure.message) if reason else None
+
+
+def limited(now: datetime, wait: timedelta, said: str = "") -> Pause:
+    """The pause for a rate limit that is used up for so long."""
+    return Pause(PauseReason.RATE_LIMIT, now + wait, said=said, lasts=wait)
 
 
 _ON_ITS_WAY = timedelta(seconds=0.25)

@@ -2,12 +2,17 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 from jobs.errors import InvalidSetting
 
 DEFAULT_ACCOUNT = "default"
 """The account of `SEGMIND_API_KEY`."""
 ALLOWED_NAMES = "1 to 50 of a-z, 0-9, '.', '_' and '-', the first a letter or a digit"
+
+TAKEN_UP_WITHIN = timedelta(seconds=60)
+"""Until then a process may call with a key that was replaced or removed: each looks every 5 s, but
+one whose machine or database is slow may have claimed on what it saw before."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,49}")
 _KEY = re.compile(r"[!-~]+")

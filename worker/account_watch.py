@@ -10,6 +10,7 @@ from db.accounts import AccountStore
 from db.rows import Account, KeySource
 from db.sealing import MasterKeys, Sealed
 from jobs.errors import CannotDecrypt
+from jobs.upstream_keys import fingerprint
 from logs.stream import hide
 from worker.upstream_accounts import UpstreamAccount, UpstreamAccounts
 
@@ -118,6 +119,9 @@ class AccountWatch:
             self._in_use[account.id] = key
             return self._connect(account, key)
         now.limiter.remember(account)
+        if account.key_fingerprint not in {None, fingerprint(key)}:
+            # Another process was started with another key: calls leave with both until this ends.
+            self._accounts.tell_another_key(account.id)
         return now
 
     def _log(self, before: set[UUID], troubles: Mapping[UUID, str]) -> None:

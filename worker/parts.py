@@ -4,7 +4,6 @@ import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from uuid import UUID, uuid4
 
@@ -179,13 +178,15 @@ def remember(accounts: AccountStore, upstream: UpstreamAccount) -> None:
     known = accounts.get(upstream.id)
     upstream.limiter.remember(known)
     calls = accounts.recent_calls(upstream.id, upstream.limiter.memory)
-    upstream.limiter.rebuild(calls, known.limited_for(datetime.now(UTC)))
+    upstream.limiter.rebuild(calls, known.limited_for(accounts.time()))
 
 
 def warm_up(found: Parts, upstream: UpstreamAccount) -> None:
     """Let a limiter without memory start to remember, before the first job pays for it in time."""
     try:
-        if found.accounts.open_first(upstream.id):
+        # A key that had another name has a window that has begun, and permits in others' hands.
+        is_new = found.accounts.of_the_same_key(upstream.id) == [upstream.id]
+        if found.accounts.open_first(upstream.id) and is_new:
             upstream.limiter.rebuild([], 0.0, first=True)
         answer = upstream.limiter.look()
         if answer.rebuild:
@@ -198,9 +199,9 @@ def warm_up(found: Parts, upstream: UpstreamAccount) -> None:
 def pause_limiter(limiter: Limiter, pause: Pause) -> None:
     """Let the limiter grant nothing for as long as the pause is known to hold."""
     seconds = PAUSE_STEP
-    if pause.until is not None:
-        # A little at least: where SQL's clock is behind ours it may hold for longer.
-        seconds = max(_AT_LEAST, (pause.until - datetime.now(UTC)).total_seconds())
+    if pause.lasts is not None:
+        # A little at least: it was told before the claim's trip to SQL ended.
+        seconds = max(_AT_LEAST, pause.lasts.total_seconds())
     try:
         limiter.pause(seconds)
     except Unavailable:

@@ -41,6 +41,7 @@ _PART_OF_TIME = 4
 """A pass that took long is begun again only after so many times as long."""
 _BROKEN = "it could not be looked for: the log of upkeep says why"
 _NO_KEY = "the key of its account is not known to upkeep, so nobody can look for it"
+_ANOTHER_KEY = "and the account's key has changed since: that of another account cannot have it"
 _IN_PART = "Segmind's history lists the call, and not yet all of its outputs"
 
 
@@ -61,7 +62,9 @@ def reconcile(parts: Parts) -> dict[str, int]:
 def _reconcile(parts: Parts, account: Account) -> Counter[str]:
     now, due = parts.doubts.take_due(account.id, BATCH, HOLD)
     upstream = parts.upstream.of(account.id)
-    turn = _Turn(parts, upstream.segmind if upstream else None, now)
+    # Read after its key was taken: whether it has come to that one is known then.
+    account = parts.accounts.get(account.id)
+    turn = _Turn(parts, account, upstream.segmind if upstream else None, now)
     if upstream is None:
         # Nobody can look; patience and the jobs' policies hold all the same.
         turn.each(partial(turn.goes_on, looked=_NO_KEY), due)
@@ -92,8 +95,10 @@ class _Turn:
     """What is due now; `now` is the database's time when it was taken."""
 
     parts: Parts
+    account: Account
+    """Whose doubts these are."""
     asked: Segmind | None
-    """With the key of the account whose doubts these are; None: it is not known."""
+    """With the account's key; None: it is not known."""
     now: datetime
     began: float = field(default_factory=time.monotonic)
     came_to: Counter[str] = field(default_factory=Counter)
@@ -276,6 +281,10 @@ class _Turn:
     def _lacks(self, doubt: Doubt, found: Look, began_at: datetime) -> None:
         timing = self.parts.doubt_timing
         slow = timedelta(seconds=found.seconds * _PART_OF_TIME)
+        if self.account.may_be_of_another_key(doubt.claimed_at):
+            # Calls that the new key paid for would show that its own history has caught up.
+            self.goes_on(doubt, f"{Unclear.MISSING}, {_ANOTHER_KEY}", at_least=slow)
+            return
         one = Pass(began_at, found.lists_later_than(doubt))
         so_far = lacking(
             one, deadline_at=doubt.deadline_at, missed_at=doubt.missed_at, timing=timing

@@ -9,7 +9,7 @@ import structlog
 
 from db.account_limits import AccountLimits
 from jobs import account_pauses, limiting, window_kind
-from jobs.account_pauses import Pause, PauseReason, RateLimit, ResetBounds
+from jobs.account_pauses import Pause, RateLimit, ResetBounds
 from jobs.arrival import arrived_within
 from jobs.errors import Unavailable
 from jobs.failures import Failure
@@ -74,7 +74,7 @@ class Telling:
                 self._limits.learn(self._limiter.account.id, refusal.learned)
         except Unavailable:
             log.warning("limiter_unavailable", permits=1)
-        return Pause(PauseReason.RATE_LIMIT, datetime.now(UTC) + wait, said=failure.message)
+        return account_pauses.limited(datetime.now(UTC), wait, failure.message)
 
     def _look_at_reset(self, reply: Reply | Submission) -> None:
         told = reply.facts.resets_at

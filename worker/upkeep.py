@@ -81,7 +81,7 @@ def work_may_leave(parts: Parts) -> bool:
 
 
 def _may_leave(parts: Parts, rows: Sequence[Account]) -> bool:
-    now, at_work = datetime.now(UTC), {one.id for one in parts.upstream.at_work()}
+    now, at_work = parts.accounts.time(), {one.id for one in parts.upstream.at_work()}
     return any(one.id in at_work and one.pause(now) is None for one in rows)
 
 
@@ -117,7 +117,7 @@ def probe(parts: Parts, upstream: UpstreamAccount) -> str:
     if parts.accounts.resume(account.id, reason):
         log.info("account_resumed", account=account.name, reason=reason)
         reached(CrashPoint.RESUMED)
-    upstream.limiter.resume(account.limited_for(datetime.now(UTC)))
+    upstream.limiter.resume(account.limited_for(parts.accounts.time()))
     return "resumed"
 
 

@@ -51,6 +51,8 @@ accounts = Table(
     # Where its key comes from (jobs/upstream_keys.py), and the key's last characters.
     Column("key_source", String(20)),
     Column("key_fingerprint", String(10)),
+    # When it came to another key, which may be another Segmind account's; null: it has its first.
+    Column("key_changed_at", Instant),
     # Why upkeep cannot use its key: then nobody calls with it.
     Column("key_trouble", Text),
     # Whether an operator has set call_limit or limit_auto in the place of SEGMIND_RPM.

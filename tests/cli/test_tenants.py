@@ -100,8 +100,13 @@ def test_pauses_say_why_since_when_and_by_whom(run: Run, url: str) -> None:
     store = AccountStore(database)
     account = store.ensure("sandbox", "default", call_limit=60, window_seconds=60)
     store.pause(account.id, Pause(PauseReason.OPERATOR, None, said="tea"))
+    refused = run("pause", "model", "ssd-cany", code=1)
+    assert refused.startswith("segq: there is no model ssd-cany; there are: ")
+    assert "ssd-canny" in refused
     run("pause", "model", "ssd-1b", "--reason", "it draws badly")
-    assert store.get(account.id).changed is not None
+    changed = store.get(account.id).changed
+    assert changed is not None
+    assert (changed.what, changed.why) == ("pause ssd-1b", "it draws badly")
     assert [re.sub(r"\d+ s", "N", line) for line in run("pause").splitlines()] == [
         "tenant shop: paused for N, by operator: not paid",
         "tenant shop, group 'nightly': paused for N, by operator",

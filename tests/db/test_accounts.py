@@ -3,17 +3,20 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from structlog.testing import capture_logs
 
+from db.account_keys import AccountKeys, NewKey
 from db.account_rows import locked
 from db.accounts import AccountStore
 from db.engine import Database
 from db.jobs import JobStore
 from db.pauses import pause_account
-from db.rows import Account, Claim, ModelPause
+from db.rows import Account, Change, Claim, ModelPause
 from db.runs import RunStore
+from db.sealing import Sealed
 from jobs.account_pauses import Pause, PauseReason, after
 from jobs.credits import Reading, newer
 from jobs.failures import Failure, FailureKind
@@ -144,6 +147,48 @@ def test_a_model_that_pauses_on_one_account_runs_on_another(
     submit()
     _refuse(runs, claim(), FORBIDDEN)
     assert isinstance(claim_one(runs, other.id), Claim)
+
+
+def test_an_account_that_joins_stops_the_models_that_are_stopped_on_all_others(
+    account: Account, account_store: AccountStore, database: Database
+) -> None:
+    second = account_store.ensure("segmind", "second", call_limit=60, window_seconds=60)
+    stopped = Pause(PauseReason.OPERATOR, None, "ssd-canny", "it draws badly")
+    for one in (account, second):
+        account_store.pause(one.id, stopped)
+        account_store.pause(one.id, Pause(PauseReason.FORBIDDEN, None, "sdxl-img2img", "not you"))
+    account_store.pause(second.id, Pause(PauseReason.OPERATOR, None, "ssd-1b"))
+
+    third = account_store.ensure("segmind", "third", call_limit=60, window_seconds=60)
+    key, by = NewKey(Sealed("sealed", "a key"), "abcd"), Change("add", "somebody")
+    fourth = AccountKeys(database).add("segmind", "fourth", key, by, call_limit=60)
+    for one in (third, fourth):
+        (pause,) = account_store.model_pauses(one.id)
+        told = (pause.model, pause.reason, pause.message)
+        assert told == ("ssd-canny", PauseReason.OPERATOR, "it draws badly")
+        assert account_store.resume_model(one.id, "ssd-canny")
+    # Whoever is there has joined: a worker that starts stops nothing anew.
+    account_store.ensure("segmind", "third", call_limit=60, window_seconds=60, given="1234")
+    AccountKeys(database).add("segmind", "fourth", key, by, call_limit=60, replaces=True)
+    assert [account_store.model_pauses(one.id) for one in (third, fourth)] == [[], []]
+
+
+def test_an_account_that_comes_back_joins_as_a_new_one_does(
+    account: Account, account_store: AccountStore, database: Database
+) -> None:
+    keys, by = AccountKeys(database), Change("add", "somebody")
+    key = NewKey(Sealed("sealed", "a key"), "abcd")
+    of_keys = keys.add("segmind", "second", key, by, call_limit=60)
+    ensure = partial(account_store.ensure, call_limit=60, window_seconds=60, given="1234")
+    of_environment = ensure("segmind", "third")
+    for one in (of_keys, of_environment):
+        assert keys.remove(one.id, by)
+    account_store.pause(account.id, Pause(PauseReason.OPERATOR, None, "ssd-canny"))
+    assert keys.add("segmind", "second", key, by, call_limit=60).id == of_keys.id
+    assert ensure("segmind", "third").id == of_environment.id
+    for one in (of_keys, of_environment):
+        assert [pause.model for pause in account_store.model_pauses(one.id)] == ["ssd-canny"]
+    assert account_store.model_pauses(ensure("another pool", "first").id) == []
 
 
 def test_the_words_of_a_pause_say_when_its_probe_fails(

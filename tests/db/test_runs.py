@@ -3,6 +3,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import pytest
 from sqlalchemy import select
 
 from db.accounts import AccountStore
@@ -12,7 +13,7 @@ from db.jobs import JobStore
 from db.rows import Account, Claim, Held, Settlement
 from db.runs import RunStore
 from db.tables import attempts
-from jobs.account_pauses import Pause, PauseReason
+from jobs.account_pauses import Pause, PauseReason, ResetBounds, after
 from jobs.credits import Reading
 from jobs.failures import Failure, FailureKind
 from jobs.money import Money
@@ -101,18 +102,41 @@ def test_a_rate_limit_only_moves_on_and_outlives_every_other_pause(
     later = Pause(PauseReason.RATE_LIMIT, now + timedelta(seconds=50))
     endless = Pause(PauseReason.CREDITS, None)
 
-    def after(pause: Pause) -> Pause | None:
+    def then(pause: Pause) -> Pause | None:
         account_store.pause(account.id, pause)
         return account_store.get(account.id).pause(now)
 
-    assert [after(pause) for pause in (soon, later, soon)] == [soon, later, later]
-    assert after(endless) == after(later) == endless
+    assert [then(pause) for pause in (soon, later, soon)] == [soon, later, later]
+    assert then(endless) == then(later) == endless
     assert not account_store.resume(account.id, PauseReason.KEY_REFUSED)
     assert account_store.resume(account.id, PauseReason.CREDITS)
     found = account_store.get(account.id)
     assert found.pause(now) == later
     assert found.limited_for(now) == 50
     assert found.pause(now + timedelta(seconds=50)) is None
+
+
+@pytest.mark.parametrize("off", [3_600, -3_600], ids=["ahead", "behind"])
+def test_a_rate_limit_lasts_as_long_as_was_said_whatever_the_workers_clock_shows(
+    off: float,
+    submit: Submit,
+    claim: Claimer,
+    runs: RunStore,
+    account: Account,
+    account_store: AccountStore,
+) -> None:
+    submit()
+    failure = Failure(FailureKind.RATE_LIMITED, "slow down")
+    of_the_worker = datetime.now(UTC) + timedelta(seconds=off)
+    pause = after(failure, "ssd-canny", of_the_worker, ResetBounds(guessed=timedelta(seconds=50)))
+    runs.settle(failed(claim(), failure, Decision(State.QUEUED, spends_attempt=False), pause=pause))
+    left = account_store.get(account.id).limited_for(account_store.time())
+    assert 40 < left <= 50
+    # One who claims is told what is left of it, whatever its own clock shows.
+    held = claim_one(runs, account.id)
+    assert isinstance(held, Held)
+    assert held.pause.lasts is not None
+    assert 40 < held.pause.lasts.total_seconds() <= 50
 
 
 def test_a_pause_is_in_the_commit_that_frees_its_job(

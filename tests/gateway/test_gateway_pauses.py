@@ -11,8 +11,9 @@ import pytest
 from db.accounts import AccountStore
 from db.api_keys import KeyStore
 from db.hand_pauses import OPERATOR, HandPauses
+from db.rows import Change
 from db.tenants import TenantStore
-from jobs.account_pauses import PauseReason
+from jobs.account_pauses import Pause, PauseReason
 from jobs.scopes import Scope
 from tests.gateway import worker_hands
 from tests.gateway.conftest import SMALL_INPUT, Submit, is_problem
@@ -108,7 +109,7 @@ def test_a_model_is_paused_for_all(gateway: Gateway, admin: httpx.Client, submit
     try:
         body = {"model": "ssd-1b", "reason": "it draws badly"}
         (pause,) = admin.post(PAUSES, json=body).json()["pauses"]
-        assert (pause["kind"], pause["account"], pause["by"]) == ("model", "default", "operator")
+        assert (pause["kind"], pause["account"], pause["by"]) == ("model", "default", "the admin")
         assert admin.get(f"/api/v1/jobs/{job}").json()["state"] == "queued"
         assert AccountStore(gateway.database).model_pauses(account.id)[0].model == "ssd-1b"
     finally:
@@ -121,10 +122,53 @@ def test_an_account_is_paused_and_resumed(gateway: Gateway, admin: httpx.Client)
     try:
         (pause,) = admin.post(PAUSES, json={"account": "default", "reason": "x"}).json()["pauses"]
         assert (pause["kind"], pause["reason"], pause["note"]) == ("account", "operator", "x")
-        assert store.get(account.id).paused_for is PauseReason.OPERATOR
+        assert pause["by"] == "the admin"
+        found = store.get(account.id)
+        assert found.paused_for is PauseReason.OPERATOR
+        assert found.changed == Change("pause", "the admin", "x")
+        # What pauses already stays as it is, and so does who is told of it.
+        store.pause(account.id, Pause(PauseReason.OPERATOR, None), Change("pause", "another"))
+        assert _pause_of_the_account(admin)["by"] == "the admin"
+        store.set_transport(account.id, None, Change("transport", "another"))
+        assert _pause_of_the_account(admin)["by"] == "operator"
     finally:
         assert admin.post(RESUME, json={"account": "default"}).json() == {"resumed": True}
-    assert store.get(account.id).paused_for is None
+    found = store.get(account.id)
+    assert found.paused_for is None
+    assert found.changed == Change("resume", "the admin")
+
+
+def _pause_of_the_account(client: httpx.Client) -> dict[str, Any]:
+    pauses = client.get(PAUSES).json()["pauses"]
+    (found,) = (one for one in pauses if one["kind"] == "account")
+    return dict(found)
+
+
+def test_a_kept_answer_is_for_who_may_ask_alone(
+    gateway: Gateway, client: httpx.Client, admin: httpx.Client
+) -> None:
+    worker_hands.account_of(gateway)
+    key = {"Idempotency-Key": "an admin's"}
+    body = {"account": "default"}
+    try:
+        assert admin.post(PAUSES, json=body, headers=key).status_code == 200
+        # Of the same tenant, so the answer is kept under its name.
+        is_problem(client.post(PAUSES, json=body, headers=key), 403, "insufficient-scope")
+    finally:
+        admin.post(RESUME, json=body)
+
+
+def test_only_a_model_that_there_is_can_be_paused(gateway: Gateway, admin: httpx.Client) -> None:
+    account = worker_hands.account_of(gateway)
+    problem = is_problem(admin.post(PAUSES, json={"model": "ssd-cany"}), 422, "invalid-fields")
+    (error,) = problem["errors"]
+    assert error["field"] == "model"
+    assert "ssd-canny" in error["message"]
+    store = AccountStore(gateway.database)
+    assert store.model_pauses(account.id) == []
+    # One that is no more may still be let go on.
+    store.pause(account.id, Pause(PauseReason.OPERATOR, None, "ssd-cany"))
+    assert admin.post(RESUME, json={"model": "ssd-cany"}).json() == {"resumed": True}
 
 
 @pytest.mark.parametrize(
@@ -133,6 +177,7 @@ def test_an_account_is_paused_and_resumed(gateway: Gateway, admin: httpx.Client)
         ({}, "body"),
         ({"tenant": "a", "model": "b"}, "body"),
         ({"group": 1}, "group"),
+        ({"model": {}}, "model"),
         ({"tenant": "x" * 101}, "tenant"),
         ({"group": "a", "why": "x"}, "why"),
         ({"group": "a", "reason": "x" * 501}, "reason"),

@@ -18,9 +18,11 @@ GUESSED, LONGEST = USUAL_RESETS.guessed, USUAL_RESETS.longest
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def _limited(resets_in: float | None) -> Pause | None:
+def _limited(resets_in: float | None) -> Pause:
     resets = None if resets_in is None else NOW + timedelta(seconds=resets_in)
-    return after(Failure(FailureKind.RATE_LIMITED, "slow", resets_at=resets), "m", NOW)
+    found = after(Failure(FailureKind.RATE_LIMITED, "slow", resets_at=resets), "m", NOW)
+    assert found is not None
+    return found
 
 
 @pytest.mark.parametrize(
@@ -39,7 +41,9 @@ def _limited(resets_in: float | None) -> Pause | None:
 def test_a_rate_limit_pauses_until_its_reset_within_bounds(
     resets_in: float | None, paused_for: timedelta
 ) -> None:
-    assert _limited(resets_in) == Pause(PauseReason.RATE_LIMIT, NOW + paused_for, said="slow")
+    found = _limited(resets_in)
+    assert found == Pause(PauseReason.RATE_LIMIT, NOW + paused_for, said="slow")
+    assert found.lasts == paused_for
 
 
 def test_exactly_what_keeps_the_job_pauses_the_account() -> None:

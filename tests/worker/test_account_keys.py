@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -15,16 +16,16 @@ from db.account_keys import AccountKeys, AccountThere, NewKey
 from db.engine import Database
 from db.rows import Account, Change, KeySource
 from db.sealing import MasterKeys, Sealed
-from db.tables import account_keys
+from db.tables import account_keys, accounts
 from jobs.account_pauses import Pause, PauseReason
 from jobs.errors import CannotDecrypt, InvalidSetting
 from jobs.limiting import FIRST_BELIEF
-from jobs.upstream_keys import fingerprint
+from jobs.upstream_keys import TAKEN_UP_WITHIN, fingerprint
 from tests.sandbox.sandbox_process import KEY, OTHER_KEY, SandboxProcess
 from tests.worker.conftest import Submit
 from tests.worker.lost_calls import LOST
 from tests.worker.upkeep_turns import look_now
-from worker.parts import Parts, build
+from worker.parts import Parts, build, warm_up
 from worker.run import run_ticket
 from worker.settings import Settings
 
@@ -116,6 +117,7 @@ def test_what_a_removed_account_left_open_is_settled_before_its_key_is_erased(
         run_ticket(parts)
     keys = parts.watch.keys
     assert keys.remove(account.id, BY)
+    removed_ago(parts, account, TAKEN_UP_WITHIN)
     assert keys.erase_unused(parts.pool) == 0
     # A process that has never called with it knows it for this.
     with built(settings) as later:
@@ -126,6 +128,27 @@ def test_what_a_removed_account_left_open_is_settled_before_its_key_is_erased(
         assert keys.of_pool(parts.pool) == {}
         later.watch.look()
         assert later.watch.look() == []
+
+
+def removed_ago(parts: Parts, account: Account, age: timedelta) -> None:
+    """As if the account had been removed that long ago."""
+    with parts.database.write() as connection:
+        at = parts.database.time(connection) - age
+        mine = accounts.c.id == account.id
+        connection.execute(update(accounts).where(mine).values(removed_at=at))
+
+
+def test_a_key_outlives_its_removal_by_the_time_in_which_others_may_still_claim(
+    parts: Parts, add: Add
+) -> None:
+    account = add()
+    keys = AccountKeys(parts.database)
+    assert keys.remove(account.id, BY)
+    assert keys.erase_unused(parts.pool) == 0
+    removed_ago(parts, account, TAKEN_UP_WITHIN - timedelta(seconds=30))
+    assert keys.erase_unused(parts.pool) == 0
+    removed_ago(parts, account, TAKEN_UP_WITHIN)
+    assert keys.erase_unused(parts.pool) == 1
 
 
 def test_no_byte_of_a_key_is_in_the_database(
@@ -217,6 +240,30 @@ def test_a_key_that_two_accounts_have_is_used_by_one(parts: Parts, add: Add) -> 
     assert parts.accounts.get(account.id).key_trouble == "it is the key of account default too"
 
 
+def test_a_key_under_a_new_name_has_the_window_that_it_had(
+    parts: Parts, settings: Settings, add: Add, submit: Submit
+) -> None:
+    account = add()
+    (new,) = parts.watch.look()
+    new.limiter.rebuild([], 0, first=True)
+    parts.accounts.pause(parts.upstream.at_work()[0].id, Pause(PauseReason.OPERATOR, None))
+    for _ in range(3):
+        submit()
+        assert run_ticket(parts).outcome == "succeeded"
+    assert parts.watch.keys.remove(account.id, BY)
+    renamed = add("renamed")
+    assert [one.id for one in parts.watch.look()] == [renamed.id]
+    again = parts.upstream.of(renamed.id)
+    assert again is not None
+    warm_up(parts, again)
+    assert again.limiter.ask(["a"], holds=0).rebuild is False
+    assert parts.redis.zcard(again.limiter._keys[1]) == 3 + 1
+    # Another key's window is its own.
+    assert parts.accounts.of_the_same_key(parts.upstream.at_work()[0].id) == [
+        parts.upstream.at_work()[0].id
+    ]
+
+
 def test_what_the_environment_has_no_more_leaves_the_pool(
     parts: Parts, settings: Settings, tenant: UUID
 ) -> None:
@@ -257,10 +304,11 @@ def limit_of(parts: Parts) -> tuple[int, bool]:
     return found.call_limit, found.limit_auto
 
 
-def test_a_row_that_is_spoilt_is_told_and_left(parts: Parts, add: Add) -> None:
+@pytest.mark.parametrize("spoilt", ["nothing of ours", "gAAAAÄ"], ids=["ascii", "not ascii"])
+def test_a_row_that_is_spoilt_is_told_and_left(parts: Parts, add: Add, spoilt: str) -> None:
     account = add()
     with parts.database.write() as connection:
-        connection.execute(update(account_keys).values(ciphertext="nothing of ours"))
+        connection.execute(update(account_keys).values(ciphertext=spoilt))
     parts.watch.look()
     parts.watch.tell_troubles()
     assert at_work(parts) == ["default"]

@@ -1,16 +1,18 @@
 """What a worker's calls teach the limiter, and what of it is kept."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
+import pytest
+
 from db.rows import Learned
-from jobs.account_pauses import ResetBounds
+from jobs.account_pauses import ResetBounds, limited
 from jobs.states import State
 from tests.sandbox.sandbox_process import SandboxProcess
 from tests.worker.conftest import Submit
 from tests.worker.one_account import only
-from worker.parts import Parts, remember
+from worker.parts import Parts, pause_limiter, remember
 from worker.run import run_ticket
 from worker.upkeep import _take_over
 
@@ -37,6 +39,17 @@ def test_a_refusal_lowers_the_limit_in_redis_and_in_sql_and_a_flush_forgets_noth
     assert only(parts).limiter.configure(account) == account.learned
     answer = only(parts).limiter.ask(["b"], holds=0)
     assert (answer.granted, answer.wait > 30) == (0, True)
+
+
+@pytest.mark.parametrize("off", [3_600, -3_600], ids=["ahead", "behind"])
+def test_a_pause_that_is_told_by_another_clock_holds_as_long_as_it_lasts(
+    parts: Parts, off: float
+) -> None:
+    there = datetime.now(UTC) + timedelta(seconds=off)
+    pause_limiter(only(parts).limiter, limited(there, timedelta(seconds=30)))
+    answer = only(parts).limiter.ask(["a"], holds=0)
+    assert answer.granted == 0
+    assert 25 < answer.wait <= 30
 
 
 def test_calls_stop_counting_a_window_after_they_arrived(
