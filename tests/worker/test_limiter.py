@@ -257,9 +257,7 @@ def test_another_limit_of_the_row_is_taken_over_and_one_that_stays_is_not_relear
 def test_the_state_of_an_earlier_version_is_no_memory_but_its_calls_are(on_a_clock: Redis) -> None:
     limiter = Limiter(on_a_clock, _account(6))
     run_id = on_a_clock.info("server")["run_id"]
-    on_a_clock.hset(
-        limiter._keys[0], mapping={"server": run_id, "epoch": 1, "belief": 6, "due": 0}
-    )
+    on_a_clock.hset(limiter._keys[0], mapping={"server": run_id, "epoch": 1, "belief": 6, "due": 0})
     on_a_clock.zadd(limiter._keys[1], {f"old{n}": (START + 50) * SECOND for n in range(6)})
     assert limiter.look().rebuild
     set_clock(on_a_clock, 6)
