@@ -7,6 +7,7 @@ import pytest
 from db.engine import Database
 from db.migrate import upgrade
 from tests import state_writes
+from tests.dealing import deal
 from tests.servers.databases import new_database
 from tests.servers.postgres import running_postgres
 from tests.servers.s3 import S3Server, running_s3
@@ -17,6 +18,11 @@ state_writes.listen()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="fault tests at their full size")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    processes = getattr(config, "workerinput", {}).get("workercount", 1)
+    deal(items, int(processes))
 
 
 @pytest.fixture(scope="session")

@@ -97,7 +97,8 @@ def test_a_key_that_is_refused_for_a_while_costs_no_attempt(system: Start) -> No
     calls = _at_rest(one)
     assert states(one) == {"succeeded": 10, "queued": 50}
     waiting = next(job for job in (one.client.get(i) for i in ids) if job.state == "queued")
-    assert waiting.raw["waiting_for"] == "paused"
+    # What is told may be a moment old.
+    wait_until(lambda: one.client.get(waiting.id).waiting_for == "paused", "it says so", timeout=3)
     hits = one.sandbox.hits()
     wait_until(lambda: one.sandbox.hits() >= hits + 2, "the key is tried again, for free")
     assert len(one.ledger()) == calls

@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from sqlalchemy import update
 
 from db.accounts import AccountStore
 from db.budgets import BudgetStore
+from db.tables import budget_periods
 from db.tenants import TenantStore
 from jobs.account_pauses import Pause, PauseReason
 from jobs.budgets import Period
@@ -18,6 +20,7 @@ from tests.gateway.forecast_world import fresh, queue, read, seconds_until, wait
 from tests.gateway.gateway_on import gateway_on
 from tests.gateway.gateway_process import Gateway
 from tests.gateway.worker_hands import claim
+from tests.systems.processes import wait_until
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -100,10 +103,21 @@ def test_a_budget_that_is_used_up_is_waited_for(
     fresh(gateway)
     (job,) = queue(gateway, tenant, 1)
     owner = TenantStore(gateway.database).ensure(tenant)
-    budget = BudgetStore(gateway.database).set(owner, Money(0), Period.DAY)
-    found = wait_for(client, job, waiting_for="budget", position=1)
-    assert budget.resets_at is not None
-    assert datetime.fromisoformat(found["estimated_start"]) >= budget.resets_at
+    budgets = BudgetStore(gateway.database)
+    budgets.set(owner, Money(0), Period.DAY)
+    found = wait_for(client, job, waiting_for="budget", position=1, estimated_start=None)
+    assert "is never covered" in found["note"]
+    budget = budgets.set(owner, Money(PRICE), Period.DAY)
+    with gateway.database.write() as connection:
+        connection.execute(update(budget_periods).values(spent=PRICE))
+    tomorrow = budget.resets_at
+    assert tomorrow is not None
+
+    def dated() -> bool:
+        start = read(client, job)["estimated_start"]
+        return start is not None and datetime.fromisoformat(start) >= tomorrow
+
+    wait_until(dated, "it waits for the next day", timeout=5, every=0.1)
 
 
 def test_without_a_worker_nobody_can_know(
