@@ -91,9 +91,10 @@ def pause_account(
 ) -> bool:
     """Write a pause down; whether it is a new one. `attempt_id`: whose call was refused.
 
-    The end of a rate limit only ever moves on, and is the database's time and as long as it lasts:
-    the clock of a worker, ahead or behind, would hold the account too long or too briefly. Any other pause keeps the moment at which it began,
-    however many refusals follow, and one that is over (`jobs.account_pauses.is_over`) is none.
+    The end of a rate limit only ever moves on, and is reckoned from the database's time: the clock
+    of a worker, ahead or behind, would hold the account too long or too briefly. Any other pause
+    keeps the moment at which it began, however many refusals follow, and one that is over
+    (`jobs.account_pauses.is_over`) is none.
     """
     if pause.until is not None:
         until = accounts.c.limited_until
