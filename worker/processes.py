@@ -1,5 +1,6 @@
 """The processes of the fleet, each from its start to its end."""
 
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -41,8 +42,22 @@ def run(role: str, words: Sequence[str]) -> int:
 def _beat(settings: BeatSettings) -> int:
     _announce(settings)
     app.conf.beat_schedule = beat_schedule(settings.probe_seconds)
+    signals.beat_init.connect(_end_when_told, weak=False)
     # The schedule is a few seconds long: nothing is worth a file that outlives the process.
     return run_celery("beat", "-S", "celery.beat:Scheduler", "--pidfile=")
+
+
+def _end_when_told(sender: Any, **_: Any) -> None:
+    """Celery's own handler only raises, wherever the process is: in the middle of a read from Redis
+    that has come out as another exception, which was logged, and beat went on for ever.
+    """
+
+    def end(*_: object) -> None:
+        sender.stop()
+        raise SystemExit(0)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
 
 
 def run_celery(*words: str) -> int:
