@@ -14,11 +14,11 @@ from api_gateway.auth import Reader
 from api_gateway.openapi import answers
 from api_gateway.parts import Parts, parts_of
 from api_gateway.pause_words import said, what_to_do
+from db.account_values import Account, ModelPause
 from db.attempt_history import AttemptHistory
 from db.doubts import DoubtStore
 from db.job_pages import MOST_COUNTED, JobPages
 from db.requests import RequestStore
-from db.rows import Account, ModelPause
 from jobs import money
 from jobs.account_pauses import PauseReason
 from jobs.doubts import SENT_AGAIN, DoubtEnd

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from api_gateway.document import Document as _Document
+from db.account_values import KeySource
 from db.job_pages import MOST_COUNTED
-from db.rows import KeySource
 from jobs.account_pauses import PauseReason
 from jobs.budgets import Period
 from jobs.catalog import Transport

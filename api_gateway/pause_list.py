@@ -7,8 +7,8 @@ from uuid import UUID
 from api_gateway import times
 from api_gateway.parts import Parts
 from api_gateway.pause_words import said
+from db.account_values import Account, ModelPause, of_model
 from db.hand_pauses import OPERATOR, HandPauses, PausedPlace
-from db.rows import Account, ModelPause, of_model
 from jobs.account_pauses import Pause, PauseReason
 
 

@@ -18,11 +18,11 @@ from api_gateway.parts import Parts, parts_of
 from api_gateway.pause_list import hand_pause, pauses_of
 from api_gateway.pause_wish import PauseWish
 from api_gateway.problems import WRONG_TYPE, Problem
+from db.account_values import Account, Change, of_model
 from db.accounts import AccountStore
 from db.api_keys import Opened
 from db.hand_pauses import HandPauses, PausedPlace, Who
 from db.idempotency import Answer
-from db.rows import Account, Change, of_model
 from db.tenants import TenantStore
 from jobs.account_pauses import Pause, PauseReason
 from jobs.errors import NotFound

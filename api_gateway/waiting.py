@@ -15,9 +15,10 @@ from starlette.concurrency import run_in_threadpool
 from api_gateway.pause_words import note
 from api_gateway.redis_away import REDIS_AWAY
 from api_gateway.remembered import Remembered
+from db.account_values import Account, ModelPause
 from db.accounts import AccountStore
 from db.engine import Database
-from db.rows import Account, Job, ModelPause, NewJob
+from db.rows import Job, NewJob
 from db.tenant_waits import TenantWaits, tenant_waits
 from jobs.account_pauses import PauseReason
 from jobs.budgets import UNCOVERED

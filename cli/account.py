@@ -12,9 +12,9 @@ from cli.complaint import ComplaintError
 from cli.os_user import os_user
 from cli.server import Server, must_be_reached
 from db.account_limits import AccountLimits
+from db.account_values import Account, Change
 from db.accounts import AccountStore
 from db.engine import Database
-from db.rows import Account, Change
 from jobs.catalog import Transport
 from jobs.errors import SegqError as ServerError
 from jobs.limiting import AUTO, MOST

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from cli.complaint import ComplaintError
 from db.account_limits import AccountLimits
+from db.account_values import Account, Change
 from db.accounts import AccountStore
-from db.rows import Account, Change
 from jobs.account_pauses import WORDS, Pause, PauseReason
 from jobs.catalog import Transport
 

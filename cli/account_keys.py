@@ -8,10 +8,10 @@ from cli.account_changes import named
 from cli.complaint import ComplaintError
 from cli.server import Server
 from db.account_keys import AccountKeys, NewKey
+from db.account_values import Account, Change, KeySource
 from db.accounts import AccountStore
 from db.doubts import DoubtStore
 from db.engine import Database
-from db.rows import Account, Change, KeySource
 from db.sealing import MasterKeys
 from jobs.upstream_keys import ALLOWED_NAMES, fingerprint, is_key, is_name
 

@@ -9,10 +9,10 @@ from cli.admin_database import admin_database
 from cli.complaint import ComplaintError
 from cli.os_user import os_user
 from cli.pause_lines import account_lines, place_lines
+from db.account_values import Change, of_model
 from db.accounts import AccountStore
 from db.engine import Database
 from db.hand_pauses import OPERATOR, HandPauses
-from db.rows import Change, of_model
 from db.tenants import TenantStore
 from jobs.account_pauses import Pause, PauseReason
 from jobs.catalog import MODELS

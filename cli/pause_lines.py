@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from cli.ages import age
+from db.account_values import Account, ModelPause
 from db.hand_pauses import HandPause, PausedPlace
-from db.rows import Account, ModelPause
 
 
 def pause_words(pause: HandPause | None) -> str:

@@ -8,10 +8,10 @@ from cli import account_changes
 from cli.admin_database import admin_database
 from cli.os_user import os_user
 from cli.pause import add_places
+from db.account_values import Change
 from db.accounts import AccountStore
 from db.engine import Database
 from db.hand_pauses import OPERATOR, HandPauses
-from db.rows import Change
 from db.tenants import TenantStore
 
 

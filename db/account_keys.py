@@ -6,11 +6,11 @@ from uuid import UUID
 from sqlalchemy import Connection, delete, exists, insert, select, update
 
 from db.account_rows import account_of, note, of_key, since_another_key
+from db.account_values import Account, Change, KeySource
 from db.accounts import lock_name
 from db.engine import Database
 from db.ids import new_id
 from db.pauses import join_model_pauses
-from db.rows import Account, Change, KeySource
 from db.sealing import MasterKeys, Sealed
 from db.tables import account_keys, accounts, attempts
 from jobs.account_pauses import PauseReason

@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, or_, update
 
 from db.account_rows import note
+from db.account_values import Change, Learned
 from db.engine import Database
-from db.rows import Change, Learned
 from db.tables import accounts
 from jobs.limiting import FIRST_BELIEF
 from jobs.window_kind import WindowKind

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import Select, func, select
 
+from db.account_values import Account
 from db.accounts import AccountStore
 from db.engine import Database
-from db.rows import Account
 from db.tables import attempts
 from jobs.money import Money
 from jobs.pace import burst

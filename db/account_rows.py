@@ -24,10 +24,10 @@ from sqlalchemy import (
     union_all,
 )
 
+from db.account_values import Account, Change, KeySource, Learned
 from db.among import one_of
 from db.budget_gate import passing
 from db.engine import Database
-from db.rows import Account, Change, KeySource, Learned
 from db.tables import accounts, attempts, budgets, model_pauses, tenant_groups, tenants
 from jobs.account_pauses import PauseReason
 from jobs.budgets import OF_CLAIMS

@@ -8,11 +8,11 @@ from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from db.account_limits import NOTHING_LEARNED, differs
 from db.account_rows import account_of, committed, locked, note, of_key, since_another_key
+from db.account_values import Account, Change, KeySource, ModelPause, RecentCall
 from db.balances import believe
 from db.engine import Database
 from db.ids import new_id
 from db.pauses import join_model_pauses, pause_account
-from db.rows import Account, Change, KeySource, ModelPause, RecentCall
 from db.tables import accounts, attempts, model_pauses
 from jobs.account_pauses import Pause, PauseReason, with_probe_trouble
 from jobs.catalog import Transport

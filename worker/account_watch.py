@@ -6,8 +6,8 @@ from uuid import UUID
 import structlog
 
 from db.account_keys import AccountKeys
+from db.account_values import Account, KeySource
 from db.accounts import AccountStore
-from db.rows import Account, KeySource
 from db.sealing import MasterKeys, Sealed
 from jobs.errors import CannotDecrypt
 from jobs.upstream_keys import fingerprint

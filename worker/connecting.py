@@ -6,9 +6,9 @@ from redis import Redis
 
 from db.account_keys import AccountKeys
 from db.account_limits import AccountLimits
+from db.account_values import Account
 from db.accounts import AccountStore
 from db.engine import Database
-from db.rows import Account
 from jobs.upstream_keys import fingerprint
 from upstream import Endpoints, Segmind
 from worker.account_watch import AccountWatch

@@ -15,7 +15,7 @@ from typing import cast
 from redis import Redis
 from redis.exceptions import RedisError
 
-from db.rows import Account, Learned, RecentCall
+from db.account_values import Account, Learned, RecentCall
 from jobs.errors import Unavailable
 from jobs.limiting import Ended
 from jobs.pace import SECOND, SLACK

@@ -16,8 +16,8 @@ from uuid import UUID
 
 import structlog
 
+from db.account_values import Account
 from db.doubt_rows import Doubt
-from db.rows import Account
 from jobs.catalog import MODELS, Transport
 from jobs.doubts import Pass, by_policy, lacking, next_look
 from jobs.errors import RequestHeld, Unavailable

@@ -10,8 +10,8 @@ from uuid import UUID
 import structlog
 from celery import Celery
 
+from db.account_values import Account
 from db.crash_points import CrashPoint, reached
-from db.rows import Account
 from jobs import credits as balances
 from jobs.account_pauses import PauseReason
 from jobs.credits import Reading

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from db.rows import Account
+from db.account_values import Account
 from upstream import Segmind
 from worker.limiter import Limiter
 from worker.telling import Telling

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from cli.account_lines import account_lines, trouble_line
+from db.account_values import Account
 from db.accounts import AccountStore
 from db.engine import Database
-from db.rows import Account
 from jobs.account_pauses import Pause, PauseReason
 from jobs.catalog import Transport
 from jobs.wire import SANDBOX_POOL

@@ -5,11 +5,12 @@ from uuid import UUID
 
 import pytest
 
+from db.account_values import Account
 from db.accounts import AccountStore
 from db.engine import Database
 from db.jobs import JobStore
 from db.migrate import upgrade
-from db.rows import Account, Claim, Held, Job, NewJob, Output, Settlement, Terms
+from db.rows import Claim, Held, Job, NewJob, Output, Settlement, Terms
 from db.runs import RunStore
 from db.tenants import TenantStore
 from jobs.failures import Failure

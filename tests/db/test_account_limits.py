@@ -1,7 +1,7 @@
 from db.account_limits import AccountLimits
+from db.account_values import Account, Change, Learned
 from db.accounts import AccountStore
 from db.engine import Database
-from db.rows import Account, Change, Learned
 from jobs.limiting import FIRST_BELIEF
 from jobs.window_kind import WindowKind
 

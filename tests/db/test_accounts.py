@@ -10,11 +10,12 @@ from structlog.testing import capture_logs
 
 from db.account_keys import AccountKeys, NewKey
 from db.account_rows import locked
+from db.account_values import Account, Change, ModelPause
 from db.accounts import AccountStore
 from db.engine import Database
 from db.jobs import JobStore
 from db.pauses import pause_account
-from db.rows import Account, Change, Claim, ModelPause
+from db.rows import Claim
 from db.runs import RunStore
 from db.sealing import Sealed
 from jobs.account_pauses import Pause, PauseReason, after

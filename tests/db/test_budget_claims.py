@@ -10,12 +10,13 @@ import pytest
 import structlog
 from sqlalchemy import event, update
 
+from db.account_values import Account
 from db.accounts import AccountStore
 from db.budgets import BudgetStore
 from db.engine import Database
 from db.job_changes import JobChanges
 from db.jobs import JobStore
-from db.rows import Account, Claim, Held, NewJob, Terms
+from db.rows import Claim, Held, NewJob, Terms
 from db.runs import RunStore
 from db.tables import budget_periods
 from db.tenant_waits import tenant_waits

@@ -8,13 +8,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import update
 
+from db.account_values import Account
 from db.audits import Adopted, AuditStore
 from db.budgets import BudgetStore
 from db.covering import Covering
 from db.engine import Database
 from db.job_changes import JobChanges
 from db.jobs import JobStore
-from db.rows import Account
 from db.runs import RunStore
 from db.tables import jobs
 from jobs.budgets import Period

@@ -7,11 +7,12 @@ from uuid import UUID
 
 from sqlalchemy import func, insert, select
 
+from db.account_values import Account
 from db.accounts import AccountStore
 from db.engine import Database
 from db.ids import new_id
 from db.jobs import JobStore
-from db.rows import Account, Claim, Held, Terms
+from db.rows import Claim, Held, Terms
 from db.runs import RunStore
 from db.tables import jobs
 from db.tenants import TenantStore

@@ -12,10 +12,11 @@ import pytest
 from sqlalchemy import func, select
 from structlog.testing import capture_logs
 
+from db.account_values import Account
 from db.accounts import AccountStore
 from db.engine import Database
 from db.jobs import JobStore
-from db.rows import Account, Claim, Held, Job, Moved, NewJob, Terms
+from db.rows import Claim, Held, Job, Moved, NewJob, Terms
 from db.runs import RunStore
 from db.tables import attempts, jobs
 from db.tenants import TenantStore

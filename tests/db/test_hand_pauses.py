@@ -3,10 +3,10 @@ from uuid import UUID
 
 import pytest
 
+from db.account_values import Account
 from db.engine import Database
 from db.hand_pauses import OPERATOR, HandPauses, Who
 from db.jobs import JobStore
-from db.rows import Account
 from db.runs import RunStore
 from db.tenant_waits import tenant_waits
 from db.tenants import TenantStore

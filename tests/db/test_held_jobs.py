@@ -8,13 +8,14 @@ from uuid import UUID
 import pytest
 from sqlalchemy import insert, select, update
 
+from db.account_values import Account
 from db.accounts import AccountStore
 from db.engine import Database
 from db.held_jobs import HeldJobs
 from db.ids import new_id
 from db.job_changes import JobChanges
 from db.jobs import JobStore
-from db.rows import Account, Claim
+from db.rows import Claim
 from db.runs import RunStore
 from db.tables import jobs
 from db.tenants import TenantStore

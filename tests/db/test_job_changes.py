@@ -5,11 +5,12 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
+from db.account_values import Account
 from db.doubts import DoubtStore
 from db.engine import Database
 from db.job_changes import JobChange, JobChanges
 from db.jobs import JobStore
-from db.rows import Account, Claim, Moved
+from db.rows import Claim, Moved
 from db.runs import RunStore
 from db.tables import job_tags
 from db.tenants import TenantStore

@@ -6,9 +6,10 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
+from db.account_values import Account
 from db.engine import Database
 from db.jobs import JobStore
-from db.rows import Account, NewJob
+from db.rows import NewJob
 from db.runs import RunStore
 from db.tables import jobs
 from db.tenants import TenantStore

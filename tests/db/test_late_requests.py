@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Row, select
 from structlog.testing import capture_logs
 
+from db.account_values import Account
 from db.artifact_folder import FolderArtifacts
 from db.doubts import DoubtStore
 from db.engine import Database
@@ -15,7 +16,7 @@ from db.job_changes import JobChanges
 from db.jobs import JobStore
 from db.requests import Accepted, RequestStore
 from db.resolving import Resolution, Resolving, Verdict
-from db.rows import Account, Claim, Output, Settlement
+from db.rows import Claim, Output, Settlement
 from db.runs import RunStore
 from db.tables import attempts
 from jobs.doubts import DoubtEnd, OnDoubt

@@ -6,9 +6,10 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select, update
 
+from db.account_values import Account
 from db.engine import Database
 from db.requests import Accepted, RequestStore
-from db.rows import Account, Claim, Terms
+from db.rows import Claim, Terms
 from db.runs import RunStore
 from db.tables import accounts, attempts
 from jobs.catalog import Transport

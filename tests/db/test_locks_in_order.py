@@ -8,13 +8,14 @@ from uuid import UUID
 
 from sqlalchemy import Select, func, select, text
 
+from db.account_values import Account
 from db.accounts import AccountStore
 from db.budgets import BudgetStore
 from db.engine import Database
 from db.job_changes import JobChanges
 from db.jobs import JobStore
 from db.migrate import upgrade
-from db.rows import Account, Claim, Held, Job, Moved, NewJob, Settlement, Terms
+from db.rows import Claim, Held, Job, Moved, NewJob, Settlement, Terms
 from db.runs import RunStore
 from db.tables import accounts, jobs
 from db.tenants import Limits, TenantStore

@@ -8,10 +8,11 @@ from uuid import UUID
 
 from sqlalchemy import insert, update
 
+from db.account_values import Account
 from db.engine import Database
 from db.hand_pauses import OPERATOR, HandPauses
 from db.ids import new_id
-from db.rows import Account, Claim, Held, Terms
+from db.rows import Claim, Held, Terms
 from db.runs import RunStore
 from db.tables import jobs
 from db.tenants import TenantStore

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from sqlalchemy import event, insert, text
 
+from db.account_values import Account
 from db.accounts import AccountStore
 from db.engine import Database
 from db.ids import new_id
 from db.jobs import JobStore
-from db.rows import Account
 from db.runs import RunStore
 from db.tables import jobs
 from jobs.account_pauses import Pause, PauseReason

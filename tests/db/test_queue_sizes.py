@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import event, insert, text, update
 
 from db.account_pace import account_paces
+from db.account_values import Account
 from db.accounts import AccountStore
 from db.engine import Database
 from db.ids import new_id
 from db.queue_sizes import QueueSizes
-from db.rows import Account
 from db.tables import jobs, tenants
 from db.tenants import TenantStore
 from jobs.account_pauses import Pause, PauseReason

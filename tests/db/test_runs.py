@@ -6,11 +6,12 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
+from db.account_values import Account
 from db.accounts import AccountStore
 from db.engine import Database
 from db.job_changes import JobChanges
 from db.jobs import JobStore
-from db.rows import Account, Claim, Held, Settlement
+from db.rows import Claim, Held, Settlement
 from db.runs import RunStore
 from db.tables import attempts
 from jobs.account_pauses import Pause, PauseReason, ResetBounds, after

@@ -10,9 +10,9 @@ import redis
 from sqlalchemy import delete, insert, update
 
 from api_gateway.forecasts import REMEMBERED_SECONDS
+from db.account_values import Account
 from db.accounts import AccountStore
 from db.ids import new_id
-from db.rows import Account
 from db.tables import accounts, attempts, jobs, model_pauses, order_levels, order_passes, tenants
 from db.tenants import TenantStore
 from jobs.wire import DEFAULT_POOL, slots_key

@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
+from db.account_values import Change
 from db.accounts import AccountStore
 from db.api_keys import KeyStore
 from db.hand_pauses import OPERATOR, HandPauses
-from db.rows import Change
 from db.tenants import TenantStore
 from jobs.account_pauses import Pause, PauseReason
 from jobs.scopes import Scope

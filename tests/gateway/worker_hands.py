@@ -8,10 +8,11 @@ from uuid import UUID
 
 import redis
 
+from db.account_values import Account
 from db.accounts import AccountStore
 from db.artifacts import output_key
 from db.doubts import DoubtStore
-from db.rows import Account, Claim, Output, Settlement
+from db.rows import Claim, Output, Settlement
 from db.runs import RunStore
 from jobs.failures import Failure, FailureKind
 from jobs.money import Money, parse

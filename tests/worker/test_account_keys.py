@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import select, update
 
 from db.account_keys import AccountKeys, AccountThere, NewKey
+from db.account_values import Account, Change, KeySource
 from db.engine import Database
-from db.rows import Account, Change, KeySource
 from db.sealing import MasterKeys, Sealed
 from db.tables import account_keys, accounts
 from jobs.account_pauses import Pause, PauseReason

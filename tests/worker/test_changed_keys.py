@@ -11,7 +11,8 @@ from sqlalchemy import update
 
 from cli.account_keys import add
 from cli.server import Server
-from db.rows import Change, Terms
+from db.account_values import Change
+from db.rows import Terms
 from db.tables import accounts
 from tests.sandbox.sandbox_process import OTHER_KEY, SandboxProcess
 from tests.worker.conftest import Submit

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 from redis import Redis
 
-from db.rows import Account, Learned, RecentCall
+from db.account_values import Account, Learned, RecentCall
 from jobs.errors import Unavailable
 from jobs.limiting import Ended, Limiting, Limits
 from jobs.pace import SECOND

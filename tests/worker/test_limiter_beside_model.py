@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from db.rows import Account
+from db.account_values import Account
 from jobs.limiting import Ended, Limiting, Limits
 from jobs.pace import JITTER, SECOND
 from tests.worker.on_a_clock import START, on_a_clock, set_clock

@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 
-from db.rows import Learned
+from db.account_values import Learned
 from jobs.account_pauses import ResetBounds, limited
 from jobs.states import State
 from tests.sandbox.sandbox_process import SandboxProcess
