@@ -5,11 +5,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection, delete, exists, insert, select, update
 
-from db.account_rows import account_of, note, of_key, since_another_key
+from db.account_rows import account_of, insert_account, note, of_key, since_another_key
 from db.account_values import Account, Change, KeySource
 from db.accounts import lock_name
 from db.engine import Database
-from db.ids import new_id
 from db.pauses import join_model_pauses
 from db.sealing import MasterKeys, Sealed
 from db.tables import account_keys, accounts, attempts
@@ -168,19 +167,15 @@ class AccountKeys:
             .returning(accounts)
         ).one_or_none()
         if row is None:
-            row = connection.execute(
-                insert(accounts)
-                .values(
-                    id=new_id(),
-                    pool=pool,
-                    name=name,
-                    created_at=self._database.now,
-                    call_limit=call_limit,
-                    window_seconds=60,
-                    **its_key,
-                )
-                .returning(accounts)
-            ).one()
+            row = insert_account(
+                connection,
+                self._database,
+                pool,
+                name,
+                call_limit=call_limit,
+                window_seconds=60,
+                **its_key,
+            )
         connection.execute(
             update(accounts)
             .where(accounts.c.id == row.id, accounts.c.paused_for == PauseReason.KEY_REFUSED)

@@ -18,6 +18,7 @@ from sqlalchemy import (
     exists,
     false,
     func,
+    insert,
     literal,
     null,
     select,
@@ -28,6 +29,7 @@ from db.account_values import Account, Change, KeySource, Learned
 from db.among import one_of
 from db.budget_gate import passing
 from db.engine import Database
+from db.ids import new_id
 from db.tables import accounts, attempts, budgets, model_pauses, tenant_groups, tenants
 from jobs.account_pauses import PauseReason
 from jobs.budgets import OF_CLAIMS
@@ -106,6 +108,17 @@ def note(change: Change | None, database: Database) -> dict[str, Any]:
         "changed_by": change.by,
         "changed_why": change.why or None,
     }
+
+
+def insert_account(
+    connection: Connection, database: Database, pool: str, name: str, **values: Any
+) -> Row[Any]:
+    """The row of an account that is new in its pool. The caller holds its name."""
+    return connection.execute(
+        insert(accounts)
+        .values(id=new_id(), pool=pool, name=name, created_at=database.now, **values)
+        .returning(accounts)
+    ).one()
 
 
 def of_key(source: KeySource, fingerprint: str) -> dict[str, Any]:

@@ -4,14 +4,21 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, func, or_, select, update
 
 from db.account_limits import NOTHING_LEARNED, differs
-from db.account_rows import account_of, committed, locked, note, of_key, since_another_key
+from db.account_rows import (
+    account_of,
+    committed,
+    insert_account,
+    locked,
+    note,
+    of_key,
+    since_another_key,
+)
 from db.account_values import Account, Change, KeySource, ModelPause, RecentCall
 from db.balances import believe
 from db.engine import Database
-from db.ids import new_id
 from db.pauses import join_model_pauses, pause_account
 from db.tables import accounts, attempts, model_pauses
 from jobs.account_pauses import Pause, PauseReason, with_probe_trouble
@@ -65,18 +72,7 @@ class AccountStore:
                     update(accounts).where(*mine).values(**its_key, **another).returning(accounts)
                 ).one()
             elif row is None:
-                row = connection.execute(
-                    insert(accounts)
-                    .values(
-                        id=new_id(),
-                        pool=pool,
-                        name=name,
-                        created_at=self._database.now,
-                        **limits,
-                        **its_key,
-                    )
-                    .returning(accounts)
-                ).one()
+                row = insert_account(connection, self._database, pool, name, **limits, **its_key)
             if known is None or (known.removed_at is not None and given is not None):
                 join_model_pauses(connection, row.id, pool, self._database)
             return account_of(row)

@@ -19,7 +19,7 @@ import structlog
 from db.account_values import Account
 from db.doubt_rows import Doubt
 from jobs.catalog import MODELS, Transport
-from jobs.doubts import Pass, by_policy, lacking, next_look
+from jobs.doubts import Pass, by_policy, lacking
 from jobs.errors import RequestHeld, Unavailable
 from jobs.failures import Failure, FailureKind
 from jobs.matching import HistoryStatus, Unclear
@@ -27,6 +27,7 @@ from jobs.states import State
 from upstream import HistoryUnread, Record, RequestState, Segmind
 from worker.doubt_ends import end_as_absent, end_by_policy, end_by_record, end_with
 from worker.history_looks import LONGEST_SPAN, Look, Request, look
+from worker.next_looks import Again, Agenda, looked_for_in
 from worker.parts import Parts
 from worker.polling import is_delayed, result_of
 
@@ -35,8 +36,6 @@ log = structlog.get_logger()
 BATCH = 500
 HOLD = timedelta(minutes=5)
 """How long nobody else looks for what this turn looks for: longer than most passes take."""
-_GIVEN_UP = timedelta(days=2)
-"""A cost that the history has not told by then stays believed; `segq audit` shows it."""
 _PART_OF_TIME = 4
 """A pass that took long is begun again only after so many times as long."""
 _BROKEN = "it could not be looked for: the log of upkeep says why"
@@ -61,6 +60,8 @@ def reconcile(parts: Parts) -> dict[str, int]:
 
 def _reconcile(parts: Parts, account: Account) -> Counter[str]:
     now, due = parts.doubts.take_due(account.id, BATCH, HOLD)
+    if not due:
+        return Counter()
     upstream = parts.upstream.of(account.id)
     # Read after its key was taken: whether it has come to that one is known then.
     account = parts.accounts.get(account.id)
@@ -81,15 +82,6 @@ def _reconcile(parts: Parts, account: Account) -> Counter[str]:
     return turn.came_to
 
 
-@dataclass(frozen=True)
-class _Again:
-    """When to look next, and what this look came to."""
-
-    after: timedelta | None
-    looked: str
-    missed_at: datetime | None
-
-
 @dataclass
 class _Turn:
     """What is due now; `now` is the database's time when it was taken."""
@@ -105,7 +97,7 @@ class _Turn:
     unknown_by_request: list[Doubt] = field(default_factory=list)
     known_in_part: set[UUID] = field(default_factory=set)
     """Whose request is known, and has more rows than the one that is given for an id."""
-    again: list[tuple[_Again, UUID]] = field(default_factory=list)
+    agenda: Agenda = field(default_factory=Agenda)
 
     @property
     def segmind(self) -> Segmind:
@@ -204,32 +196,12 @@ class _Turn:
                 self.came_to[str(end.as_)] += 1
                 return
         self.came_to["goes on"] += 1
-        after: timedelta | None = max(at_least, next_look(age, timing))
-        if not doubt.is_open and age > _GIVEN_UP:
-            after = None
-        elif after is not None and doubt.is_open:
-            after = min([after, *self._bounds(doubt, age)])
-        self.again.append((_Again(after, looked, missed_at), doubt.attempt_id))
+        after = looked_for_in(doubt, age, self.now, timing, at_least)
+        self.agenda.put(doubt.attempt_id, Again(after, looked, missed_at))
 
     def keep(self) -> None:
         """Write down when to look again, and what was seen."""
-        alike: dict[_Again, list[UUID]] = defaultdict(list)
-        for how, attempt_id in self.again:
-            alike[how].append(attempt_id)
-        for how, ids in alike.items():
-            self.parts.doubts.look_again(
-                ids, how.after, how.looked, how.missed_at, held_until=self.now + HOLD
-            )
-
-    def _bounds(self, doubt: Doubt, age: timedelta) -> list[timedelta]:
-        """What is still to come that may end it."""
-        timing, deadline = self.parts.doubt_timing, doubt.job.doubt_deadline
-        bounds = [timing.patience - age]
-        if deadline is not None:
-            bounds.append(deadline - self.now)
-        if doubt.missed_at is not None:
-            bounds.append(doubt.missed_at + timing.between_passes - self.now)
-        return [bound for bound in bounds if bound > timedelta()]
+        self.agenda.keep(self.parts.doubts, self.now + HOLD)
 
     def _by_record(self, doubt: Doubt, record: Record | Failure) -> None:
         if isinstance(record, Failure):
