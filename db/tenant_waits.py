@@ -21,12 +21,9 @@ class TenantWaits:
 
     def of(self, group: str) -> LeftOut | None:
         """What a job of the group waits for that is not upstream; None: for nothing here."""
-        mine = self.groups.get(group)
-        by_hand = mine is not None and mine.reason is WaitingFor.PAUSED
-        if by_hand and (self.whole is None or self.whole.reason is not WaitingFor.PAUSED):
-            # What lasts longest is told first.
-            return mine
-        return self.whole or mine
+        found = [one for one in (self.whole, self.groups.get(group)) if one is not None]
+        # What somebody has stopped by hand lasts longest.
+        return min(found, key=lambda one: one.reason is not WaitingFor.PAUSED, default=None)
 
 
 def tenant_waits(database: Database, tenant_id: UUID) -> TenantWaits:

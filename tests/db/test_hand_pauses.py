@@ -93,3 +93,17 @@ def test_a_cap_of_a_group_outlives_its_pause(database: Database, tenant: UUID) -
     assert (group.name, group.max_running, group.pause) == ("shop", 3, None)
     store.set_group_cap("default", "shop", None)
     assert store.groups(tenant) == []
+
+
+def test_a_paused_group_is_told_before_its_tenants_cap(
+    database: Database, tenant: UUID, submit: Submit, claim: Claimer
+) -> None:
+    submit()
+    claim()
+    TenantStore(database).set_limits("default", {"max_running": 1})
+    HandPauses(database).pause(tenant, "nightly", OPERATOR, "no paper")
+    waits = tenant_waits(database, tenant)
+    assert [one and one.reason for one in (waits.of("nightly"), waits.of("other"))] == [
+        WaitingFor.PAUSED,
+        WaitingFor.SLOT,
+    ]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from db.budgets import BudgetStore
 from db.engine import Database
@@ -16,7 +16,7 @@ from db.job_changes import JobChanges
 from db.jobs import JobStore
 from db.rows import Job, NewJob
 from db.runs import RunStore
-from db.tables import jobs
+from db.tables import jobs, tenant_queues
 from db.tenants import TenantStore
 from jobs.budgets import Period
 from jobs.errors import BudgetExceeded, TooManyQueued
@@ -160,6 +160,10 @@ def test_what_comes_back_from_a_call_is_never_refused_and_counts(
     submit()  # of the room of two that was counted, one is left
     for one in claimed:
         runs.settle(failed(one, RATE_LIMITED, Decision(State.QUEUED, spends_attempt=False)))
+    with database.read() as connection:
+        row = connection.execute(select(tenant_queues)).one()
+    assert row.room == -2
+    assert row.counted_at is not None, "a burst of refusals is not counted call by call"
     with pytest.raises(TooManyQueued) as refused:
         submit()
     assert refused.value.queued == 3

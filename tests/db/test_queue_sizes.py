@@ -6,15 +6,16 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import event, insert, text, update
+from sqlalchemy import event, insert, select, text, update
 
+from db.account_limits import AccountLimits
 from db.account_pace import account_paces
-from db.account_values import Account
+from db.account_values import Account, Learned
 from db.accounts import AccountStore
 from db.engine import Database
 from db.ids import new_id
 from db.queue_sizes import QueueSizes
-from db.tables import jobs, tenants
+from db.tables import attempts, jobs, tenants
 from db.tenants import TenantStore
 from jobs.account_pauses import Pause, PauseReason
 from jobs.credits import Reading
@@ -195,6 +196,27 @@ def test_the_pace_of_an_account_knows_its_pause_its_burst_and_its_balance(
     account_store.pause(account.id, Pause(PauseReason.OPERATOR, None))
     (found,) = account_paces(database, POOL, now)
     assert found.opens is None
+
+
+def test_the_pace_is_that_of_what_was_learned_and_of_a_window_that_is_full(
+    database: Database, account: Account, submit: Submit, claim: Claimer
+) -> None:
+    AccountLimits(database).learn(account.id, Learned(20, 60, 1))
+    now = datetime.now(UTC)
+    (found,) = account_paces(database, POOL, now)
+    assert (found.limit, found.at_once, found.opens) == (20, 2, now)
+    for _ in range(3):
+        submit()
+    first = claim()
+    claim()
+    AccountLimits(database).learn(account.id, Learned(2, 60, 2))
+    with database.read() as connection:
+        claimed_at = connection.scalar(
+            select(attempts.c.claimed_at).where(attempts.c.id == first.attempt_id)
+        )
+    (found,) = account_paces(database, POOL, now)
+    assert claimed_at is not None
+    assert found.opens == claimed_at + timedelta(seconds=account.window_seconds)
 
 
 def test_a_model_that_an_account_may_not_call_is_told(
