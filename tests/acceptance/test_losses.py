@@ -44,6 +44,11 @@ def test_a_killed_workers_calls_are_found_and_never_made_a_second_time(system: S
     killed = one.pid("worker-1")
     os.kill(killed, signal.SIGKILL)
     one.wait_restarted("worker-1", killed)
+    # A call whose worker died between its image and its receipt is booked at its estimate first; a
+    # minute later the history tells what it cost.
+    believed = "SELECT count(*) AS n FROM attempts WHERE NOT cost_known"
+    all_ended(one, ids)
+    wait_until(lambda: one.sql(believed) == [{"n": 0}], "all costs are known", timeout=120)
     report = assert_promises_kept(one, ids)
     doubts = one.sql("SELECT doubt_ended AS ended FROM attempts WHERE in_doubt_at IS NOT NULL")
     assert [row for row in doubts if row["ended"] == "recovered"], doubts
