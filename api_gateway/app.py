@@ -20,6 +20,8 @@ from api_gateway import (
     tenant_route,
     upload_route,
 )
+from api_gateway.batches import routes as batch_routes
+from api_gateway.batches import upload_route as batch_upload_route
 from api_gateway.bodies import BoundedBodies
 from api_gateway.hot_routes import HotRoutes
 from api_gateway.parts import make_parts, running
@@ -56,6 +58,8 @@ def create_app(settings: Settings) -> FastAPI:
         account_route,
         tenant_route,
         budget_route,
+        batch_routes,
+        batch_upload_route,
         pause_routes,
         change_routes,
         resolve_route,

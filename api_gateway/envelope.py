@@ -76,7 +76,7 @@ def check(body: Mapping[str, Any], now: datetime) -> tuple[Envelope, list[FieldP
         start_by=take("start_by", lambda value: read_bound(value, now, run_at), None),
         finish_by=take("finish_by", lambda value: read_bound(value, now, run_at), None),
         max_attempts=take("max_attempts", _attempts, DEFAULT_ATTEMPTS),
-        metadata=take("metadata", _metadata, nothing),
+        metadata=take("metadata", read_metadata, nothing),
         on_doubt=take("on_doubt", read_on_doubt, OnDoubt.HOLD),
         doubt_deadline=take("doubt_deadline", lambda value: read_bound(value, now, run_at), None),
     )
@@ -150,7 +150,7 @@ def _attempts(value: object) -> int:
     return value
 
 
-def _metadata(value: object) -> dict[str, Any]:
+def read_metadata(value: object) -> dict[str, Any]:
     allowed = f"must be an object of at most {LARGEST_METADATA:,} bytes as JSON"
     if not isinstance(value, dict):
         raise ValueError(allowed)  # noqa: TRY004  # `take` reads ValueErrors

@@ -10,10 +10,11 @@ from starlette.concurrency import run_in_threadpool
 from api_gateway import bodies, estimate_body, estimates, problems, strict_json
 from api_gateway.auth import Reader
 from api_gateway.estimate_body import Wanted
+from api_gateway.job_in import checked
 from api_gateway.openapi import answers, body, reference
 from api_gateway.parts import parts_of
 from api_gateway.problems import Problem
-from api_gateway.submit_route import LARGEST_BODY, SMALL_BODY, checked
+from api_gateway.submit_route import LARGEST_BODY, SMALL_BODY
 
 router = APIRouter(tags=["jobs"])
 

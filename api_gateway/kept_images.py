@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -43,10 +43,13 @@ def has_kept_images(model: Model, given: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class KeptImages:
-    """The images that callers sent, bytes and rows."""
+    """The images that callers sent, bytes and rows. One for each request: what it has seen it
+    remembers, since the lines of a batch may all refer to the same few.
+    """
 
     inputs: InputStore
     artifacts: ArtifactStore
+    seen: set[tuple[UUID, str]] = field(default_factory=set)
 
     def keep(self, tenant_id: UUID, picture: Picture) -> Input:
         """Keep a checked image's bytes; gives the row to be noted, so that none stands without them.
@@ -89,8 +92,11 @@ class KeptImages:
         return pictures, problems
 
     def _must_exist(self, tenant_id: UUID, sha256: str) -> None:
+        if (tenant_id, sha256) in self.seen:
+            return
         if self.inputs.get(tenant_id, sha256) is None:
             raise ValueError("refers to no image of yours; upload it with POST /api/v1/inputs")
+        self.seen.add((tenant_id, sha256))
 
 
 def decode_data_uri(uri: str) -> bytes:

@@ -15,6 +15,7 @@ from api_gateway.problems import Kind, Problem
 from db.artifacts import ArtifactsAway
 from jobs import money
 from jobs.errors import (
+    BatchBudgetExceeded,
     BudgetExceeded,
     FieldProblem,
     IllegalMove,
@@ -25,6 +26,7 @@ from jobs.errors import (
     TooManyQueued,
     Unavailable,
 )
+from jobs.money import Money
 
 log = structlog.get_logger()
 
@@ -40,7 +42,7 @@ def problem_of(error: Exception) -> Problem:
             return Problem(problems.INVALID_FIELDS, detail, error.problems)
         case NotFound() | IllegalMove() | RequestHeld():
             return Problem(_IN_THEIR_WORDS[type(error)], str(error))
-        case NotAllowed() | TooManyQueued() | BudgetExceeded():
+        case NotAllowed() | TooManyQueued() | BudgetExceeded() | BatchBudgetExceeded():
             return _refusal(error)
         case RequestValidationError():
             wrong = [
@@ -72,7 +74,9 @@ def problem_of(error: Exception) -> Problem:
             return Problem(problems.INTERNAL, "This is a fault of the server; its log says more.")
 
 
-def _refusal(error: NotAllowed | TooManyQueued | BudgetExceeded) -> Problem:
+def _refusal(
+    error: NotAllowed | TooManyQueued | BudgetExceeded | BatchBudgetExceeded,
+) -> Problem:
     """Refusals that a program can do something about: with what it needs for that."""
     match error:
         case NotAllowed():
@@ -94,6 +98,13 @@ def _refusal(error: NotAllowed | TooManyQueued | BudgetExceeded) -> Problem:
             numbers = budget_json.numbers(error.budget)
             members = {**numbers, "asked": money.text(error.asked)}
             return Problem(problems.BUDGET_EXCEEDED, str(error), members=members)
+        case BatchBudgetExceeded():
+            members = {
+                "limit": money.text(error.budget),
+                "left": money.text(Money(error.budget - error.committed)),
+                "asked": money.text(error.asked),
+            }
+            return Problem(problems.BUDGET_EXCEEDED, str(error), members=members)
 
 
 _IN_THEIR_WORDS: dict[type[Exception], Kind] = {
@@ -108,7 +119,7 @@ _DETAILS = {
 
 EXPECTED = (
     *(Problem, InvalidInput, NotFound, IllegalMove, RequestHeld, RequestValidationError),
-    *(NotAllowed, TooManyQueued, BudgetExceeded),
+    *(NotAllowed, TooManyQueued, BudgetExceeded, BatchBudgetExceeded),
     *(HTTPException, Unavailable, ArtifactsAway, ClientDisconnect),
 )
 HANDLED = (*EXPECTED, Exception)

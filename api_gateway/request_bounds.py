@@ -20,6 +20,10 @@ GRACE_SECONDS = 2.0
 """Longer than the body's own bound, so that whoever hits that one gets to see its answer."""
 LARGEST_HEAD = 64 * 1024
 """Bytes of the request line and the headers; of what stands between a body's parts, too."""
+LIVELY = "segq.lively"
+"""Set in the scope of a request that may take longer, as long as its body goes on coming."""
+LIVELY_BYTES = 64 * 1024
+"""So much must come in the time that other requests have as a whole: a trickle is cut off."""
 MOST_HEADERS = 200
 """Each lookup of a header goes through all of them; browsers and proxies send about thirty."""
 
@@ -39,6 +43,8 @@ class BoundedProtocol(HttpToolsProtocol):
     _too_many_headers = False
     _gathered = 0
     """Bytes that came since the parser last had something to give away."""
+    _came = 0
+    """Bytes of the body since the deadline was last put off."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -114,6 +120,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._gathered = 0
+        self._came += len(body)
+        if self._came >= LIVELY_BYTES and LIVELY in self.scope:
+            self._begin()
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -136,6 +145,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _begin(self) -> None:
         self._end()
+        self._came = 0
         self._deadline = self.loop.call_later(self.seconds + GRACE_SECONDS, self._over)
 
     def _end(self) -> None:

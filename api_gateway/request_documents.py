@@ -1,13 +1,15 @@
 """The shapes that the API takes, for its OpenAPI document; the requests are checked by hand."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from api_gateway import envelope, pause_wish, resolution
+from api_gateway.batches.new_batch import LONGEST_NAME as LONGEST_BATCH_NAME
 from api_gateway.cancel_wish import CancelImage
 from api_gateway.estimate_body import MOST_COPIES, MOST_JOBS
 from db.resolving import Verdict
+from jobs.batches import MOST_JOBS as MOST_OF_BATCH
 from jobs.doubts import OnDoubt
 from jobs.limits import LONGEST_NAME
 from jobs.states import Priority
@@ -111,4 +113,30 @@ class PauseWish(ResumeWish):
     reason: str | None = Field(None, max_length=pause_wish.LONGEST_REASON)
 
 
-ALL = (Submit, EstimateOfMany, EstimateOfCopies, Cancel, Resolve, PauseWish, ResumeWish)
+class NewBatch(BaseModel):
+    """A batch to open. What a line does not say itself, this says for all of them; in its texts,
+    `{name}` is filled in from each line's `vars`, or from its columns.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str | None = Field("", max_length=LONGEST_BATCH_NAME)
+    model: str | None = None
+    input: dict[str, Any] | None = None
+    priority: Priority | None = Priority.NORMAL
+    budget: str | None = Field(None, description="USD, decimal text.", examples=["5.00"])
+    on_error: Literal["continue", "stop_after_n"] | None = None
+    stop_after: int | None = Field(
+        None, ge=1, le=MOST_OF_BATCH, description="It pauses when so many have failed."
+    )
+    tags: list[Tag] | None = Field(None, max_length=envelope.MOST_TAGS)
+    run_at: Time | None = None
+    start_by: Time | None = None
+    finish_by: Time | None = None
+    max_attempts: int | None = Field(None, ge=1, le=envelope.MOST_ATTEMPTS)
+    on_doubt: OnDoubt | None = None
+    doubt_deadline: Time | None = None
+    metadata: dict[str, Any] | None = {}
+
+
+ALL = (NewBatch, Submit, EstimateOfMany, EstimateOfCopies, Cancel, Resolve, PauseWish, ResumeWish)

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from db.batch_counts import note_moves, standing_of
 from db.budget_books import Books
 from db.budget_gate import pass_at
 from db.engine import Database
@@ -167,17 +168,19 @@ class AuditStore:
                 .where(attempts.c.id == attempt_id)
                 .values(cost=cost, cost_known=True, request_id=request_id, next_look_at=None)
             )
-            tenant = connection.execute(
+            job = connection.execute(
                 update(jobs)
                 .where(jobs.c.id == row.job_id)
                 .values(cost=jobs.c.cost + (cost - (row.cost or 0)))
-                .returning(jobs.c.tenant_id)
-            ).scalar_one()
+                .returning(jobs)
+            ).one()
+            was = job.cost - (cost - (row.cost or 0))
+            note_moves(connection, [(standing_of(job, cost=was), standing_of(job))])
             ended = row.finished_at is not None
             before, after = (
                 of_call(ended=ended, estimate=row.estimate, cost=one) for one in (row.cost, cost)
             )
-            self._balance(connection, now, tenant, row.claimed_at, after - before)
+            self._balance(connection, now, job.tenant_id, row.claimed_at, after - before)
 
     def _balance(
         self,
@@ -216,6 +219,8 @@ class AuditStore:
                 error=None,
             )
         )
+        runs = standing_of(row, state=State.RUNNING, error=None)
+        note_moves(connection, [(standing_of(row), runs)])
 
     def _book(
         self, connection: Connection, row: Any, attempt_id: UUID, call: Adopted, now: datetime
@@ -236,6 +241,8 @@ class AuditStore:
             .where(jobs.c.id == row.id, jobs.c.state == row.state)
             .values(number=row.number + 1, cost=jobs.c.cost + call.cost)
         )
+        costs_more = standing_of(row, cost=row.cost + call.cost)
+        note_moves(connection, [(standing_of(row), costs_more)])
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, func, insert, update
 
 from db.among import among
+from db.batch_counts import note_moves, standing_of
 from db.budget_books import Books
 from db.budget_gate import pass_at
 from db.eligibility import locked_caps
@@ -127,6 +128,11 @@ class Claiming:
         if taken.rowcount != len(chosen):
             # Their rows are locked, so it cannot be; and what is not moved must not be called for.
             raise RuntimeError(f"claimed {taken.rowcount} of {len(chosen)} locked jobs")
+        runs = {"state": State.RUNNING, "error": None}
+        note_moves(
+            connection,
+            ((standing_of(one.row), standing_of(one.row, **runs)) for one in chosen),
+        )
         claims = []
         for one in chosen:
             job = job_of(one.row)

@@ -50,6 +50,8 @@ def job_of(row: Row[Any], found: tuple[Output, ...] = (), doubt: JobDoubt | None
         cancel_drops=row.cancel_drops,
         doubt=doubt,
         held_for=row.held_for,
+        batch_id=row.batch_id,
+        custom_id=row.custom_id,
     )
 
 

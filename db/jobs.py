@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 from db.among import among
+from db.batch_counts import note_moves, standing_of
 from db.budget_books import Books
 from db.budget_gate import pass_at
 from db.claimable import claimable
@@ -127,9 +128,16 @@ class JobStore:
                 update(jobs)
                 .where(jobs.c.id.in_(due), jobs.c.state == State.SCHEDULED)
                 .values(state=State.QUEUED)
-                .returning(jobs.c.id)
+                .returning(jobs.c.id, jobs.c.batch_id, jobs.c.cost, jobs.c.estimate)
+            ).all()
+            note_moves(
+                connection,
+                (
+                    (standing_of(row, state=State.SCHEDULED), standing_of(row, state=State.QUEUED))
+                    for row in released
+                ),
             )
-            return list(released.scalars())
+            return [row.id for row in released]
 
     def expire(self, limit: int) -> list[UUID]:
         """End waiting jobs, up to `limit` each, that missed their `start_by` or `finish_by`."""
@@ -148,22 +156,28 @@ class JobStore:
                         jobs.c.state,
                         jobs.c.held_for,
                         jobs.c.estimate,
+                        jobs.c.batch_id,
+                        jobs.c.cost,
                     )
                     .where(literal_column("state IN ('scheduled', 'queued')"), too_late)
                     .limit(limit)
                     .with_for_update(skip_locked=True)
                 ).all()
                 if late:
+                    becomes = {"state": State.EXPIRED, "error": expired(message)}
                     connection.execute(
                         update(jobs)
                         .where(among(self._database, jobs.c.id, "ids"), jobs.c.state.in_(WAITING))
                         .values(
-                            state=State.EXPIRED,
                             finished_at=now,
-                            error=expired(message),
                             held_for=None,
+                            **becomes,
                         ),
                         {"ids": [row.id for row in late]},
+                    )
+                    note_moves(
+                        connection,
+                        ((standing_of(row), standing_of(row, **becomes)) for row in late),
                     )
                 ended += late
             self._give_back(connection, ended, now)

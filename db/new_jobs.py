@@ -63,6 +63,8 @@ def _added(new: NewJob, now: datetime) -> Job:
         created_at=now,
         started_at=None,
         finished_at=None,
+        batch_id=new.batch_id,
+        custom_id=new.custom_id,
     )
 
 
@@ -87,4 +89,6 @@ def row_of_new(job: Job) -> dict[str, Any]:
         "doubt_deadline": job.doubt_deadline,
         "estimate": job.estimate,
         "created_at": job.created_at,
+        "batch_id": job.batch_id,
+        "custom_id": job.custom_id,
     }

@@ -35,6 +35,9 @@ class NewJob:
     max_attempts: int = 3
     on_doubt: OnDoubt = OnDoubt.HOLD
     doubt_deadline: datetime | None = None
+    batch_id: UUID | None = None
+    custom_id: str | None = None
+    """What its client calls it in its batch."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,9 @@ class Job:
     """Of a job in doubt, where it was read for its owner."""
     held_for: str | None = None
     """Why it is out of the order while it waits (db/held_jobs.py, db/covering.py)."""
+    batch_id: UUID | None = None
+    custom_id: str | None = None
+    """What its client calls it in its batch."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """A settle of several attempts at once: records, moves, outputs, money and pauses, in one commit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, select
 
 from db.among import among
 from db.balances import believe
+from db.batch_counts import Standing, note_moves, standing_of
 from db.budget_books import Books
 from db.budget_gate import passing
 from db.budget_settles import balance
@@ -108,6 +109,7 @@ class Settling:
             connection.execute(
                 BOOK, [{"job": s.job_id, "price": prices[s.attempt_id]} for s in late]
             )
+        note_moves(connection, _in_batches(moves, [rows[s.attempt_id] for s in late], prices))
         wanted = [m for m in moves if m.becomes.keeps_images]
         if kept := [_output(m.settlement, o) for m in wanted for o in m.settlement.outputs]:
             connection.execute(KEEP, kept)
@@ -246,6 +248,19 @@ def _values(move: _Move, at: datetime, prices: Mapping[UUID, Money]) -> dict[str
         "ended": at if becomes.state in FINAL else None,
         "price": prices.get(settlement.attempt_id, 0),
     }
+
+
+def _in_batches(
+    moves: Sequence[_Move], late: Sequence[Row[Any]], prices: Mapping[UUID, Money]
+) -> Iterator[tuple[Standing, Standing]]:
+    """What the jobs of batches were and become; those that only cost more stay where they are."""
+    for move in moves:
+        row, becomes = move.row, move.becomes
+        cost = row.cost + prices.get(row.attempt_id, 0)
+        after = standing_of(row, state=becomes.state, error=becomes.error, cost=cost)
+        yield standing_of(row), after
+    for row in late:
+        yield standing_of(row), standing_of(row, cost=row.cost + prices[row.attempt_id])
 
 
 def _done(becomes: Settled | None, row: Row[Any] | None) -> Moved:

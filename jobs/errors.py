@@ -9,6 +9,7 @@
     ├── TooManyQueued         a tenant's queue is full; later it may have room
     ├── NotAllowed            this needs a right that whoever asks does not have
     ├── BudgetExceeded        the tenant's budget does not cover what was asked
+    ├── BatchBudgetExceeded   the batch's own budget does not
     ├── InvalidSetting        an environment variable that cannot be used
     ├── CannotDecrypt         a secret in the database that no master key given opens
     └── Unavailable           a part that this needs (SQL, Redis) does not answer
@@ -17,12 +18,12 @@ A call upstream that goes wrong is no exception: it is a `jobs.failures.Failure`
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from jobs import money
 from jobs.budgets import Budget, Period
 from jobs.money import Money
 from jobs.scopes import Scope
-from jobs.states import State
 
 
 class SegqError(Exception):
@@ -62,9 +63,9 @@ class NotFound(SegqError):  # noqa: N818
 
 
 class IllegalMove(SegqError):  # noqa: N818
-    """The job is in a state from which what was asked cannot be done."""
+    """The job, or the batch, is in a state from which what was asked cannot be done."""
 
-    def __init__(self, message: str, state: State) -> None:
+    def __init__(self, message: str, state: StrEnum) -> None:
         """`message` is shown to the caller as it stands."""
         super().__init__(message)
         self.state = state
@@ -107,7 +108,22 @@ class TooManyQueued(SegqError):  # noqa: N818
         self.retry_after = retry_after
 
 
-Refusal = TooManyQueued | BudgetExceeded
+class BatchBudgetExceeded(SegqError):  # noqa: N818
+    """The budget of a batch does not cover one more call."""
+
+    def __init__(self, budget: Money, committed: Money, asked: Money) -> None:
+        """`committed`: paid, or may still have to be; `asked` is what the call may cost."""
+        super().__init__(
+            f"of the batch's budget of {money.text(budget)} USD {money.text(committed)} are spent or "
+            f"reserved: a call that may cost {money.text(asked)} is not covered. Raise the budget of "
+            "the batch, or leave jobs out."
+        )
+        self.budget = budget
+        self.committed = committed
+        self.asked = asked
+
+
+Refusal = TooManyQueued | BudgetExceeded | BatchBudgetExceeded
 """Why a job is not let in."""
 
 

@@ -3,6 +3,13 @@
 from db.tables.accounts import account_keys, accounts, model_pauses
 from db.tables.answers import idempotency_keys
 from db.tables.attempts import attempts
+from db.tables.batches import (
+    batch_changes,
+    batch_lines,
+    batch_rejections,
+    batch_totals,
+    batches,
+)
 from db.tables.budgets import budget_periods, budgets
 from db.tables.columns import metadata
 from db.tables.files import artifact_store, inputs, outputs
@@ -16,6 +23,11 @@ __all__ = [
     "api_keys",
     "artifact_store",
     "attempts",
+    "batch_changes",
+    "batch_lines",
+    "batch_rejections",
+    "batch_totals",
+    "batches",
     "budget_periods",
     "budgets",
     "idempotency_keys",

@@ -25,6 +25,10 @@ jobs = Table(
     metadata,
     own_id(),
     belongs_to("tenants"),
+    # The batch that it came in, if any, and what its client calls it there. Its batch is locked when
+    # it comes, so that nothing has to look again for each of a hundred thousand whether it is there.
+    Column("batch_id", Uuid),
+    Column("custom_id", String(200)),
     Column("pool", String(50), nullable=False),
     Column("model", String(100), nullable=False),
     Column("input", Document, nullable=False),
@@ -89,6 +93,16 @@ Index(
 for _bound in (jobs.c.start_by, jobs.c.finish_by):
     _waits = jobs.c.state.in_(["scheduled", "queued"]) & _bound.is_not(None)
     Index(f"ix_jobs_{_bound.name}", _bound, postgresql_where=_waits, sqlite_where=_waits)
+# Those of a batch as they ended. While one goes on it has no place here, and moving it costs nothing.
+_ended = jobs.c.batch_id.is_not(None) & jobs.c.finished_at.is_not(None)
+Index(
+    "ix_jobs_ended_of_batch",
+    jobs.c.batch_id,
+    jobs.c.finished_at,
+    jobs.c.id,
+    postgresql_where=_ended,
+    sqlite_where=_ended,
+)
 
 # The tags of `jobs.tags` once more, each in a row, so that jobs are found by them.
 job_tags = Table(

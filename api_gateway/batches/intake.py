@@ -1,0 +1,193 @@
+"""An upload on its way into a batch: cut into records, checked, and kept, a thousand at a time.
+
+While one chunk is being kept the next one is read and checked; nothing more is read than that, so an
+upload of any length takes the same memory, and its sender waits for the database.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Protocol, Self
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+
+from api_gateway.batches.lines import LineReader
+from api_gateway.batches.records import CsvRows, JsonArray, JsonLines, Record
+from api_gateway.batches.unpacking import Gunzip, Plain
+from api_gateway.images_in import Picture
+from db.batch_rows import Line, Rejection, Taken
+from jobs.errors import FieldProblem, InvalidInput, Refusal
+
+CHUNK = 1_000
+"""Lines in one commit."""
+_CHUNK_BYTES = 2_000_000
+MOST_STRICT = 10_000
+"""Lines that are held until the last one was checked."""
+MOST_TOLD = 100
+"""Rejected lines that an answer names; the others are read from the batch."""
+
+
+class Cutter(Protocol):
+    """Cuts an upload of one format into records."""
+
+    def feed(self, piece: bytes) -> Iterator[Record]:
+        """The records that end in this piece."""
+
+    def end(self) -> Iterator[Record]:
+        """What was begun."""
+
+
+CUTTERS: dict[str, Callable[[], Cutter]] = {
+    "application/jsonl": JsonLines,
+    "application/x-ndjson": JsonLines,
+    "application/json": JsonArray,
+    "text/csv": CsvRows,
+}
+"""By Content-Type."""
+
+
+@dataclass
+class Came:
+    """What became of an upload so far. `wrong`: why its rest could not be read."""
+
+    accepted: int = 0
+    known: int = 0
+    rejected: int = 0
+    rejections: list[Rejection] = field(default_factory=list)
+    stopped: tuple[int, Refusal] | None = None
+    wrong: tuple[FieldProblem, ...] = ()
+
+    def add(self, taken: Taken) -> None:
+        self.accepted += taken.accepted
+        self.known += taken.known
+        self.rejected += len(taken.rejections)
+        room = MOST_TOLD - len(self.rejections)
+        self.rejections += taken.rejections[:room]
+        self.stopped = taken.stopped
+
+
+@dataclass
+class Chunk:
+    """Records that were checked. `pictures` came inside lines, and are to be kept before them."""
+
+    lines: list[Line] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+
+    def __iadd__(self, other: "Chunk") -> Self:
+        self.lines += other.lines
+        self.rejections += other.rejections
+        self.pictures += other.pictures
+        return self
+
+
+Keep = Callable[[Chunk], Taken]
+"""Keeps a chunk in one commit, in a thread. Raises what `BatchIntake.take` raises."""
+
+
+class Intake:
+    """One upload. Whatever cuts it off, the lines that had come whole are kept."""
+
+    def __init__(self, cutter: Cutter, reader: LineReader, keep: Keep, *, gzipped: bool) -> None:
+        self._cutter = cutter
+        self._reader = reader
+        self._keep = keep
+        self._unpack: Gunzip | Plain = Gunzip() if gzipped else Plain()
+        self._gathered: list[Record] = []
+        self._size = 0
+        self._under_way: asyncio.Task[Taken] | None = None
+        self.came = Came()
+
+    async def run(self, pieces: AsyncIterator[bytes]) -> Came:
+        """Take all of it. Raises `ClientDisconnect` and what keeping raises."""
+        try:
+            await self._take_all(pieces)
+            await self._end()
+        except InvalidInput as error:
+            self.came.wrong = error.problems
+            await self._cut_off()
+        except ClientDisconnect:
+            await self._cut_off()
+            raise
+        finally:
+            if self._under_way is not None:
+                # Nobody else waits for it.
+                await asyncio.wait([self._under_way])
+        return self.came
+
+    async def _take_all(self, pieces: AsyncIterator[bytes]) -> None:
+        async for piece in pieces:
+            for part in self._unpack.feed(piece):
+                await self._add(self._cutter.feed(part))
+            if self.came.stopped is not None:
+                return
+        self._unpack.end()
+        await self._add(self._cutter.end())
+        await self._check()
+
+    async def _add(self, records: Iterator[Record]) -> None:
+        for record in records:
+            self._gathered.append(record)
+            self._size += len(record.raw or b"")
+            if len(self._gathered) >= CHUNK or self._size >= _CHUNK_BYTES:
+                await self._check()
+
+    async def _check(self) -> None:
+        """Check what was gathered, and have it kept."""
+        gathered, self._gathered, self._size = self._gathered, [], 0
+        if gathered and self.came.stopped is None:
+            await self._take(await run_in_threadpool(self._checked, gathered))
+
+    def _checked(self, gathered: list[Record]) -> Chunk:
+        chunk = Chunk()
+        for record in gathered:
+            found = self._reader.read(record)
+            if isinstance(found, Line):
+                chunk.lines.append(found)
+            elif found is not None:
+                chunk.rejections.append(found)
+        chunk.pictures, self._reader.pictures = self._reader.pictures, []
+        return chunk
+
+    async def _take(self, chunk: Chunk) -> None:
+        """Have it kept once the chunk before is, while the next one is read."""
+        await self._end()
+        if self.came.stopped is None:
+            self._under_way = asyncio.ensure_future(run_in_threadpool(self._keep, chunk))
+
+    async def _end(self) -> None:
+        """All that was checked is kept."""
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            self.came.add(await under_way)
+
+    async def _cut_off(self) -> None:
+        """The upload ends early: what had come whole is kept."""
+        with suppress(InvalidInput):
+            await self._check()
+        await self._end()
+
+
+class StrictIntake(Intake):
+    """One upload of which all lines are kept, in one commit, or none."""
+
+    def __init__(self, cutter: Cutter, reader: LineReader, keep: Keep, *, gzipped: bool) -> None:
+        super().__init__(cutter, reader, keep, gzipped=gzipped)
+        self._all = Chunk()
+
+    async def _take(self, chunk: Chunk) -> None:
+        self._all += chunk
+        if len(self._all.lines) > MOST_STRICT:
+            why = f"may have at most {MOST_STRICT:,} lines with strict=true: send it in parts"
+            raise InvalidInput([FieldProblem("body", why)])
+
+    async def _end(self) -> None:
+        if not self._all.rejections and not self.came.wrong:
+            self.came.add(await run_in_threadpool(self._keep, self._all))
+        else:
+            self.came.add(Taken(0, 0, tuple(self._all.rejections)))
+
+    async def _cut_off(self) -> None:
+        """Nothing is kept."""

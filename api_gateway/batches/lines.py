@@ -1,0 +1,153 @@
+"""From a record of an upload to a line of a batch: defaults and templates filled in, all checked."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from api_gateway import job_in, storable, strict_json
+from api_gateway.batches.columns import Columns
+from api_gateway.batches.records import LONGEST, Record
+from api_gateway.batches.templates import fill, names_in
+from api_gateway.images_in import Picture
+from api_gateway.job_in import Resolve
+from api_gateway.problems import Problem
+from db.batch_rows import Batch, Line, Rejection
+from jobs.catalog.inputs import shown
+from jobs.errors import FieldProblem, InvalidInput
+
+LONGEST_ID = 200
+_VARS = "vars"
+_NOT_OF_JOB = frozenset({"custom_id", _VARS})
+
+
+class LineReader:
+    """Reads the records of one upload into one batch, in order."""
+
+    def __init__(self, batch: Batch, resolve: Resolve, first_line: int, *, is_csv: bool) -> None:
+        """`resolve` finds what an image refers to. `first_line`: the number of the first record, for
+        an upload in parts.
+        """
+        self._batch = batch
+        self._resolve = resolve
+        self._offset = first_line - 1
+        self._is_csv = is_csv
+        self._columns: Columns | None = None
+        self._used = names_in(batch.defaults)
+        self._rest = {name: one for name, one in batch.defaults.items() if name != "input"}
+        self._input = batch.defaults.get("input", {})
+        self.pictures: list[Picture] = []
+        """Those that came inside lines, since this was emptied."""
+
+    def read(self, record: Record) -> Line | Rejection | None:
+        """The line, or all that is wrong with it; None for what is no line, as a header.
+
+        Raises `InvalidInput` for a header that cannot be used: no line means anything then.
+        """
+        number = record.number + self._offset
+        if record.raw is None:
+            too_long = f"is longer than {LONGEST:,} bytes: upload an image first, and refer to it"
+            return _rejected(number, {}, [FieldProblem("line", too_long)])
+        given: dict[str, Any] = {}
+        try:
+            if self._is_csv and self._columns is None:
+                self._columns = Columns(record.raw, self._batch.defaults, self._used)
+                return None
+            given = self._given(record.raw)
+            return self._line(number, given)
+        except Problem as problem:
+            return _rejected(number, given, [replace(one, field="line") for one in problem.errors])
+        except InvalidInput as error:
+            if self._is_csv and self._columns is None:
+                raise
+            return _rejected(number, given, error.problems)
+
+    def _given(self, raw: bytes) -> dict[str, Any]:
+        """Raises `InvalidInput`, and the problem of what is no JSON."""
+        if self._columns is None:
+            found = strict_json.parse(raw)
+            if not isinstance(found, dict):
+                raise InvalidInput([FieldProblem("line", "must be a JSON object", shown(found))])
+            return found
+        row = self._columns.row(raw)
+        return {**self._columns.line(row, self._used), _VARS: row.fields}
+
+    def _line(self, number: int, given: dict[str, Any]) -> Line:
+        custom_id = _custom_id(number, given)
+        whole = self._with_defaults(given)
+        batch = self._batch
+        new, pictures = job_in.job_of(self._resolve, batch.pool, batch.tenant_id, whole)
+        self.pictures += pictures
+        new = replace(
+            new,
+            batch_id=batch.id,
+            custom_id=custom_id,
+            group=batch.group,
+            # The batch's may change; then the same line is still the same.
+            priority=new.priority if "priority" in whole else batch.priority,
+        )
+        return Line(number, custom_id, new, _digest(whole))
+
+    def _with_defaults(self, given: dict[str, Any]) -> dict[str, Any]:
+        """What the line says, over what the batch does. Raises `InvalidInput`."""
+        if "group" in given:
+            why = "is for jobs outside of batches: a batch's jobs are a group of their own"
+            raise InvalidInput([FieldProblem("group", why, shown(given["group"]))])
+        own = given.get("input", {})
+        said = {name: one for name, one in given.items() if name not in _NOT_OF_JOB}
+        if not isinstance(own, dict):
+            return {**self._rest, **said, "input": own}
+        rest, input_ = _but(self._rest, said), _but(self._input, own)
+        if self._used:
+            values, missing = _values(given), set[str]()
+            rest, input_ = fill(rest, values, missing), fill(input_, values, missing)
+            if missing:
+                raise InvalidInput([_no_value(name) for name in sorted(missing)])
+        return {**rest, **said, "input": {**input_, **own}}
+
+
+def _but(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: one for name, one in defaults.items() if name not in given}
+
+
+def _custom_id(number: int, given: Mapping[str, Any]) -> str:
+    """Raises `InvalidInput`."""
+    found = given.get("custom_id")
+    if found is None:
+        return _of_number(number)
+    if not isinstance(found, str) or not 1 <= len(found) <= LONGEST_ID:
+        why = f"must be a string of 1 to {LONGEST_ID} characters"
+        raise InvalidInput([FieldProblem("custom_id", why, shown(found))])
+    if complaint := storable.complaint(found):
+        raise InvalidInput([FieldProblem("custom_id", complaint, shown(found))])
+    return found
+
+
+def _of_number(number: int) -> str:
+    """The name of a line without one: the same line, sent again at its place, is known by it."""
+    return f"line-{number}"
+
+
+def _values(given: Mapping[str, Any]) -> dict[str, str]:
+    """What templates may ask for. Raises `InvalidInput`."""
+    found = given.get(_VARS, {})
+    if not isinstance(found, dict):
+        raise InvalidInput([FieldProblem(_VARS, "must be an object", shown(found))])
+    return {name: one if isinstance(one, str) else json.dumps(one) for name, one in found.items()}
+
+
+def _no_value(name: str) -> FieldProblem:
+    return FieldProblem(_VARS, f"has no {name}, which a template of the batch asks for")
+
+
+def _digest(whole: Mapping[str, Any]) -> bytes:
+    text = json.dumps(whole, sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def _rejected(number: int, given: Mapping[str, Any], wrong: Sequence[FieldProblem]) -> Rejection:
+    found = given.get("custom_id")
+    named = isinstance(found, str) and 1 <= len(found) <= LONGEST_ID
+    usable = named and not storable.complaint(found)
+    return Rejection(number, str(found) if usable else _of_number(number), tuple(wrong))

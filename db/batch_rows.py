@@ -1,0 +1,116 @@
+"""What the stores of batches take and give: frozen values, no open rows."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+
+from db.rows import NewJob
+from jobs.batches import BatchState, Sweep
+from jobs.errors import FieldProblem, Refusal
+from jobs.money import Money
+from jobs.states import Priority
+
+_PRIORITIES = {priority.rank: priority for priority in Priority}
+
+
+def group_of(batch_id: UUID) -> str:
+    """The group that all jobs of a batch are in: so batches take turns, and one pauses as a whole."""
+    return f"batch:{batch_id}"
+
+
+@dataclass(frozen=True)
+class NewBatch:
+    """A checked batch. `defaults`: the members of a job that a line need not say.
+
+    `budget`: what its jobs may cost together. `stop_after`: it pauses when so many have failed.
+    """
+
+    tenant_id: UUID
+    pool: str
+    name: str
+    defaults: dict[str, Any]
+    priority: Priority = Priority.NORMAL
+    budget: Money | None = None
+    stop_after: int | None = None
+    metadata: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch as its row says. `jobs`: lines that were accepted."""
+
+    id: UUID
+    tenant_id: UUID
+    pool: str
+    name: str
+    defaults: dict[str, Any]
+    metadata: dict[str, Any]
+    priority: Priority
+    budget: Money | None
+    stop_after: int | None
+    state: BatchState
+    jobs: int
+    sweep: Sweep | None
+    """What is being done to all its jobs; None: nothing."""
+    created_at: datetime
+    closed_at: datetime | None
+    finished_at: datetime | None
+    """When it was seen that all its jobs had ended, and no more come."""
+
+    @property
+    def group(self) -> str:
+        return group_of(self.id)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A checked line. `number`: its place in the upload, from 1; `digest`: of what it asks for."""
+
+    number: int
+    custom_id: str
+    new: NewJob
+    digest: bytes
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A line that is not taken, and all that is wrong with it."""
+
+    number: int
+    custom_id: str
+    errors: tuple[FieldProblem, ...]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of lines. `known`: so many were there already, and are the same."""
+
+    accepted: int
+    known: int
+    rejections: tuple[Rejection, ...]
+    stopped: tuple[int, Refusal] | None = None
+    """The first line for which there was no room or no money, and why: from it on none was taken."""
+
+
+def batch_of(row: Row[Any]) -> Batch:
+    """A `batches` row as a value."""
+    return Batch(
+        id=row.id,
+        tenant_id=row.tenant_id,
+        pool=row.pool,
+        name=row.name,
+        defaults=row.defaults,
+        metadata=row.metadata,
+        priority=_PRIORITIES[row.priority],
+        budget=None if row.budget is None else Money(row.budget),
+        stop_after=row.stop_after,
+        state=BatchState(row.state),
+        jobs=row.jobs,
+        sweep=None if row.sweep is None else Sweep(row.sweep),
+        created_at=row.created_at,
+        closed_at=row.closed_at,
+        finished_at=row.finished_at,
+    )

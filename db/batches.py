@@ -1,0 +1,125 @@
+"""The client's verbs on a batch: open, get, list, close. Its lines: batch_intake.py."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, insert, select, update
+
+from db.batch_counts import counts_of, counts_of_many
+from db.batch_rows import Batch, NewBatch, batch_of
+from db.engine import Database
+from db.ids import new_id
+from db.tables import batches
+from jobs.batches import BatchState, Counts
+from jobs.errors import IllegalMove, NotFound
+
+
+class BatchStore:
+    """Batches of all tenants; what a client asks for is asked with its tenant."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, new: NewBatch) -> Batch:
+        """Open a batch. It takes lines until it is closed."""
+        with self._database.write() as connection:
+            row = connection.execute(
+                insert(batches)
+                .values(
+                    id=new_id(),
+                    tenant_id=new.tenant_id,
+                    pool=new.pool,
+                    name=new.name,
+                    defaults=new.defaults,
+                    metadata=new.metadata or {},
+                    priority=new.priority.rank,
+                    budget=new.budget,
+                    stop_after=new.stop_after,
+                    state=BatchState.OPEN,
+                    created_at=self._database.time(connection),
+                )
+                .returning(batches)
+            ).one()
+        return batch_of(row)
+
+    def get(self, tenant_id: UUID, batch_id: UUID) -> tuple[Batch, Counts]:
+        """The batch, and where its jobs are; raises `NotFound`, also for another tenant's."""
+        mine = select(batches).where(batches.c.id == batch_id, batches.c.tenant_id == tenant_id)
+        with self._database.read() as connection:
+            row = connection.execute(mine).one_or_none()
+            if row is None:
+                raise no_batch(batch_id)
+            return batch_of(row), counts_of(connection, batch_id)
+
+    def page(
+        self, tenant_id: UUID, limit: int, below: UUID | None = None
+    ) -> list[tuple[Batch, Counts]]:
+        """Up to `limit` batches whose ids are less than `below`, newest first."""
+        mine = select(batches).where(batches.c.tenant_id == tenant_id)
+        if below is not None:
+            mine = mine.where(batches.c.id < below)
+        with self._database.read() as connection:
+            rows = connection.execute(mine.order_by(batches.c.id.desc()).limit(limit)).all()
+            counts = counts_of_many(connection, [row.id for row in rows])
+        return [(batch_of(row), counts.get(row.id, Counts({}))) for row in rows]
+
+    def close(self, tenant_id: UUID, batch_id: UUID) -> Batch:
+        """Let it take no more lines. Closed again, nothing changes. Raises `NotFound`, and
+        `IllegalMove` for one that was canceled.
+        """
+        with self._database.write() as connection:
+            batch = locked(connection, tenant_id, batch_id)
+            if batch.state is BatchState.CANCELED:
+                raise IllegalMove("the batch was canceled", batch.state)
+            if batch.state is BatchState.CLOSED:
+                return batch
+            now = self._database.time(connection)
+            done = not counts_of(connection, batch_id).to_come.jobs
+            row = connection.execute(
+                update(batches)
+                .where(batches.c.id == batch_id, batches.c.state == BatchState.OPEN)
+                .values(state=BatchState.CLOSED, closed_at=now, finished_at=now if done else None)
+                .returning(batches)
+            ).one()
+        return batch_of(row)
+
+    def note_finished(self, batch_ids: Sequence[UUID]) -> list[UUID]:
+        """Note which of these take no more and have no job that has not ended; those."""
+        found: list[UUID] = []
+        for batch_id in batch_ids:
+            with self._database.write() as connection:
+                row = connection.execute(_LOCKED.where(batches.c.id == batch_id)).one_or_none()
+                if row is not None and self._is_finished(connection, batch_of(row)):
+                    self._finish(connection, batch_id, self._database.time(connection))
+                    found.append(batch_id)
+        return found
+
+    def _is_finished(self, connection: Connection, batch: Batch) -> bool:
+        goes_on = batch.finished_at is None and batch.state is not BatchState.OPEN
+        if not goes_on or batch.sweep is not None:
+            return False
+        return not counts_of(connection, batch.id).to_come.jobs
+
+    def _finish(self, connection: Connection, batch_id: UUID, now: datetime) -> None:
+        connection.execute(
+            update(batches)
+            .where(batches.c.id == batch_id, batches.c.finished_at.is_(None))
+            .values(finished_at=now)
+        )
+
+
+_LOCKED = select(batches).with_for_update()
+
+
+def locked(connection: Connection, tenant_id: UUID, batch_id: UUID) -> Batch:
+    """The batch, which nobody else changes or adds lines to until the commit; raises `NotFound`."""
+    mine = _LOCKED.where(batches.c.id == batch_id, batches.c.tenant_id == tenant_id)
+    row = connection.execute(mine).one_or_none()
+    if row is None:
+        raise no_batch(batch_id)
+    return batch_of(row)
+
+
+def no_batch(batch_id: UUID) -> NotFound:
+    return NotFound(f"there is no batch {batch_id}")
