@@ -20,6 +20,10 @@ from api_gateway import (
     tenant_route,
     upload_route,
 )
+from api_gateway.batches import control_routes as batch_control_routes
+from api_gateway.batches import event_route as batch_event_route
+from api_gateway.batches import image_routes as batch_image_routes
+from api_gateway.batches import result_routes as batch_result_routes
 from api_gateway.batches import routes as batch_routes
 from api_gateway.batches import upload_route as batch_upload_route
 from api_gateway.bodies import BoundedBodies
@@ -60,6 +64,10 @@ def create_app(settings: Settings) -> FastAPI:
         budget_route,
         batch_routes,
         batch_upload_route,
+        batch_control_routes,
+        batch_result_routes,
+        batch_image_routes,
+        batch_event_route,
         pause_routes,
         change_routes,
         resolve_route,

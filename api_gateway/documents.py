@@ -119,6 +119,8 @@ class Job(_Document):
     seed: int | None = Field(description="Of the latest attempt.")
     priority: Priority
     group: str
+    batch: str | None = Field(description="The id of the batch that it came in.")
+    custom_id: str | None = Field(description="What its client calls it in its batch.")
     tags: list[str]
     metadata: dict[str, Any]
     run_at: str | None

@@ -38,6 +38,8 @@ def document(
         "seed": job.seed,
         "priority": job.priority,
         "group": job.group,
+        "batch": None if job.batch_id is None else str(job.batch_id),
+        "custom_id": job.custom_id,
         "tags": list(job.tags),
         "metadata": job.metadata,
         "run_at": times.text(job.run_at),

@@ -48,9 +48,9 @@ IN_USE: Responses = {409: {**refuses(409)[409], "description": problems.KEY_IN_U
 """For an operation whose only conflict is that of its key."""
 
 
-def with_key(extra: dict[str, Any] | None = None) -> dict[str, Any]:
-    """`openapi_extra` of an operation that takes the header."""
-    return {**(extra or {}), "parameters": [_PARAMETER]}
+def with_key(extra: dict[str, Any] | None = None, *parameters: dict[str, Any]) -> dict[str, Any]:
+    """`openapi_extra` of an operation that takes the header, beside other parameters."""
+    return {**(extra or {}), "parameters": [*parameters, _PARAMETER]}
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,6 @@ class OpenWaits:
             if not self._open[tenant_id]:
                 del self._open[tenant_id]
 
-    def pause(self, tenant_id: UUID) -> float:
-        """Seconds until a waiting read of this tenant looks again if it hears nothing, ≥ 2."""
-        return max(READ_AGAIN_SECONDS, self._open[tenant_id] / LOOKS_PER_SECOND)
+    def pause(self, tenant_id: UUID, least: float = READ_AGAIN_SECONDS) -> float:
+        """Seconds until a waiting read of this tenant looks again if it hears nothing, ≥ `least`."""
+        return max(least, self._open[tenant_id] / LOOKS_PER_SECOND)

@@ -60,6 +60,21 @@ def read(body: Any, *, with_reason: bool) -> PauseWish:
     return PauseWish(**given)
 
 
+def read_reason(given: dict[str, Any]) -> str:
+    """Of a body that holds nothing else. Raises `InvalidInput`."""
+    wrong = [
+        FieldProblem(name, "is no member of this; it has reason", shown(given[name]))
+        for name in given
+        if name != "reason"
+    ]
+    reason = given.get("reason")
+    if reason is not None and (complaint := _complaint(reason, LONGEST_REASON)):
+        wrong.append(FieldProblem("reason", complaint, shown(reason)))
+    if wrong:
+        raise InvalidInput(wrong)
+    return str(reason or "")
+
+
 def _complaint(value: object, most: int) -> str | None:
     if not isinstance(value, str) or len(value) > most:
         return f"must be a text of at most {most} characters"

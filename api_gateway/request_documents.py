@@ -139,4 +139,32 @@ class NewBatch(BaseModel):
     metadata: dict[str, Any] | None = {}
 
 
-ALL = (NewBatch, Submit, EstimateOfMany, EstimateOfCopies, Cancel, Resolve, PauseWish, ResumeWish)
+class BatchChange(BaseModel):
+    """What is to change of a batch; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    priority: Priority | None = None
+    budget: str | None = Field(None, description="USD, decimal text; null: no budget of its own.")
+
+
+class BatchPause(BaseModel):
+    """Why; told to whoever waits."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str | None = Field(None, max_length=pause_wish.LONGEST_REASON)
+
+
+ALL = (
+    NewBatch,
+    BatchChange,
+    BatchPause,
+    Submit,
+    EstimateOfMany,
+    EstimateOfCopies,
+    Cancel,
+    Resolve,
+    PauseWish,
+    ResumeWish,
+)

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from db.batch_counts import note_moves, standing_of
+from db.batch_counts import Move, note_moves
 from db.budget_books import Books
 from db.budget_gate import pass_at
 from db.engine import Database
@@ -175,7 +175,7 @@ class AuditStore:
                 .returning(jobs)
             ).one()
             was = job.cost - (cost - (row.cost or 0))
-            note_moves(connection, [(standing_of(job, cost=was), standing_of(job))])
+            note_moves(connection, [Move(job, {"cost": job.cost}, was={"cost": was})])
             ended = row.finished_at is not None
             before, after = (
                 of_call(ended=ended, estimate=row.estimate, cost=one) for one in (row.cost, cost)
@@ -219,8 +219,7 @@ class AuditStore:
                 error=None,
             )
         )
-        runs = standing_of(row, state=State.RUNNING, error=None)
-        note_moves(connection, [(standing_of(row), runs)])
+        note_moves(connection, [Move(row, {"state": State.RUNNING, "error": None})])
 
     def _book(
         self, connection: Connection, row: Any, attempt_id: UUID, call: Adopted, now: datetime
@@ -241,8 +240,7 @@ class AuditStore:
             .where(jobs.c.id == row.id, jobs.c.state == row.state)
             .values(number=row.number + 1, cost=jobs.c.cost + call.cost)
         )
-        costs_more = standing_of(row, cost=row.cost + call.cost)
-        note_moves(connection, [(standing_of(row), costs_more)])
+        note_moves(connection, [Move(row, {"cost": row.cost + call.cost})])
 
 
 @contextmanager

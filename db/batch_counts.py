@@ -6,35 +6,28 @@ added up yet is added by whoever reads.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, String, bindparam, cast, delete, func, insert, select, union_all
 from sqlalchemy.dialects import postgresql, sqlite
 
+from db.rows import Job
 from db.tables import batch_changes, batch_totals
 from jobs.batches import NONE, Count, Counts, Place, place_of
 from jobs.states import State
 
 
-@dataclass(frozen=True)
-class Standing:
-    """A job, as its row says or will say. `batch_id` None: it is of no batch."""
+class Move(NamedTuple):
+    """A job, by a `jobs` row or a `Job`, and what it becomes of `state`, `error` and `cost`.
 
-    id: UUID
-    batch_id: UUID | None
-    state: State
-    error: dict[str, Any] | None
-    cost: int
-    estimate: int
+    `was`: what it was of these before, where the row says something else.
+    """
 
-    @property
-    def place(self) -> Place:
-        return place_of(self.state, self.error)
-
-    @property
-    def count(self) -> Count:
-        return Count(1, self.cost, self.estimate)
+    job: Any
+    becomes: Mapping[str, Any]
+    was: Mapping[str, Any] = MappingProxyType({})
 
 
 _Key = tuple[UUID, Place]
@@ -52,27 +45,22 @@ class _Note:
 _NOTHING = _Note(NONE)
 
 
-def standing_of(row: Any, **becomes: Any) -> Standing:
-    """Of a `jobs` row, with what it becomes in the place of what it says."""
-    found = {name: getattr(row, name) for name in ("id", "batch_id", "state", "cost", "estimate")}
-    found = {"error": getattr(row, "error", None), **found, **becomes}
-    return Standing(**{**found, "state": State(found["state"])})
-
-
-def note_moves(connection: Connection, moves: Iterable[tuple[Standing, Standing]]) -> None:
-    """Note that jobs went from one standing to another; those of no batch are left out."""
+def note_moves(connection: Connection, moves: Iterable[Move]) -> None:
+    """Note that jobs were moved; those of no batch are left out."""
     tally: dict[_Key, _Note] = {}
-    for before, after in moves:
-        _add(tally, before, _Note(-before.count))
-        _add(tally, after, _Note(after.count, after.id))
+    for job, becomes, was in moves:
+        if job.batch_id is not None:
+            _add(tally, job, was, -1)
+            _add(tally, job, {**was, **becomes}, 1)
     _write(connection, tally)
 
 
-def note_added(connection: Connection, added: Iterable[Standing]) -> None:
+def note_added(connection: Connection, added: Iterable[Job]) -> None:
     """Note that these jobs have come; those of no batch are left out."""
     tally: dict[_Key, _Note] = {}
-    for one in added:
-        _add(tally, one, _Note(one.count))
+    for job in added:
+        if job.batch_id is not None:
+            _add(tally, job, {}, 1)
     _write(connection, tally)
 
 
@@ -120,10 +108,18 @@ def add_up(connection: Connection, limit: int) -> set[UUID]:
     return {batch_id for batch_id, _ in tally}
 
 
-def _add(tally: dict[_Key, _Note], one: Standing, note: _Note) -> None:
-    if one.batch_id is not None:
-        key = (one.batch_id, one.place)
-        tally[key] = tally.get(key, _NOTHING) + note
+def _add(tally: dict[_Key, _Note], job: Any, instead: Mapping[str, Any], sign: int) -> None:
+    """`instead`: what counts in the place of what the row says."""
+    state, error = instead.get("state", job.state), instead.get("error", _error_of(job))
+    key = (job.batch_id, place_of(State(state), error))
+    count = Count(sign, sign * instead.get("cost", job.cost), sign * job.estimate)
+    tally[key] = tally.get(key, _NOTHING) + _Note(count, job.id if sign > 0 else None)
+
+
+def _error_of(job: Any) -> dict[str, Any] | None:
+    """Those who move waiting jobs do not read why an earlier call failed: it is in no count."""
+    found: dict[str, Any] | None = getattr(job, "error", None)
+    return found
 
 
 def _write(connection: Connection, tally: Mapping[_Key, _Note]) -> None:
@@ -149,7 +145,7 @@ def _rows(tally: Mapping[_Key, _Note]) -> list[dict[str, Any]]:
 
 _NUMBERS = ("jobs", "cost", "estimate")
 _COLUMNS = ("batch_id", "state", "kind", *_NUMBERS, "example")
-_of_these = bindparam("ids", expanding=True)
+_of_these: Any = bindparam("ids", expanding=True)
 _both = union_all(
     *(
         select(*(one.c[name] for name in _COLUMNS)).where(one.c.batch_id.in_(_of_these))

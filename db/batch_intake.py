@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from db.among import among
-from db.batch_counts import counts_of, note_added, standing_of
+from db.batch_counts import counts_of, note_added
 from db.batch_rows import Batch, Line, Rejection, Taken
 from db.batches import locked
 from db.budget_books import Books
@@ -173,7 +173,7 @@ class BatchIntake:
             ],
         )
         tag(connection, [job for _, job in added])
-        note_added(connection, (standing_of(job) for _, job in added))
+        note_added(connection, (job for _, job in added))
         connection.execute(_MORE, {"batch": batch.id, "more": len(added)})
 
     def _note(

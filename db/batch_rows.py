@@ -11,7 +11,7 @@ from db.rows import NewJob
 from jobs.batches import BatchState, Sweep
 from jobs.errors import FieldProblem, Refusal
 from jobs.money import Money
-from jobs.states import Priority
+from jobs.states import Priority, State
 
 _PRIORITIES = {priority.rank: priority for priority in Priority}
 
@@ -55,6 +55,12 @@ class Batch:
     jobs: int
     sweep: Sweep | None
     """What is being done to all its jobs; None: nothing."""
+    sweep_states: tuple[State, ...]
+    """Of a retry: the states that it is for."""
+    swept: int
+    """The first position that the sweep has not reached."""
+    failed_before: int
+    """How many had failed when it last went on after a stop."""
     created_at: datetime
     closed_at: datetime | None
     finished_at: datetime | None
@@ -110,6 +116,9 @@ def batch_of(row: Row[Any]) -> Batch:
         state=BatchState(row.state),
         jobs=row.jobs,
         sweep=None if row.sweep is None else Sweep(row.sweep),
+        sweep_states=tuple(State(one) for one in row.sweep_states or ()),
+        swept=row.swept,
+        failed_before=row.failed_before,
         created_at=row.created_at,
         closed_at=row.closed_at,
         finished_at=row.finished_at,

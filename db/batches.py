@@ -1,7 +1,5 @@
 """The client's verbs on a batch: open, get, list, close. Its lines: batch_intake.py."""
 
-from collections.abc import Sequence
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, insert, select, update
@@ -13,6 +11,7 @@ from db.ids import new_id
 from db.tables import batches
 from jobs.batches import BatchState, Counts
 from jobs.errors import IllegalMove, NotFound
+from jobs.money import Money
 
 
 class BatchStore:
@@ -84,29 +83,17 @@ class BatchStore:
             ).one()
         return batch_of(row)
 
-    def note_finished(self, batch_ids: Sequence[UUID]) -> list[UUID]:
-        """Note which of these take no more and have no job that has not ended; those."""
-        found: list[UUID] = []
-        for batch_id in batch_ids:
-            with self._database.write() as connection:
-                row = connection.execute(_LOCKED.where(batches.c.id == batch_id)).one_or_none()
-                if row is not None and self._is_finished(connection, batch_of(row)):
-                    self._finish(connection, batch_id, self._database.time(connection))
-                    found.append(batch_id)
-        return found
-
-    def _is_finished(self, connection: Connection, batch: Batch) -> bool:
-        goes_on = batch.finished_at is None and batch.state is not BatchState.OPEN
-        if not goes_on or batch.sweep is not None:
-            return False
-        return not counts_of(connection, batch.id).to_come.jobs
-
-    def _finish(self, connection: Connection, batch_id: UUID, now: datetime) -> None:
-        connection.execute(
-            update(batches)
-            .where(batches.c.id == batch_id, batches.c.finished_at.is_(None))
-            .values(finished_at=now)
-        )
+    def set_budget(self, tenant_id: UUID, batch_id: UUID, budget: Money | None) -> Batch:
+        """What its jobs may cost together, from the next line or retry on. Raises `NotFound`."""
+        with self._database.write() as connection:
+            locked(connection, tenant_id, batch_id)
+            row = connection.execute(
+                update(batches)
+                .where(batches.c.id == batch_id)
+                .values(budget=budget)
+                .returning(batches)
+            ).one()
+        return batch_of(row)
 
 
 _LOCKED = select(batches).with_for_update()

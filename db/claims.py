@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, func, insert, update
 
 from db.among import among
-from db.batch_counts import note_moves, standing_of
+from db.batch_counts import Move, note_moves
 from db.budget_books import Books
 from db.budget_gate import pass_at
 from db.eligibility import locked_caps
@@ -131,7 +131,7 @@ class Claiming:
         runs = {"state": State.RUNNING, "error": None}
         note_moves(
             connection,
-            ((standing_of(one.row), standing_of(one.row, **runs)) for one in chosen),
+            (Move(one.row, runs) for one in chosen),
         )
         claims = []
         for one in chosen:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, or_, select, update
 
-from db.batch_counts import note_moves, standing_of
+from db.batch_counts import Move, note_moves
 from db.budget_books import Books
 from db.budget_gate import pass_at
 from db.engine import Database
@@ -191,7 +191,7 @@ class JobChanges:
             .values(values)
             .returning(jobs)
         ).one()
-        note_moves(connection, [(standing_of(job), standing_of(row))])
+        note_moves(connection, [Move(job, {"state": row.state, "error": row.error})])
         return self._job(connection, row, job.outputs)
 
 

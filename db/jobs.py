@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from db.among import among
-from db.batch_counts import note_moves, standing_of
+from db.batch_counts import Move, note_added, note_moves
 from db.budget_books import Books
 from db.budget_gate import pass_at
 from db.claimable import claimable
@@ -87,6 +87,7 @@ class JobStore:
             if added:
                 connection.execute(insert(jobs), [row_of_new(job) for job in added])
                 tag(connection, added)
+                note_added(connection, added)
             self._room.write(connection, rooms)
             books.write(connection)
         return found
@@ -133,7 +134,7 @@ class JobStore:
             note_moves(
                 connection,
                 (
-                    (standing_of(row, state=State.SCHEDULED), standing_of(row, state=State.QUEUED))
+                    Move(row, {"state": State.QUEUED}, was={"state": State.SCHEDULED})
                     for row in released
                 ),
             )
@@ -177,7 +178,7 @@ class JobStore:
                     )
                     note_moves(
                         connection,
-                        ((standing_of(row), standing_of(row, **becomes)) for row in late),
+                        (Move(row, becomes) for row in late),
                     )
                 ended += late
             self._give_back(connection, ended, now)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, select
 
 from db.among import among
 from db.balances import believe
-from db.batch_counts import Standing, note_moves, standing_of
+from db.batch_counts import Move, note_moves
 from db.budget_books import Books
 from db.budget_gate import passing
 from db.budget_settles import balance
@@ -252,15 +252,14 @@ def _values(move: _Move, at: datetime, prices: Mapping[UUID, Money]) -> dict[str
 
 def _in_batches(
     moves: Sequence[_Move], late: Sequence[Row[Any]], prices: Mapping[UUID, Money]
-) -> Iterator[tuple[Standing, Standing]]:
+) -> Iterator[Move]:
     """What the jobs of batches were and become; those that only cost more stay where they are."""
     for move in moves:
         row, becomes = move.row, move.becomes
         cost = row.cost + prices.get(row.attempt_id, 0)
-        after = standing_of(row, state=becomes.state, error=becomes.error, cost=cost)
-        yield standing_of(row), after
+        yield Move(row, {"state": becomes.state, "error": becomes.error, "cost": cost})
     for row in late:
-        yield standing_of(row), standing_of(row, cost=row.cost + prices[row.attempt_id])
+        yield Move(row, {"cost": row.cost + prices[row.attempt_id]})
 
 
 def _done(becomes: Settled | None, row: Row[Any] | None) -> Moved:

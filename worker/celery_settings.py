@@ -17,7 +17,10 @@ _DIRECT = Exchange("", type="direct")
 # nothing until the hour has passed again.
 _BEGAN = datetime.now(UTC) - timedelta(seconds=time.monotonic())
 
-UPKEEP_TASKS = (wire.TOP_UP, wire.SWEEP, wire.POLL, wire.RECONCILE, wire.PROBE_CREDITS)
+UPKEEP_TASKS = (
+    *(wire.TOP_UP, wire.SWEEP, wire.POLL, wire.RECONCILE, wire.PROBE_CREDITS),
+    wire.TEND_BATCHES,
+)
 
 
 def celery_settings(redis_url: str, pool: str) -> dict[str, Any]:
@@ -68,6 +71,7 @@ def beat_schedule(probe_seconds: float) -> dict[str, Any]:
     seconds = {
         wire.TOP_UP: 1.0,
         wire.POLL: 1.0,
+        wire.TEND_BATCHES: 1.0,
         wire.RECONCILE: 2.0,
         wire.SWEEP: 5.0,
         wire.PROBE_CREDITS: probe_seconds,

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from jobs import wire
 from worker import polling, upkeep
 from worker.app import app
+from worker.batches import tend_batches
 from worker.parts import parts
 from worker.reconciling import reconcile
 from worker.run import run_ticket
@@ -60,6 +61,12 @@ def sweep_once() -> dict[str, int]:
 @one_at_a_time
 def reconcile_once() -> dict[str, int]:
     return reconcile(parts())
+
+
+@app.task(name=wire.TEND_BATCHES, send_events=False)
+@one_at_a_time
+def tend() -> dict[str, int]:
+    return tend_batches(parts())
 
 
 @app.task(name=wire.PROBE_CREDITS, send_events=False)

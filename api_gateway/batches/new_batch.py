@@ -99,7 +99,8 @@ def _members(given: Any, known: tuple[str, ...]) -> _Members:
 def _of_jobs(members: _Members) -> dict[str, Any]:
     """The defaults of its jobs, as they were given."""
     found = {name: members.given[name] for name in OF_JOBS if members.given.get(name) is not None}
-    members.take("input", _an_object, {})
+    nothing: dict[str, Any] = {}
+    members.take("input", _an_object, nothing)
     for name, value in found.items():
         if complaint := storable.complaint(value):
             members.problems.append(FieldProblem(name, complaint, shown(value)))

@@ -12,6 +12,8 @@ from api_gateway import bodies, problems, query, strict_json
 from api_gateway.auth import Reader, Submitter
 from api_gateway.batches import new_batch
 from api_gateway.batches.batch_json import View, document
+from api_gateway.batches.verbs import LARGEST_BODY as SHORT_BODY
+from api_gateway.batches.verbs import done
 from api_gateway.batches.views import show
 from api_gateway.job_answer import text_of
 from api_gateway.once import IN_USE, REPLAYS, asked, with_key
@@ -101,15 +103,17 @@ async def read_batch(request: Request, batch_id: UUID, tenant: Reader) -> Respon
 @router.post(
     "/api/v1/batches/{batch_id}/close",
     summary="Let a batch take no more jobs",
-    responses=answers(200, "Batch", "It takes no more", 401, 404, 409, 422, 503, says=REPLAYS),
+    responses=answers(
+        200, "Batch", "It takes no more", *(401, 404, 408, 409, 413, 415, 422, 503), says=REPLAYS
+    ),
     openapi_extra=with_key(),
 )
 async def close_batch(request: Request, batch_id: UUID, tenant: Submitter) -> Response:
     """It is finished once all its jobs have ended. Closed again, nothing changes."""
     query.none(request)
-    store = BatchStore(parts_of(request).database)
-    await run_in_threadpool(store.close, tenant, batch_id)
-    return _json(await show(request, tenant, batch_id))
+    close = partial(BatchStore(parts_of(request).database).close, tenant, batch_id)
+    raw = await bodies.read(request, SHORT_BODY)
+    return await done(request, tenant, batch_id, close, raw=raw)
 
 
 _LISTED = (

@@ -32,13 +32,17 @@ batches = Table(
     Column("priority", SmallInteger, nullable=False),
     # 10⁻¹⁰ USD that its jobs may cost together; null: no bound of its own.
     Column("budget", BigInteger),
-    # After so many failed jobs it pauses; null: it goes on.
+    # It pauses when so many jobs have failed, beside those that had when it last went on; null: it
+    # goes on.
     Column("stop_after", Integer),
+    Column("failed_before", Integer, nullable=False, server_default=text("0")),
     Column("state", String(10), nullable=False),
     # How many lines were accepted: the position of the next one.
     Column("jobs", Integer, nullable=False, server_default=text("0")),
     # What is being done to all its jobs, a part in each turn, and the first position not yet reached.
     Column("sweep", String(10)),
+    # Of a retry: the states that it is for.
+    Column("sweep_states", Document),
     Column("swept", Integer, nullable=False, server_default=text("0")),
     Column("created_at", Instant, nullable=False),
     Column("closed_at", Instant),

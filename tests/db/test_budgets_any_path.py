@@ -1,10 +1,11 @@
 """Any path of jobs beside a model that only adds up: submits, claims, ends, doubts, days, budgets.
 
-The model knows nothing of sums that are kept: what is used is counted from its jobs each time.
+The model knows nothing of sums that are kept: what is used is counted from its jobs each time. So
+are the counts of a batch, which half of the jobs are in.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,9 +21,12 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import event, update
+from sqlalchemy import event, select, update
 
 from db.accounts import AccountStore
+from db.batch_counts import add_up, counts_of
+from db.batch_rows import NewBatch
+from db.batches import BatchStore
 from db.budgets import BudgetStore
 from db.covering import Covering
 from db.engine import Database
@@ -34,6 +38,7 @@ from db.rows import Job as KeptJob
 from db.runs import RunStore
 from db.tables import budget_periods, jobs, metadata
 from db.tenants import TenantStore
+from jobs.batches import NONE, Count, Place, place_of
 from jobs.budgets import Period
 from jobs.doubts import DoubtEnd
 from jobs.errors import BudgetExceeded
@@ -91,6 +96,7 @@ class Paths(RuleBasedStateMachine):
         ensure = TenantStore(self.database).ensure
         self.tenants = [ensure(name) for name in ("one", "two")]
         self.jobs: list[Job] = []
+        self.batch = BatchStore(self.database).add(NewBatch(self.tenants[0], "p", "", {})).id
         self.limits: dict[tuple[UUID, Period], int] = {}
         self.day = 0
 
@@ -141,7 +147,9 @@ class Paths(RuleBasedStateMachine):
     @rule(tenant=st.integers(0, 1), prices=st.lists(st.integers(1, 5), min_size=1, max_size=3))
     def submit(self, tenant: int, prices: list[int]) -> None:
         mine = self.tenants[tenant]
-        came = self.store.add_each([NewJob(mine, "p", "ssd-canny", {}, Money(p)) for p in prices])
+        batch = [None, self.batch][tenant]
+        new = NewJob(mine, "p", "ssd-canny", {}, Money(0), batch_id=batch)
+        came = self.store.add_each([replace(new, estimate=Money(p)) for p in prices])
         for price, one in zip(prices, came, strict=True):
             assert isinstance(one, BudgetExceeded) is not self.admits(mine, price)
             if isinstance(one, KeptJob):
@@ -302,7 +310,23 @@ class Paths(RuleBasedStateMachine):
         begin_a_day_ago(self.database)
         self.day += 1
 
+    @rule(most=st.integers(1, 5))
+    def add_counts_up(self, most: int) -> None:
+        with self.database.write() as connection:
+            add_up(connection, most)
+
     # What always holds.
+
+    @invariant()
+    def every_job_of_the_batch_is_counted_where_it_is(self) -> None:
+        with self.database.read() as connection:
+            counted = counts_of(connection, self.batch).by_place
+            rows = connection.execute(select(jobs).where(jobs.c.batch_id == self.batch)).all()
+        found: dict[Place, Count] = {}
+        for row in rows:
+            place = place_of(State(row.state), row.error)
+            found[place] = found.get(place, NONE) + Count(1, row.cost, row.estimate)
+        assert counted == found
 
     @invariant()
     def every_sum_is_the_models(self) -> None:

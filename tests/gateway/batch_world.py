@@ -18,7 +18,11 @@ def opened(client: httpx.Client, **members: Any) -> dict[str, Any]:
 
 
 def send(
-    client: httpx.Client, batch: dict[str, Any], content: Any, kind: str = JSON_LINES, **options: Any
+    client: httpx.Client,
+    batch: dict[str, Any],
+    content: Any,
+    kind: str = JSON_LINES,
+    **options: Any,
 ) -> httpx.Response:
     """Sends lines: text or bytes as they are, a list as JSON Lines."""
     if isinstance(content, list):

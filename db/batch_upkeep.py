@@ -1,0 +1,109 @@
+"""What is done for batches from time to time: counts added up, ends noted, failures stopped."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection, select, update
+
+from db.batch_counts import add_up, counts_of_many
+from db.batch_rows import Batch, batch_of
+from db.engine import Database
+from db.hand_pauses import HandPauses, Who
+from db.tables import batches
+from jobs.batches import BatchState, Counts
+from jobs.states import State
+
+STOPPER = Who("stop_after_n", is_admin=False)
+"""Who pauses a batch of which too many jobs have failed; its owner lets it go on."""
+_NONE = Counts({})
+
+
+@dataclass(frozen=True)
+class Tended:
+    """What a turn came to. `stopped`: batches that pause now, each with how many jobs have failed."""
+
+    notes: bool
+    finished: list[UUID]
+    stopped: list[tuple[UUID, int]]
+
+
+class BatchUpkeep:
+    """Two turns at once are harmless: each batch's row is locked while something is noted of it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._pauses = HandPauses(database)
+
+    def tend(self, limit: int, also: Sequence[UUID] = ()) -> Tended:
+        """Add up to `limit` notes up, and see to the batches that they are of, and to others."""
+        with self._database.write() as connection:
+            touched = add_up(connection, limit)
+        finished: list[UUID] = []
+        stopped: list[tuple[UUID, int]] = []
+        for batch, counts in self._going_on({*touched, *also}):
+            failed = counts.of(State.FAILED).jobs
+            if _is_finished(batch, counts) and self._finish(batch.id):
+                finished.append(batch.id)
+            elif _has_failed(batch, failed) and self._stop(batch, failed):
+                stopped.append((batch.id, failed))
+        return Tended(bool(touched), finished, stopped)
+
+    def _going_on(self, ids: Collection[UUID]) -> list[tuple[Batch, Counts]]:
+        if not ids:
+            return []
+        mine = select(batches).where(batches.c.id.in_(ids), batches.c.finished_at.is_(None))
+        with self._database.read() as connection:
+            found = [batch_of(row) for row in connection.execute(mine.order_by(batches.c.id))]
+            counts = counts_of_many(connection, [one.id for one in found])
+        return [(one, counts.get(one.id, _NONE)) for one in found]
+
+    def _finish(self, batch_id: UUID) -> bool:
+        """Looked at once more under the lock: a line may have come, or a retry."""
+        with self._database.write() as connection:
+            batch = self._locked(connection, batch_id)
+            if batch is None:
+                return False
+            counts = counts_of_many(connection, [batch_id]).get(batch_id, _NONE)
+            if not _is_finished(batch, counts):
+                return False
+            connection.execute(
+                update(batches)
+                .where(batches.c.id == batch_id)
+                .values(finished_at=self._database.time(connection))
+            )
+            return True
+
+    def _stop(self, seen: Batch, failed: int) -> bool:
+        with self._database.write() as connection:
+            batch = self._locked(connection, seen.id)
+            if batch is None or not _has_failed(batch, failed):
+                return False
+            note = f"{failed} of its jobs have failed: resume it to go on"
+            self._pauses.pause(batch.tenant_id, batch.group, STOPPER, note)
+            # When it goes on, as many more may fail.
+            connection.execute(
+                update(batches).where(batches.c.id == batch.id).values(failed_before=failed)
+            )
+            return True
+
+    def _locked(self, connection: Connection, batch_id: UUID) -> Batch | None:
+        row = connection.execute(
+            select(batches)
+            .where(batches.c.id == batch_id, batches.c.finished_at.is_(None))
+            .with_for_update(skip_locked=True)
+        ).one_or_none()
+        return None if row is None else batch_of(row)
+
+
+def _is_finished(batch: Batch, counts: Counts) -> bool:
+    return (
+        batch.state is not BatchState.OPEN
+        and batch.sweep is None
+        and batch.finished_at is None
+        and not counts.to_come.jobs
+    )
+
+
+def _has_failed(batch: Batch, failed: int) -> bool:
+    return batch.stop_after is not None and failed - batch.failed_before >= batch.stop_after
