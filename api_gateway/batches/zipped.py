@@ -21,12 +21,15 @@ class _Sink:
     def __init__(self) -> None:
         self._written: list[bytes] = []
 
-    def write(self, data: bytes) -> int:
-        self._written.append(bytes(data))
-        return len(data)
+    def write(self, b: bytes, /) -> int:
+        self._written.append(bytes(b))
+        return len(b)
 
     def flush(self) -> None:
-        pass
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def taken(self) -> bytes:
         """What was written since."""
