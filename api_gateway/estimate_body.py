@@ -1,10 +1,12 @@
-"""What is to be estimated: one job, a list of jobs, or one job many times."""
+"""What is to be estimated: one job, a list of jobs, one job many times, or a matrix of jobs."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from api_gateway.batches import matrix
 from db.rows import NewJob
+from jobs.catalog import MODELS
 from jobs.catalog.inputs import shown
 from jobs.errors import FieldProblem, InvalidInput
 
@@ -29,6 +31,9 @@ def read(given: Any, check: Check) -> list[Wanted]:
     if isinstance(given, dict) and "jobs" in given:
         _refuse_others(given, ("jobs",))
         return _many(given["jobs"], check)
+    if isinstance(given, dict) and "matrix" in given:
+        _refuse_others(given, ("job", "matrix"))
+        return _matrix(given, check)
     if isinstance(given, dict) and "job" in given:
         _refuse_others(given, ("job", "count"))
         return _copies(given, check)
@@ -67,6 +72,39 @@ def _copies(given: Mapping[str, Any], check: Check) -> list[Wanted]:
     if wrong:
         raise InvalidInput(wrong)
     return [Wanted(job, count)]
+
+
+def _matrix(given: Mapping[str, Any], check: Check) -> list[Wanted]:
+    """Each value is checked beside the first ones of the others; those that a price depends on stand
+    apart.
+    """
+    job = given.get("job")
+    if not isinstance(job, dict) or not isinstance(job.get("input", {}), dict):
+        raise InvalidInput([FieldProblem("job", "must be a job", shown(job))])
+    values = matrix.read(given["matrix"])
+    model = MODELS.get(str(job.get("model")))
+    # A name that is no parameter is for the templates of a batch, and changes no price.
+    own = {name: some for name, some in values.values.items() if model and name in model.parameters}
+    first = {name: some[0] for name, some in own.items()}
+    apart = model.price_times if model else None
+    found: list[Wanted] = []
+    wrong: list[FieldProblem] = []
+    for name, some in own.items():
+        for n, value in enumerate(some):
+            whole = {**job, "input": {**job.get("input", {}), **first, name: value}}
+            try:
+                checked = check(whole)
+            except InvalidInput as error:
+                wrong += _placed(error, f"matrix.{name}[{n}]")
+                continue
+            if name == apart:
+                found.append(Wanted(checked, values.count // len(some)))
+    if wrong:
+        raise InvalidInput(wrong)
+    if found:
+        return found
+    whole = {**job, "input": {**job.get("input", {}), **first}}
+    return [Wanted(check(whole), values.count)]
 
 
 def _placed(error: InvalidInput, place: str) -> list[FieldProblem]:

@@ -19,7 +19,10 @@ from api_gateway.submit_route import LARGEST_BODY, SMALL_BODY
 router = APIRouter(tags=["jobs"])
 
 _BODY: dict[str, Any] = {
-    "anyOf": [reference(name) for name in ("Submit", "EstimateOfMany", "EstimateOfCopies")]
+    "anyOf": [
+        reference(name)
+        for name in ("Submit", "EstimateOfMany", "EstimateOfCopies", "EstimateOfMatrix")
+    ]
 }
 
 
@@ -30,7 +33,8 @@ _BODY: dict[str, Any] = {
     openapi_extra=body(**{"application/json": {"schema": _BODY}}),
 )
 async def estimate(request: Request, tenant: Reader) -> JSONResponse:
-    """Takes a job as `POST /api/v1/jobs` does, `jobs`, a list of them, or a `job` and its `count`.
+    """Takes a job as `POST /api/v1/jobs` does, `jobs`, a list of them, a `job` and its `count`, or a
+    `job` and a `matrix` as a batch takes it.
 
     It is checked as a submit is, and nothing is kept: no job, and no image. Others may submit in
     the meantime.

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from api_gateway import envelope, pause_wish, resolution
+from api_gateway.batches.matrix import MOST_LINES, MOST_NAMES
 from api_gateway.batches.new_batch import LONGEST_NAME as LONGEST_BATCH_NAME
 from api_gateway.cancel_wish import CancelImage
 from api_gateway.estimate_body import MOST_COPIES, MOST_JOBS
@@ -137,6 +138,17 @@ class NewBatch(BaseModel):
     on_doubt: OnDoubt | None = None
     doubt_deadline: Time | None = None
     metadata: dict[str, Any] | None = {}
+    jobs: list[dict[str, Any]] | None = Field(
+        None, min_length=1, max_length=MOST_LINES, description="All its lines; it is closed then."
+    )
+    matrix: dict[str, list[Any]] | None = Field(
+        None,
+        min_length=1,
+        max_length=MOST_NAMES,
+        description="Every combination of these values is a line, and it is closed. A name is a "
+        f"parameter's, or one that a template asks for. At most {MOST_LINES:,} combinations.",
+        examples=[{"prompt": ["a cat", "a dog"], "seed": [1, 2, 3]}],
+    )
 
 
 class BatchChange(BaseModel):

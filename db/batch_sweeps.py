@@ -112,15 +112,20 @@ class BatchSweeps:
 
     def go_on(self, batch_id: UUID) -> int:
         """Do it to the next part of its jobs; how many were changed. The last part ends it."""
+        mine = select(batches).where(batches.c.id == batch_id)
         with self._database.write() as connection:
-            mine = select(batches).where(batches.c.id == batch_id)
-            row = connection.execute(mine.with_for_update(skip_locked=True)).one_or_none()
-            if row is None or row.sweep is None:
+            row = connection.execute(mine).one()
+            if row.sweep is None:
                 return 0
             batch = batch_of(row)
             to = batch.swept + PART
-            changed, whole = self._part(connection, batch, to)
-            over = to >= batch.jobs or not whole
+            jobs_here = self._locked_jobs(connection, batch, to)
+            # After its jobs, as settles lock them.
+            now = connection.execute(mine.with_for_update()).one()
+            if (now.sweep, now.swept) != (row.sweep, row.swept):
+                return 0  # somebody was quicker, or wants something else
+            changed, whole = self._change(connection, batch_of(now), jobs_here)
+            over = to >= now.jobs or not whole
             connection.execute(
                 update(batches)
                 .where(batches.c.id == batch_id, batches.c.sweep == batch.sweep)
@@ -139,15 +144,19 @@ class BatchSweeps:
         ).one()
         return batch_of(row)
 
-    def _part(self, connection: Connection, batch: Batch, to: int) -> tuple[int, bool]:
-        """How many were changed, and whether all that could be: not where room or money ran out."""
+    def _locked_jobs(self, connection: Connection, batch: Batch, to: int) -> Sequence[Row[Any]]:
         here = select(batch_lines.c.job_id).where(
             batch_lines.c.batch_id == batch.id,
             batch_lines.c.position >= batch.swept,
             batch_lines.c.position < to,
         )
         ids = list(connection.scalars(here))
-        rows = connection.execute(self._lock_jobs, {"ids": ids}).all() if ids else []
+        return connection.execute(self._lock_jobs, {"ids": ids}).all() if ids else []
+
+    def _change(
+        self, connection: Connection, batch: Batch, rows: Sequence[Row[Any]]
+    ) -> tuple[int, bool]:
+        """How many were changed, and whether all that could be: not where room or money ran out."""
         match batch.sweep:
             case Sweep.CANCEL:
                 return self._cancel(connection, batch, rows), True

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, or_, select, update
 
+from db.batch_budgets import take_back
 from db.batch_counts import Move, note_moves
 from db.budget_books import Books
 from db.budget_gate import pass_at
@@ -106,14 +107,16 @@ class JobChanges:
 
         One more attempt is allowed at the least. Bounds that have passed are dropped, for the job
         would expire again; what was spent stays booked. Raises `NotFound`, `IllegalMove`,
-        `TooManyQueued` for one that has ended, and `BudgetExceeded` where the tenant's budget does
-        not cover another call.
+        `TooManyQueued` for one that has ended, and `BudgetExceeded` or `BatchBudgetExceeded` where
+        the tenant's or its batch's budget does not cover another call.
         """
         with self._database.write() as connection:
             job = self._locked(connection, tenant_id, job_id)
             _refuse(why_not_retried(job.state, has_outputs=bool(job.outputs)), job)
             now = pass_at(self._database, connection)
             if job.state in FINAL:
+                if job.batch_id is not None:
+                    take_back(connection, job.batch_id, job.estimate)
                 self._room.take_one(connection, tenant_id, now)
             self._reserve(connection, job, now)
             # `number` stays: the next claim counts on from it, so that whatever an earlier

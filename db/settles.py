@@ -1,6 +1,6 @@
 """A settle of several attempts at once: records, moves, outputs, money and pauses, in one commit."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Row, select
 
 from db.among import among
 from db.balances import believe
-from db.batch_counts import Move, note_moves
+from db.batch_counts import note_moves
+from db.batch_settles import notes_of, within_budgets
 from db.budget_books import Books
 from db.budget_gate import passing
 from db.budget_settles import balance
@@ -19,6 +20,7 @@ from db.passes import Refund, refund
 from db.pauses import pause_account
 from db.queue_room import came_back
 from db.rows import Moved, Output, Settlement
+from db.settle_moves import move_of, values_of
 from db.settle_statements import BOOK, KEEP, MOVE, RECORD
 from db.tables import attempts, jobs
 from jobs import credits as balances
@@ -27,8 +29,8 @@ from jobs.credits import Reading
 from jobs.doubts import FOR_WANT_OF_WORD, DoubtEnd
 from jobs.failures import FailureKind
 from jobs.money import Money
-from jobs.settling import Settled, settled
-from jobs.states import FINAL, WAITING, State
+from jobs.settling import Settled
+from jobs.states import WAITING, State
 
 _LOOK_FOR_THE_COST = timedelta(seconds=60)
 """When the history is asked for a cost that is only believed: its row may lag."""
@@ -43,13 +45,6 @@ class Done:
     moved: list[Moved]
     pauses: list[Pause]
     after_all: list[Settlement]
-
-
-@dataclass(frozen=True)
-class _Move:
-    settlement: Settlement
-    row: Row[Any]
-    becomes: Settled
 
 
 class Settling:
@@ -99,17 +94,18 @@ class Settling:
         # A doubt's record stays open, and what its call costs is not known yet.
         booked = [s for s in unrecorded if s.decision.state is not State.IN_DOUBT]
         prices = {s.attempt_id: _price(s, rows[s.attempt_id]) for s in booked}
-        moves = [m for s in settlements if (m := _move(s, rows[s.attempt_id])) is not None]
+        moves = [m for s in settlements if (m := move_of(s, rows[s.attempt_id])) is not None]
+        moves = within_budgets(connection, moves, prices)
         moved = {m.settlement.attempt_id: m.becomes for m in moves}
         if unrecorded:
             connection.execute(RECORD, [_record(s, rows[s.attempt_id], at) for s in unrecorded])
         if moves:
-            connection.execute(MOVE, [_values(m, at, prices) for m in moves])
+            connection.execute(MOVE, [values_of(m, at, prices) for m in moves])
         if late := [s for s in booked if prices[s.attempt_id] and s.attempt_id not in moved]:
             connection.execute(
                 BOOK, [{"job": s.job_id, "price": prices[s.attempt_id]} for s in late]
             )
-        note_moves(connection, _in_batches(moves, [rows[s.attempt_id] for s in late], prices))
+        note_moves(connection, notes_of(moves, [rows[s.attempt_id] for s in late], prices))
         wanted = [m for m in moves if m.becomes.keeps_images]
         if kept := [_output(m.settlement, o) for m in wanted for o in m.settlement.outputs]:
             connection.execute(KEEP, kept)
@@ -214,52 +210,6 @@ def _record(settlement: Settlement, row: Row[Any], at: datetime) -> dict[str, An
         "answered": settlement.answered_at,
         "form": settlement.answer_form,
     }
-
-
-def _move(settlement: Settlement, row: Row[Any]) -> _Move | None:
-    """What the job becomes; None when this attempt is not its latest or it does not wait for it."""
-    doubt = settlement.decision.state is State.IN_DOUBT
-    leaving = {State.RUNNING} if doubt else {State.RUNNING, State.IN_DOUBT}
-    if row.number != settlement.number or row.state not in leaving:
-        return None
-    becomes = settled(
-        settlement.decision,
-        settlement.failure,
-        leaving=State(row.state),
-        canceled=row.cancel_requested_at is not None,
-        drops_image=row.cancel_drops,
-        finish_by=row.finish_by,
-    )
-    return _Move(settlement, row, becomes)
-
-
-def _values(move: _Move, at: datetime, prices: Mapping[UUID, Money]) -> dict[str, Any]:
-    settlement, row, becomes = move.settlement, move.row, move.becomes
-    return {
-        "job": row.id,
-        "fence": settlement.number,
-        "leaves": row.state,
-        "becomes": becomes.state,
-        "due": becomes.run_at,
-        # A doubt has spent its attempt already; it gets it back when the call turns out free.
-        "spent": settlement.decision.spends_attempt - (row.state == State.IN_DOUBT),
-        "used": settlement.seed,
-        "why": becomes.error,
-        "ended": at if becomes.state in FINAL else None,
-        "price": prices.get(settlement.attempt_id, 0),
-    }
-
-
-def _in_batches(
-    moves: Sequence[_Move], late: Sequence[Row[Any]], prices: Mapping[UUID, Money]
-) -> Iterator[Move]:
-    """What the jobs of batches were and become; those that only cost more stay where they are."""
-    for move in moves:
-        row, becomes = move.row, move.becomes
-        cost = row.cost + prices.get(row.attempt_id, 0)
-        yield Move(row, {"state": becomes.state, "error": becomes.error, "cost": cost})
-    for row in late:
-        yield Move(row, {"cost": row.cost + prices[row.attempt_id]})
 
 
 def _done(becomes: Settled | None, row: Row[Any] | None) -> Moved:

@@ -54,6 +54,15 @@ def settled(
     return Settled(decision.state, decision.run_at, error)
 
 
+def not_again(becomes: Settled) -> Settled:
+    """The job fails with what its last call failed for: its batch has no money for another one."""
+    error = becomes.error or {}
+    said = (
+        f"{error.get('message', '')}; it is not sent again, for its batch's budget covers no other"
+    )
+    return Settled(State.FAILED, None, {**error, "message": f"{said} call".lstrip("; ")})
+
+
 def error_of(failure: Failure | None) -> dict[str, Any] | None:
     """A failure as the job's owner reads it; None for none."""
     if failure is None:

@@ -63,13 +63,19 @@ class LineReader:
                 raise
             return _rejected(number, given, error.problems)
 
+    def line_of(self, number: int, given: Any) -> Line | Rejection:
+        """A line that was read from JSON before; or all that is wrong with it."""
+        known: dict[str, Any] = {}
+        try:
+            known = _an_object(given)
+            return self._line(number, known)
+        except InvalidInput as error:
+            return _rejected(number, known, error.problems)
+
     def _given(self, raw: bytes) -> dict[str, Any]:
         """Raises `InvalidInput`, and the problem of what is no JSON."""
         if self._columns is None:
-            found = strict_json.parse(raw)
-            if not isinstance(found, dict):
-                raise InvalidInput([FieldProblem("line", "must be a JSON object", shown(found))])
-            return found
+            return _an_object(strict_json.parse(raw))
         row = self._columns.row(raw)
         return {**self._columns.line(row, self._used), _VARS: row.fields}
 
@@ -105,6 +111,12 @@ class LineReader:
             if missing:
                 raise InvalidInput([_no_value(name) for name in sorted(missing)])
         return {**rest, **said, "input": {**input_, **own}}
+
+
+def _an_object(given: Any) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise InvalidInput([FieldProblem("line", "must be a JSON object", shown(given))])
+    return given
 
 
 def _but(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

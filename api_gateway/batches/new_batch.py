@@ -20,7 +20,10 @@ LONGEST_NAME = 200
 CONTINUE, STOP_AFTER = "continue", "stop_after_n"
 OF_JOBS = tuple(one for one in envelope.MEMBERS if one not in {"priority", "group", "metadata"})
 """Members of a job that a batch may say for all its lines."""
-MEMBERS = ("name", "priority", "budget", "on_error", "stop_after", "metadata", *OF_JOBS)
+MEMBERS = (
+    *("name", "priority", "budget", "on_error", "stop_after", "metadata", *OF_JOBS),
+    *("jobs", "matrix"),
+)
 
 
 class BatchChange(TypedDict, total=False):
@@ -49,7 +52,10 @@ class _Members:
 
 
 def read(given: Any, tenant: UUID, pool: str) -> NewBatch:
-    """Raises `InvalidInput`. A default for its jobs is checked with each line that uses it."""
+    """Raises `InvalidInput`. A default for its jobs is checked with each line that uses it.
+
+    Its lines, where they come with it: `whole_batch`.
+    """
     members = _members(given, MEMBERS)
     stop_after = members.take("stop_after", _stop_after, None)
     on_error = members.take("on_error", _on_error, STOP_AFTER if stop_after else CONTINUE)

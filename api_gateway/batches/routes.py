@@ -10,8 +10,9 @@ from starlette.concurrency import run_in_threadpool
 
 from api_gateway import bodies, problems, query, strict_json
 from api_gateway.auth import Reader, Submitter
-from api_gateway.batches import new_batch
+from api_gateway.batches import matrix, new_batch, whole_batch
 from api_gateway.batches.batch_json import View, document
+from api_gateway.batches.matrix import Matrix
 from api_gateway.batches.verbs import LARGEST_BODY as SHORT_BODY
 from api_gateway.batches.verbs import done
 from api_gateway.batches.views import show
@@ -27,7 +28,9 @@ from db.batches import BatchStore
 from db.idempotency import Answer
 from jobs.batches import Counts
 
-LARGEST_BODY = 1_000_000
+LARGEST_BODY = 30_000_000
+MOST_TICKETS = 100
+"""Upkeep puts more within a second."""
 MOST_LISTED, USUALLY_LISTED = 100, 20
 _NO_JOBS = Counts({})
 
@@ -42,7 +45,7 @@ router = APIRouter(tags=["batches"])
         201,
         "Batch",
         "It takes jobs",
-        *(400, 401, 408, 413, 415, 422, 503),
+        *(400, 401, 402, 408, 413, 415, 422, 429, 503),
         says={"Location": "Where to read the batch", **REPLAYS},
     )
     | IN_USE,
@@ -51,22 +54,34 @@ router = APIRouter(tags=["batches"])
 async def open_batch(request: Request, tenant: Submitter) -> Response:
     """What its jobs have in common is said once: `model`, `input`, `tags` and the like are what a line
     has that does not say them itself. In these, `{name}` is filled in from each line.
+
+    Where `jobs` (lines) or a `matrix` (values by name, of which every combination is a line) come with
+    it, all of them are kept and it is closed, or nothing is kept.
     """
     if bodies.media_type(request) != "application/json":
         raise Problem(problems.WRONG_TYPE, "send the batch as Content-Type: application/json")
     raw = await bodies.read(request, LARGEST_BODY)
     parts = parts_of(request)
-    new = new_batch.read(strict_json.parse(raw), tenant, parts.pool)
+    given = await run_in_threadpool(strict_json.parse, raw)
+    new = new_batch.read(given, tenant, parts.pool)
+    lines = whole_batch.lines_of(given, _matrix_of(given))
     async with asked(request, tenant, raw) as ask:
         if ask.replay is not None:
             return ask.replay
 
         def act() -> tuple[Batch, Answer]:
-            batch = BatchStore(parts.database).add(new)
-            shown = document(View(batch, _NO_JOBS, 0, 0, None), base_of(request))
+            if lines is None:
+                batch, counts = BatchStore(parts.database).add(new), _NO_JOBS
+            else:
+                closed = whole_batch.open_filled(parts, new, lines)
+                batch, counts = BatchStore(parts.database).get(tenant, closed.id)
+            shown = document(View(batch, counts, 0, 0, None), base_of(request))
             return batch, Answer(201, {"Location": shown["links"]["self"]}, text_of(shown))
 
-        return (await run_in_threadpool(ask.commit, act))[1]
+        batch, response = await run_in_threadpool(ask.commit, act)
+    if batch is not None and batch.jobs:
+        parts.tickets.add(batch.pool, min(batch.jobs, MOST_TICKETS))
+    return response
 
 
 @router.get(
@@ -120,6 +135,10 @@ _LISTED = (
     *("id", "name", "state", "jobs", "counts", "cost", "projected_cost", "priority", "budget"),
     *("metadata", "created_at", "closed_at", "finished_at", "links"),
 )
+
+
+def _matrix_of(given: dict[str, Any]) -> Matrix | None:
+    return None if given.get("matrix") is None else matrix.read(given["matrix"])
 
 
 def _below(text: str) -> UUID:

@@ -13,6 +13,7 @@ from api_gateway.auth import Submitter
 from api_gateway.batches.batch_json import rejections
 from api_gateway.batches.intake import CUTTERS, MOST_STRICT, Came, Chunk, Intake, StrictIntake
 from api_gateway.batches.lines import LineReader
+from api_gateway.batches.routes import MOST_TICKETS
 from api_gateway.job_answer import text_of
 from api_gateway.kept_images import KeptImages
 from api_gateway.openapi import answers
@@ -28,8 +29,6 @@ from jobs.batches import MOST_JOBS
 
 router = APIRouter(tags=["batches"])
 
-_MOST_TICKETS = 100
-"""Upkeep puts more within a second."""
 _TEXT: dict[str, Any] = {"schema": {"type": "string"}}
 
 
@@ -99,7 +98,7 @@ def _keep(parts: Parts, batch: Batch, kept: KeptImages, strict: bool, chunk: Chu
         batch.tenant_id, batch.id, chunk.lines, chunk.rejections, strict=strict
     )
     if taken.accepted:
-        parts.tickets.add(batch.pool, min(taken.accepted, _MOST_TICKETS))
+        parts.tickets.add(batch.pool, min(taken.accepted, MOST_TICKETS))
     return taken
 
 

@@ -208,3 +208,52 @@ def test_a_batch_is_its_tenants_own(client: httpx.Client, stranger: httpx.Client
     is_problem(send(stranger, batch, LINES), 404, "not-found")
     is_problem(stranger.get(f"/api/v1/batches/{batch['id']}"), 404, "not-found")
     assert stranger.get("/api/v1/batches").json()["items"] == []
+
+
+def test_a_matrix_is_every_combination(client: httpx.Client) -> None:
+    matrix = {"seed": [1, 2, 3], "animal": ["cat", "dog"]}
+    given = {"model": "ssd-1b", "input": {"prompt": "a {animal}"}, "matrix": matrix}
+    priced = client.post(
+        "/api/v1/estimate",
+        json={"job": {"model": "ssd-1b", "input": {"prompt": "a"}}, "matrix": matrix},
+    ).json()
+    assert (priced["jobs"], priced["price"]) == (6, "0.024")
+    response = client.post("/api/v1/batches", json=given)
+    assert response.status_code == 201, response.text
+    batch = response.json()
+    assert (batch["state"], batch["jobs"], batch["committed"]) == ("running", 6, "0.024")
+    jobs = client.get("/api/v1/jobs", params={"group": f"batch:{batch['id']}"}).json()["items"]
+    assert [(one["custom_id"], one["input"]["prompt"]) for one in reversed(jobs)] == [
+        (f"seed{seed}-animal{n}", f"a {animal}")
+        for seed in (1, 2, 3)
+        for n, animal in enumerate(("cat", "dog"), 1)
+    ]
+
+
+def test_a_whole_batch_is_kept_once_or_not_at_all(client: httpx.Client) -> None:
+    given = {
+        "model": "ssd-1b",
+        "input": {"prompt": "a cat"},
+        "jobs": [*LINES, {"input": {"seed": "x"}}],
+    }
+    wrong = is_problem(client.post("/api/v1/batches", json=given), 422, "invalid-fields")
+    assert [one["field"] for one in wrong["errors"]] == ["jobs[5].input.seed"]
+    assert client.get("/api/v1/batches").json()["items"] == []
+    good = {**given, "jobs": LINES}
+    key = {"Idempotency-Key": "once"}
+    first = client.post("/api/v1/batches", json=good, headers=key)
+    again = client.post("/api/v1/batches", json=good, headers=key)
+    assert first.json() == again.json()
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert [one["jobs"] for one in client.get("/api/v1/batches").json()["items"]] == [5]
+
+
+def test_the_price_of_a_matrix_counts_its_samples(client: httpx.Client) -> None:
+    job = {"model": "ssd-canny", "input": {"image": "https://example.org/a.png", "prompt": "a"}}
+    answer = client.post(
+        "/api/v1/estimate", json={"job": job, "matrix": {"samples": [1, 2], "seed": [1, 2, 3]}}
+    ).json()
+    assert (answer["jobs"], answer["price"]) == (6, "0.054")
+    wrong = client.post("/api/v1/estimate", json={"job": job, "matrix": {"seed": [1, "x"]}})
+    problem = is_problem(wrong, 422, "invalid-fields")
+    assert [one["field"] for one in problem["errors"]] == ["matrix.seed[1].input.seed"]
