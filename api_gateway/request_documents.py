@@ -64,6 +64,15 @@ class EstimateOfCopies(BaseModel):
     count: int | None = Field(1, ge=1, le=MOST_COPIES, description="How often.")
 
 
+class EstimateOfMatrix(BaseModel):
+    """Every combination of these values, as a batch has them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    job: Submit
+    matrix: dict[str, list[Any]] = Field(min_length=1, max_length=MOST_NAMES)
+
+
 class Cancel(BaseModel):
     """What becomes of the image of a call that is under way."""
 
@@ -175,6 +184,7 @@ ALL = (
     Submit,
     EstimateOfMany,
     EstimateOfCopies,
+    EstimateOfMatrix,
     Cancel,
     Resolve,
     PauseWish,
