@@ -85,12 +85,12 @@ def _matrix(given: Mapping[str, Any], check: Check) -> list[Wanted]:
     model = MODELS.get(str(job.get("model")))
     # A name that is no parameter is for the templates of a batch, and changes no price.
     own = {name: some for name, some in values.values.items() if model and name in model.parameters}
-    first = {name: some[0] for name, some in own.items()}
+    first = {name: some[0][1] for name, some in own.items()}
     apart = model.price_times if model else None
     found: list[Wanted] = []
     wrong: list[FieldProblem] = []
     for name, some in own.items():
-        for n, value in enumerate(some):
+        for n, (_, value) in enumerate(some):
             whole = {**job, "input": {**job.get("input", {}), **first, name: value}}
             try:
                 checked = check(whole)

@@ -70,7 +70,7 @@ class EstimateOfMatrix(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     job: Submit
-    matrix: dict[str, list[Any]] = Field(min_length=1, max_length=MOST_NAMES)
+    matrix: dict[str, list[Any] | dict[str, Any]] = Field(min_length=1, max_length=MOST_NAMES)
 
 
 class Cancel(BaseModel):
@@ -150,12 +150,13 @@ class NewBatch(BaseModel):
     jobs: list[dict[str, Any]] | None = Field(
         None, min_length=1, max_length=MOST_LINES, description="All its lines; it is closed then."
     )
-    matrix: dict[str, list[Any]] | None = Field(
+    matrix: dict[str, list[Any] | dict[str, Any]] | None = Field(
         None,
         min_length=1,
         max_length=MOST_NAMES,
         description="Every combination of these values is a line, and it is closed. A name is a "
-        f"parameter's, or one that a template asks for. At most {MOST_LINES:,} combinations.",
+        "parameter's, or one that a template asks for; an object in the place of a list says what each "
+        f"value is called in the lines' names. At most {MOST_LINES:,} combinations.",
         examples=[{"prompt": ["a cat", "a dog"], "seed": [1, 2, 3]}],
     )
 

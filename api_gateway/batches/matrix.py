@@ -16,9 +16,11 @@ MOST_NAMES = 10
 
 @dataclass(frozen=True)
 class Matrix:
-    """Values by the names of parameters, or of what the batch's templates ask for."""
+    """Values by the names of parameters, or of what the batch's templates ask for; each with a label
+    that stands for it in the names of lines.
+    """
 
-    values: Mapping[str, tuple[Any, ...]]
+    values: Mapping[str, tuple[tuple[str, Any], ...]]
 
     @property
     def count(self) -> int:
@@ -26,18 +28,13 @@ class Matrix:
         return math.prod(len(some) for some in self.values.values())
 
     def lines(self, parameters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """Every combination as a line: the last name's values change the fastest.
-
-        Its name says which value of each it has, counted from 1: `prompt2-seed1`.
+        """Every combination as a line, called by its labels; the last name's values change the
+        fastest.
         """
-        names = list(self.values)
-        numbered = [list(enumerate(self.values[name], 1)) for name in names]
-        for chosen in itertools.product(*numbered):
-            given = {name: value for name, (_, value) in zip(names, chosen, strict=True)}
+        for chosen in itertools.product(*self.values.values()):
+            given = {name: value for name, (_, value) in zip(self.values, chosen, strict=True)}
             yield {
-                "custom_id": "-".join(
-                    f"{name}{n}" for name, (n, _) in zip(names, chosen, strict=True)
-                ),
+                "custom_id": "-".join(label for label, _ in chosen),
                 "input": {name: one for name, one in given.items() if name in parameters},
                 "vars": {name: one for name, one in given.items() if name not in parameters},
             }
@@ -46,16 +43,21 @@ class Matrix:
 def read(given: Any) -> Matrix:
     """Raises `InvalidInput`. The values themselves are checked with each line."""
     if not isinstance(given, dict) or not 1 <= len(given) <= MOST_NAMES:
-        why = f"must be an object of 1 to {MOST_NAMES} names, each with a list of values"
+        why = f"must be an object of 1 to {MOST_NAMES} names, each with values"
         raise InvalidInput([FieldProblem("matrix", why, shown(given))])
     wrong = [
-        FieldProblem(f"matrix.{name}", "must be a list of at least one value", shown(values))
+        FieldProblem(
+            f"matrix.{name}",
+            "must be a list of values, or an object of values by the names that they have in the "
+            "names of lines; of at least one",
+            shown(values),
+        )
         for name, values in given.items()
-        if not isinstance(values, list) or not values
+        if not isinstance(values, list | dict) or not values
     ]
     if wrong:
         raise InvalidInput(wrong)
-    found = Matrix({name: tuple(values) for name, values in given.items()})
+    found = Matrix({name: _labelled(name, values) for name, values in given.items()})
     if found.count > MOST_LINES:
         why = (
             f"has {found.count:,} combinations, and one request takes {MOST_LINES:,}: open a batch "
@@ -63,3 +65,10 @@ def read(given: Any) -> Matrix:
         )
         raise InvalidInput([FieldProblem("matrix", why)])
     return found
+
+
+def _labelled(name: str, values: list[Any] | dict[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """In a list they are counted: `prompt1`, `prompt2`."""
+    if isinstance(values, dict):
+        return tuple(values.items())
+    return tuple((f"{name}{n}", value) for n, value in enumerate(values, 1))

@@ -19,6 +19,7 @@ TINY = {
     "start-latency": "--jobs 5 --gap 0.02",
     "simulated": "--jobs 10 --limit 10 --window 2 --processes 1",
     "polls": "--requests 40 --age 10 --seconds 3 --loop 1.5",
+    "batch": "--lines 300 --million 500 --images 4 --tasks 50",
     "allowance": "--cells 300/fixed/known,300/fixed/bucket-20-low --windows 2 --window 2 "
     "--latency 0.1",
 }
@@ -37,6 +38,10 @@ MEASURES = {
         *(f"wait {part} of tenant {name!r}" for part in ("p50", "p95") for name in ("one", "two")),
     },
     "polls": {"CPU", "polls, rate", "CPU of a poll"},
+    "batch": {
+        "lines, rate", "gateway's RSS, growth", "look at the batch, p95", "results, rate",
+        "RSS while results leave, growth", "total", "longer than the pace and one call",
+    },
     "allowance": {
         "least in a window", "median", "use", "95 % from window", "longest silence", "429s", "CPU",
         "busy", "busiest sandbox",
@@ -44,7 +49,7 @@ MEASURES = {
 }  # fmt: skip
 TARGETS = {
     "drain": 4, "slots": 4, "claims": 7, "sqlite": 2, "start-latency": 2, "polls": 6,
-    "allowance": 7, "simulated": 9,
+    "allowance": 7, "simulated": 9, "batch": 12,
 }  # fmt: skip
 
 

@@ -211,7 +211,7 @@ def test_a_batch_is_its_tenants_own(client: httpx.Client, stranger: httpx.Client
 
 
 def test_a_matrix_is_every_combination(client: httpx.Client) -> None:
-    matrix = {"seed": [1, 2, 3], "animal": ["cat", "dog"]}
+    matrix = {"seed": [1, 2, 3], "animal": {"tom": "cat", "rex": "dog"}}
     given = {"model": "ssd-1b", "input": {"prompt": "a {animal}"}, "matrix": matrix}
     priced = client.post(
         "/api/v1/estimate",
@@ -224,9 +224,9 @@ def test_a_matrix_is_every_combination(client: httpx.Client) -> None:
     assert (batch["state"], batch["jobs"], batch["committed"]) == ("running", 6, "0.024")
     jobs = client.get("/api/v1/jobs", params={"group": f"batch:{batch['id']}"}).json()["items"]
     assert [(one["custom_id"], one["input"]["prompt"]) for one in reversed(jobs)] == [
-        (f"seed{seed}-animal{n}", f"a {animal}")
+        (f"seed{seed}-{name}", f"a {animal}")
         for seed in (1, 2, 3)
-        for n, animal in enumerate(("cat", "dog"), 1)
+        for name, animal in matrix["animal"].items()
     ]
 
 
