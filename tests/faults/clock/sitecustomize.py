@@ -21,6 +21,8 @@ if _LIBRARY and "LD_PRELOAD" not in os.environ:
     os.environ["FAKETIME_TIMESTAMP_FILE"] = os.environ["SEGQ_TEST_CLOCK"]
     # Its cache of the file measures its own age by the clock that is set.
     os.environ["FAKETIME_NO_CACHE"] = "1"
+    # The times of files stay as they are: an import asks for thousands of them.
+    os.environ["NO_FAKE_STAT"] = "1"
     # Durations are measured on the steady clock, which no one can set.
     os.environ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1"
     os.execv(sys.executable, sys.orig_argv)  # noqa: S606  # no shell is the point
