@@ -5,16 +5,8 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic.json_schema import models_json_schema
 
-from api_gateway import (
-    batch_documents,
-    documents,
-    money_documents,
-    problems,
-    request_documents,
-    tenant_documents,
-)
+from api_gateway import problems
 from api_gateway.model_documents import submit_examples, submit_shapes
 from jobs.catalog import MODELS
 
@@ -26,11 +18,6 @@ _REF = "#/components/schemas/{model}"
 
 RETRY_AFTER = {"Retry-After": "Seconds; where the same request may go through later"}
 _LATER = {409, 429, 503}
-
-_SHAPES = (
-    *(*documents.ALL, *money_documents.ALL, *tenant_documents.ALL, *batch_documents.ALL),
-    *request_documents.ALL,
-)
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -103,12 +90,11 @@ def install(app: FastAPI) -> None:
                 description=app.description,
                 routes=app.routes,
             )
-            _, shapes = models_json_schema(
-                [(shape, "serialization") for shape in _SHAPES],
-                ref_template=_REF,
-            )
+            # Not before somebody asks: no start has to wait for them.
+            from api_gateway import shapes  # noqa: PLC0415
+
             schemas = found.setdefault("components", {}).setdefault("schemas", {})
-            schemas.update(shapes["$defs"])
+            schemas.update(shapes.schemas(_REF))
             schemas.update(submit_shapes(MODELS.values(), schemas["Submit"], _REF))
             _show_examples(found["paths"])
             app.openapi_schema = found

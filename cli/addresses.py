@@ -13,7 +13,7 @@ class Addresses:
 
     gateway: int
     redis: int | None
-    flower: int
+    flower: int | None
     sandbox: int | None
 
     @property
@@ -21,8 +21,8 @@ class Addresses:
         return f"http://127.0.0.1:{self.gateway}"
 
     @property
-    def flower_url(self) -> str:
-        return f"http://127.0.0.1:{self.flower}"
+    def flower_url(self) -> str | None:
+        return None if self.flower is None else f"http://127.0.0.1:{self.flower}"
 
     @property
     def sandbox_url(self) -> str | None:
@@ -45,6 +45,6 @@ def choose_addresses(settings: Settings) -> Addresses:
     return Addresses(
         gateway=settings.port or gateway,
         redis=None if settings.redis_url else redis,
-        flower=flower,
+        flower=flower if settings.flower else None,
         sandbox=None if settings.api_keys else sandbox,
     )

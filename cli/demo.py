@@ -117,10 +117,11 @@ class _Demo:
             print("They are SANDBOX images. With SEGMIND_API_KEY set they are generated, and paid.")
         if not self._ends_itself:
             print(f"API docs  {running.gateway}/docs   (the key is in {self._key_place})")
-            print(
-                f"Flower    {running.flower}   "
-                f"(user: {running.flower_user}, password: {running.flower_password})"
-            )
+            if running.flower is not None:
+                print(
+                    f"Flower    {running.flower}   "
+                    f"(user: {running.flower_user}, password: {running.flower_password})"
+                )
             print("Ctrl-C ends everything.", flush=True)
         return succeeded == len(jobs)
 

@@ -86,8 +86,9 @@ def build_table(
     table += [
         celery("upkeep", SERVICES["upkeep"], stage=_DOORS, patience=_DOOR_PATIENCE),
         celery("beat", SERVICES["beat"], stage=_DOORS, patience=_DOOR_PATIENCE),
-        _flower(addresses, credentials, environment, after=broker),
     ]
+    if addresses.flower is not None:
+        table.append(_flower(addresses.flower, credentials, environment, after=broker))
     if addresses.sandbox is not None:
         table.append(_sandbox(settings, addresses.sandbox, credentials, environment))
     return table
@@ -125,18 +126,18 @@ def _pause(settings: Settings, environment: Mapping[str, str], after: frozenset[
 
 
 def _flower(
-    addresses: Addresses,
+    port: int,
     credentials: Credentials,
     environment: Mapping[str, str],
     after: frozenset[str],
 ) -> Process:
-    service = flower("127.0.0.1", addresses.flower)
+    service = flower("127.0.0.1", port)
     auth = f"{FLOWER_USER}:{credentials.flower_password}"
     return Process(
         name="flower",
         argv=service.argv,
         environment=service.environment({**environment, "FLOWER_BASIC_AUTH": auth}),
-        ready=PortAccepts(addresses.flower),
+        ready=PortAccepts(port),
         after=after,
         stop_stage=_DOORS,
         patience=_DOOR_PATIENCE,

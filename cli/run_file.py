@@ -18,7 +18,7 @@ class Running:
 
     gateway: str
     api_key: str = field(repr=False)
-    flower: str
+    flower: str | None
     flower_user: str
     flower_password: str = field(repr=False)
     sandbox: str | None

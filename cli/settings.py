@@ -42,6 +42,8 @@ class Settings:
     database_url: str | None = field(default=None, repr=False)
     redis_url: str | None = field(default=None, repr=False)
     artifacts: str | None = None
+    flower: bool = True
+    """Whether the dashboard is started, too."""
 
 
 def home_of(environ: Mapping[str, str], cwd: Path) -> Path:
@@ -79,6 +81,7 @@ def read_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
         database_url=_absolute_database(environ.get("DATABASE_URL"), cwd),
         redis_url=_redis_url(environ.get("REDIS_URL")),
         artifacts=_absolute_artifacts(environ, cwd),
+        flower=_switch(environ, "SEGQ_FLOWER"),
     )
 
 
@@ -123,6 +126,14 @@ def _whole(
             f"{name} is {text!r}; allowed is {also}a whole number from {low} to {high}"
         )
     return number
+
+
+def _switch(environ: Mapping[str, str], name: str) -> bool:
+    """On, unless it is told otherwise."""
+    text = environ.get(name) or "on"
+    if text not in {"on", "off"}:
+        raise ComplaintError(f"{name} is {text!r}; allowed are on and off")
+    return text == "on"
 
 
 def _seconds(

@@ -133,10 +133,9 @@ def ready_line(running: Running, home: Home, *, stays: bool = True, paused: bool
     """
     line = f"segq is ready: {running.gateway}"
     if stays:
-        line += (
-            f" | API docs {running.gateway}/docs | "
-            f"Flower {running.flower} (user {FLOWER_USER}, password in {home.run_file})"
-        )
+        line += f" | API docs {running.gateway}/docs"
+    if stays and running.flower is not None:
+        line += f" | Flower {running.flower} (user {FLOWER_USER}, password in {home.run_file})"
     if running.sandbox is not None:
         line += " | SANDBOX: no SEGMIND_API_KEY is set, images are sandbox images, not generations"
     if paused:

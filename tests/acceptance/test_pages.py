@@ -15,7 +15,7 @@ Start = Callable[..., System]
 
 @pytest.fixture
 def done(system: Start) -> tuple[System, set[str]]:
-    one = system()
+    one = system(SEGQ_FLOWER="on")
     one.settings(latency={"median": 0.3, "sigma": 0.1})
     ids = submit(one, 3)
     assert {job.state for job in all_ended(one, ids)} == {"succeeded"}

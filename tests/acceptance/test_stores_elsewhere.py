@@ -68,9 +68,9 @@ def test_redis_over_tls_serves_every_process(by: str, system: Start, tmp_path: P
     certificate = make_certificate(tmp_path)
     with running_redis(tmp_path, tls=certificate) as url:
         if by == "SSL_CERT_FILE":
-            one = system(REDIS_URL=url, SSL_CERT_FILE=str(certificate.authority))
+            one = system(REDIS_URL=url, SSL_CERT_FILE=str(certificate.authority), SEGQ_FLOWER="on")
         else:
-            one = system(REDIS_URL=f"{url}?ssl_ca_certs={certificate.authority}")
+            one = system(REDIS_URL=f"{url}?ssl_ca_certs={certificate.authority}", SEGQ_FLOWER="on")
         one.settings(latency={"median": 0.2, "sigma": 0})
         # The ticket that the gateway puts is to be the one that the worker takes: no other comes.
         os.kill(one.pid("upkeep"), signal.SIGSTOP)

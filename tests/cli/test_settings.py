@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from cli.addresses import Addresses
+from cli.addresses import Addresses, choose_addresses
 from cli.complaint import ComplaintError
 from cli.credentials import Credentials
 from cli.environment_of_children import build_environment
 from cli.home import Home
+from cli.process_table import build_table
 from cli.settings import Settings, read_settings
 from cli.stores import choose_stores
 
@@ -87,6 +88,23 @@ def test_a_relative_database_is_the_callers() -> None:
     assert url == f"sqlite:///{CWD}/x.db"
     for kept in ("sqlite:////abs/x.db", "postgresql://h/db"):
         assert read_settings({"DATABASE_URL": kept}, CWD).database_url == kept
+
+
+def test_the_dashboard_is_left_out_where_it_is_told_so() -> None:
+    def started(**environ: str) -> bool:
+        settings = read_settings({"SEGQ_PORT": "0", **environ}, CWD)
+        addresses = choose_addresses(settings)
+        stores = choose_stores(settings, Home(settings.home), addresses, SECRETS)
+        environment = build_environment(
+            environ, settings, Home(settings.home), addresses, SECRETS, stores
+        )
+        table = build_table(settings, Home(settings.home), addresses, SECRETS, environment, ("x",))
+        return "flower" in {process.name for process in table}
+
+    assert started()
+    assert not started(SEGQ_FLOWER="off")
+    with pytest.raises(ComplaintError, match="SEGQ_FLOWER"):
+        started(SEGQ_FLOWER="no")
 
 
 def test_secrets_are_not_in_reprs() -> None:

@@ -53,7 +53,7 @@ def test_a_claim_is_not_sent_late(crashes: Crashes, system: Start) -> None:
 def test_a_worker_that_slept_through_its_lease_changes_nothing(system: Start) -> None:
     """13: its receipt was settled by the sweeper; what it then writes moves no job."""
     one = system(**{**SHORT, "SEGQ_SLOTS": "4"})
-    one.settings(latency={"median": 0.5, "sigma": 0})
+    one.settings(latency={"median": 1.2, "sigma": 0})
     ids = submit(one, 4)
     wait_for_states(one, running=4)
 

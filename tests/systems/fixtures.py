@@ -43,6 +43,8 @@ def system(tmp_path: Path, stores: Stores) -> Iterator[Callable[..., System]]:
             settings = {
                 "SEGQ_HOME": str(home),
                 "SEGQ_PORT": "0",
+                # A tenth of a start, for those few that look at it.
+                "SEGQ_FLOWER": "off",
                 **stores(home),
                 **environment,
             }
