@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from segq_client import calls
@@ -45,12 +44,7 @@ class AsyncClient:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def close(self) -> None:
@@ -181,6 +175,18 @@ class AsyncClient:
     async def budgets(self) -> list[dict[str, Any]]:
         """As `Client.budgets`."""
         return await self._ask(calls.budgets())
+
+    async def pauses(self) -> list[dict[str, Any]]:
+        """As `Client.pauses`."""
+        return await self._ask(calls.pauses())
+
+    async def pause(self, *, reason: str = "", **what: str) -> list[dict[str, Any]]:
+        """As `Client.pause`."""
+        return await self._ask(calls.pause(what, reason))
+
+    async def resume(self, **what: str) -> bool:
+        """As `Client.resume`."""
+        return await self._ask(calls.resume(what))
 
     async def read(self, output: Output) -> bytes:
         """As `Client.read`."""

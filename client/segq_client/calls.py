@@ -140,7 +140,7 @@ def image(output: Output) -> Request[bytes]:
 
 def models() -> Request[list[dict[str, Any]]]:
     """All models."""
-    return Request("GET", "api/v1/models", _read("a list of models", _models))
+    return Request("GET", "api/v1/models", _list_of("models"))
 
 
 def model(slug: str) -> Request[dict[str, Any]]:
@@ -160,7 +160,24 @@ def tenant() -> Request[dict[str, Any]]:
 
 def budgets() -> Request[list[dict[str, Any]]]:
     """What may be spent."""
-    return Request("GET", "api/v1/budget", _read("a list of budgets", _budgets))
+    return Request("GET", "api/v1/budget", _list_of("budgets"))
+
+
+def pauses() -> Request[list[dict[str, Any]]]:
+    """What pauses."""
+    return Request("GET", "api/v1/pauses", _list_of("pauses"))
+
+
+def pause(what: Mapping[str, str], reason: str) -> Request[list[dict[str, Any]]]:
+    """Begin a pause."""
+    said = {"reason": reason} if reason else {}
+    return _post("api/v1/pauses", _list_of("pauses"), {**what, **said})
+
+
+def resume(what: Mapping[str, str]) -> Request[bool]:
+    """End a pause."""
+    read = _read("the end of a pause", lambda body: bool(body["resumed"]))
+    return _post("api/v1/pauses/resume", read, what)
 
 
 def _job(job_id: str) -> str:
@@ -186,12 +203,8 @@ def _page(body: Mapping[str, Any]) -> Page:
     return Page(tuple(map(job_from, _list(body["items"]))), body["next_cursor"])
 
 
-def _models(body: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [dict(one) for one in _list(body["models"])]
-
-
-def _budgets(body: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [dict(one) for one in _list(body["budgets"])]
+def _list_of(name: str) -> Callable[[Answer], list[dict[str, Any]]]:
+    return _read(f"a list of {name}", lambda body: [_object(one) for one in _list(body[name])])
 
 
 def _list(value: object) -> Sequence[Any]:

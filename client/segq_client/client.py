@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from segq_client import calls
@@ -52,12 +51,7 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -235,6 +229,21 @@ class Client:
     def budgets(self) -> list[dict[str, Any]]:
         """What may be spent in all, a day and a month: limit, spent, reserved, left, ... in USD."""
         return self._ask(calls.budgets())
+
+    def pauses(self) -> list[dict[str, Any]]:
+        """What pauses: your tenant, its groups, and the accounts and models that serve everybody."""
+        return self._ask(calls.pauses())
+
+    def pause(self, *, reason: str = "", **what: str) -> list[dict[str, Any]]:
+        """Let no call leave of a `group` or your `tenant`, or (scope admin) an `account` or a `model`.
+
+        `what` names one of them. Its jobs wait, submits go on. The answer is what pauses now.
+        """
+        return self._ask(calls.pause(what, reason))
+
+    def resume(self, **what: str) -> bool:
+        """End a pause of `what`, named as in `pause`; whether there was one."""
+        return self._ask(calls.resume(what))
 
     def read(self, output: Output) -> bytes:
         """The bytes of an output, once their hash is the stated one; else `UnexpectedAnswerError`."""

@@ -30,6 +30,8 @@ def test_every_post_has_a_key_that_stays_when_it_is_sent_again() -> None:
         calls.cancel("a", None),
         calls.retry("a"),
         calls.resolve("a", {}),
+        calls.pause({}, ""),
+        calls.resume({}),
     ]
     keys = {one.headers["Idempotency-Key"] for one in posts}
     assert len(keys) == len(posts)

@@ -111,8 +111,10 @@ def test_a_list_is_read_page_by_page_as_it_is_taken(open_client: Open) -> None:
         (lambda client: client.upload(b"x"), "not a kept image"),
         (lambda client: client.account(), "not an object"),
         (lambda client: client.budgets(), "not a list of budgets"),
+        (lambda client: client.pauses(), "not a list of pauses"),
+        (lambda client: client.resume(group="g"), "not the end of a pause"),
     ],
-    ids=["get", "jobs", "models", "estimate", "upload", "account", "budgets"],
+    ids=["get", "jobs", "models", "estimate", "upload", "account", "budgets", "pauses", "resume"],
 )
 @pytest.mark.parametrize("raw", [b"<h1>Welcome</h1>", b"[]", b"3", b"\xff"])
 def test_a_success_that_is_no_answer_of_the_api(
