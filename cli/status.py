@@ -48,7 +48,7 @@ def run(_: argparse.Namespace) -> int:
 def _ask_gateway(running: Running) -> tuple[str, str | None]:
     """What its own line says besides, and the line about trouble, if there is one."""
     try:
-        with Client(running.gateway, running.api_key, timeout=_PATIENCE) as client:
+        with Client(running.gateway, running.api_key, timeout=_PATIENCE, tries=1) as client:
             return "", trouble_line(client.account())
     except Unreachable:
         return f"  DOES NOT ANSWER within {_PATIENCE:g} s", None

@@ -6,10 +6,8 @@ from cli.complaint import ComplaintError
 from cli.server import Server
 from cli.terminal import say
 from cli.wording import note_of, place_of, state_of
-from segq_client import Client, Job, SegqError
+from segq_client import Client, Job, StillWaitingError
 
-# Seconds, whole: how long the gateway may hold one read, and so how late a change is told.
-_LOOK_EVERY = 1
 # Seconds between two lines about its place in the queue.
 _PLACE_EVERY = 30.0
 
@@ -21,17 +19,21 @@ def watch(client: Client, job: Job, seconds: float, cancel: str) -> Job:
     read then.
     `cancel` is the command that a person who does not wait to the end may want.
     """
-    ends_at = time.monotonic() + seconds
+    said = _Said()
+    said.tell(job)
     try:
-        return _watch(client, job, ends_at)
-    except TimeoutError as error:
+        for changed in client.stream(job.id, seconds):
+            said.tell(changed)
+            job = changed
+    except StillWaitingError as error:
         raise ComplaintError(
-            f"job {job.id} is {error} after {seconds:g} s and goes on (and may be paid); "
-            f"to cancel it: {cancel}"
+            f"job {job.id} is {state_of(error.job)} after {seconds:g} s and goes on (and may be "
+            f"paid); to cancel it: {cancel}"
         ) from error
     except KeyboardInterrupt:
         say(f"job {job.id} goes on (and may be paid); to cancel it: {cancel}")
         raise
+    return job
 
 
 def cancel_command(server: Server, job: Job) -> str:
@@ -41,27 +43,23 @@ def cancel_command(server: Server, job: Job) -> str:
     return f'curl -X POST -H "Authorization: Bearer {key}" {url}'
 
 
-def _watch(client: Client, job: Job, ends_at: float) -> Job:
-    """Raises `TimeoutError` with the state that the job is in."""
-    shown, told = "", {""}
-    place_at = 0.0
-    while not job.is_settled:
+class _Said:
+    """What was said of one job, so that nothing is said twice."""
+
+    def __init__(self) -> None:
+        self._state = ""
+        self._notes = {""}
+        self._place_at = 0.0
+
+    def tell(self, job: Job) -> None:
+        if job.is_settled:
+            return
         state, note = state_of(job), note_of(job)
-        if state != shown or note not in told:
-            say(f"job {job.id} is {state}" + ("" if note in told else f": {note}"))
-        shown = state
-        told.add(note)
+        if state != self._state or note not in self._notes:
+            say(f"job {job.id} is {state}" + ("" if note in self._notes else f": {note}"))
+        self._state = state
+        self._notes.add(note)
         place = place_of(job)
-        if place and time.monotonic() >= place_at:
+        if place and time.monotonic() >= self._place_at:
             say(f"job {job.id} waits: {place}")
-            place_at = time.monotonic() + _PLACE_EVERY
-        left = ends_at - time.monotonic()
-        if left <= 0:
-            raise TimeoutError(state)
-        try:
-            job = client.get(job.id, wait=_LOOK_EVERY)
-        except SegqError as error:  # the gateway is being started again, or its database is
-            if error.repeat_after is None or left <= error.repeat_after:
-                raise
-            time.sleep(error.repeat_after)
-    return job
+            self._place_at = time.monotonic() + _PLACE_EVERY

@@ -1,27 +1,80 @@
-"""The Python client of segq: submit jobs, wait for them, save what they made.
+"""The Python client of segq: hand it a job, get images or a reason. docs/client.md tells all.
 
 >>> with Client("http://127.0.0.1:8100", "segq_...") as segq:            # doctest: +SKIP
-...     photo = segq.upload("photo.jpg")
-...     job = segq.submit("ssd-canny", {"image": photo, "prompt": "a watercolour"})
-...     done = segq.wait(job.id)
-...     segq.save(done.outputs[0], "out.jpg")
+...     result = segq.run("ssd-canny", image=Path("photo.jpg"), prompt="a watercolour")
+...     result.save("out.jpg")
 """
 
+from segq_client.async_client import AsyncClient
 from segq_client.client import Client
-from segq_client.errors import ProblemError, SegqError, StillWaitingError, Unreachable, WrongField
+from segq_client.errors import (
+    JobCanceledError,
+    JobEndedError,
+    JobExpiredError,
+    JobFailedError,
+    JobInDoubtError,
+    SegqError,
+    SetupError,
+    StillWaitingError,
+    UnexpectedAnswerError,
+    Unreachable,
+)
 from segq_client.estimate import Estimate
 from segq_client.job import Doubt, Job, JobError, Output
+from segq_client.problems import (
+    BadRequestError,
+    BudgetExceededError,
+    ConflictError,
+    GatewayError,
+    IdempotencyError,
+    IllegalMoveError,
+    InsufficientScopeError,
+    InvalidFieldsError,
+    NotAllowedError,
+    NotFoundError,
+    ProblemError,
+    RequestHeldError,
+    TooManyQueuedError,
+    UnauthorizedError,
+    UnavailableError,
+    WrongField,
+)
+from segq_client.result import AsyncResult, Result
 
 __all__ = [
+    "AsyncClient",
+    "AsyncResult",
+    "BadRequestError",
+    "BudgetExceededError",
     "Client",
+    "ConflictError",
     "Doubt",
     "Estimate",
+    "GatewayError",
+    "IdempotencyError",
+    "IllegalMoveError",
+    "InsufficientScopeError",
+    "InvalidFieldsError",
     "Job",
+    "JobCanceledError",
+    "JobEndedError",
     "JobError",
+    "JobExpiredError",
+    "JobFailedError",
+    "JobInDoubtError",
+    "NotAllowedError",
+    "NotFoundError",
     "Output",
     "ProblemError",
+    "RequestHeldError",
+    "Result",
     "SegqError",
+    "SetupError",
     "StillWaitingError",
+    "TooManyQueuedError",
+    "UnauthorizedError",
+    "UnavailableError",
+    "UnexpectedAnswerError",
     "Unreachable",
     "WrongField",
 ]

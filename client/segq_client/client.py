@@ -1,78 +1,84 @@
-"""The client itself: one method for each thing the gateway does."""
+"""The client that blocks: one method for each thing that the gateway does."""
 
-import time
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
-from urllib.parse import urljoin, urlsplit
+from typing import Any, Self, TypeVar
 
-import httpx
+from segq_client import calls
+from segq_client.driver import Driver
+from segq_client.estimate import Estimate
+from segq_client.gateway import gateway_at, named_in
+from segq_client.job import Job, Output
+from segq_client.paging import Pages
+from segq_client.request import Request
+from segq_client.result import Result
+from segq_client.retrying import Retrying
+from segq_client.saving import saved
+from segq_client.submitting import Submitting, Wanted
+from segq_client.uploads import File, Uploads
+from segq_client.waiting import LONGEST_READ, USUAL_PATIENCE, Watch
 
-from segq_client.errors import SegqError, StillWaitingError, Unreachable, problem_from
-from segq_client.estimate import Estimate, estimate_from
-from segq_client.image_type import image_type
-from segq_client.job import Job, Output, job_from
-from segq_client.saving import save_stream
-
-# The gateway answers a waiting read after 60 s at the latest.
-_LONGEST_READ = 60.0
-_SLACK = 15.0
-_CONNECT = 5.0
-# How often a POST is sent at most.
-_TRIES = 3
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+T = TypeVar("T")
 
 
 class Client:
     """Talks to one gateway with one API key. Use it as a context manager, or `close` it.
 
-    Every method raises `ProblemError` when the gateway refuses and `Unreachable` when no whole
-    answer comes. `wait` asks again meanwhile. `upload`, `submit`, `cancel`, `retry` and
-    `resolve` are sent up to three times, under one Idempotency-Key, so that what they ask for is
-    done once. The rest is sent once.
+    Threads may share it. Every method raises `ProblemError` when the gateway refuses and
+    `Unreachable` when no whole answer comes. Reads, and POSTs under one Idempotency-Key, are sent
+    again before that, up to `tries` times; `change` is sent once.
     """
 
-    def __init__(self, url: str, key: str, *, timeout: float = _SLACK) -> None:
-        """`timeout` is in seconds: to connect (at most 5), and for each piece of an answer."""
-        self._url = url.rstrip("/") + "/"
-        self._authorization = {"Authorization": f"Bearer {key}"}
-        self._patience = timeout
-        self._http = httpx.Client(
-            timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT)),
-            # A company's proxy cannot reach this machine's loopback.
-            trust_env=urlsplit(url).hostname not in _LOOPBACK,
-        )
+    def __init__(self, url: str, key: str, *, timeout: float = 15.0, tries: int = 3) -> None:
+        """`timeout` is in seconds: to connect (at most 5), and for each piece of an answer.
+
+        `tries`: how often what may be repeated is sent, from 1. Raises `SetupError` where `url` or
+        `key` cannot be one.
+        """
+        self._driver = Driver(gateway_at(url, key, timeout))
+        self._retrying = Retrying(tries)
+        self._uploads = Uploads(self._retrying)
+        self._submitting = Submitting(self._retrying, self._uploads)
+
+    @classmethod
+    def from_env(cls, *, timeout: float = 15.0, tries: int = 3) -> Self:
+        """With the URL in SEGQ_URL and the key in SEGQ_API_KEY, or in the file SEGQ_API_KEY_FILE.
+
+        Raises `SetupError` that names what is missing.
+        """
+        return cls(*named_in(), timeout=timeout, tries=tries)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._driver.close()
 
-    def upload(self, image: str | Path | bytes, *, idempotency_key: str | None = None) -> str:
-        """Store an image file (or its bytes); the reference returned is usable as `image`.
+    def run(
+        self,
+        model: str,
+        parameters: Mapping[str, Any] | None = None,
+        /,
+        *,
+        timeout: float | None = USUAL_PATIENCE,
+        idempotency_key: str | None = None,
+        fields: Mapping[str, Any] | None = None,
+        **more: Any,
+    ) -> Result:
+        """Submit a job with these parameters, wait for it, and give what it made.
 
-        `idempotency_key` is as in `submit`.
+        Parameters are named arguments, or stand in the mapping: `run("ssd-canny", image=Path("a.jpg"),
+        prompt="…")`. Files among them are uploaded, as in `submit`; `fields` are the job's other
+        members. `timeout` is in seconds from the submit on (None: no end), and ends the wait with
+        `StillWaitingError`: the job goes on. A job that does not succeed raises `JobEndedError`.
         """
-        content = image if isinstance(image, bytes) else Path(image).read_bytes()
-        answer = self._post(
-            "api/v1/inputs",
-            idempotency_key,
-            content=content,
-            headers={"Content-Type": image_type(content)},
-        )
-        return str(answer["reference"])
+        wanted = Wanted(model, {**(parameters or {}), **more}, fields or {}, idempotency_key)
+        job = self._driver.do(self._submitting.run(wanted, timeout))
+        return Result(job, self._driver, self._retrying)
 
     def submit(
         self,
@@ -82,17 +88,26 @@ class Client:
         idempotency_key: str | None = None,
         **fields: Any,
     ) -> Job:
-        """Queue a job. `fields` are the job's other members: priority, group, tags, run_at, on_doubt,
-        doubt_deadline, ...
+        """Queue a job. `fields` are the job's other members: priority, group, tags, metadata, run_at,
+        on_doubt, doubt_deadline, ...; a `datetime` with a zone is good for a time.
 
-        For 24 hours the same submit with the same `idempotency_key` (1 to 255 printable ASCII
-        characters) gives the same job and queues no other; another one with it is refused. Without
-        one, each submit has a key of its own. After `Unreachable`, a 503 and a 409 (the request is
-        still under way) the job may or may not have been accepted: only with a key of yours is it
-        safe to submit it again.
+        A Path, bytes or an open binary file in `input` is uploaded, the same content once a client;
+        a string stays what it is. For 24 hours the same submit with the same `idempotency_key` (1 to
+        255 printable ASCII characters) gives the same job and queues no other; another one with it
+        is refused. Without one, each submit has a key of its own. After `Unreachable`, a 503 and a
+        409 (the request is still under way) the job may or may not have been accepted: only with a
+        key of yours is it safe to submit it again.
         """
-        body = {"model": model, "input": input, **fields}
-        return _job(self._post("api/v1/jobs", idempotency_key, json=body))
+        wanted = Wanted(model, input, fields, idempotency_key)
+        return self._driver.do(self._submitting.submitted(wanted))
+
+    def upload(self, image: str | File, *, idempotency_key: str | None = None) -> str:
+        """Store an image: a file's path, its bytes or an open binary file, up to 20 MB.
+
+        The reference returned is usable as `image`. `idempotency_key` is as in `submit`. Unlike a
+        file among parameters, it is sent each time.
+        """
+        return self._driver.do(self._uploads.upload(image, idempotency_key))
 
     def estimate(
         self,
@@ -102,95 +117,80 @@ class Client:
         count: int = 1,
         **fields: Any,
     ) -> Estimate:
-        """What `count` such jobs would cost and when they would run. Nothing is kept.
+        """What `count` (up to 10,000,000) such jobs would cost and when they would run.
 
-        `input` and `fields` are as in `submit`, and refused alike.
+        `input` and `fields` are as in `submit`, and refused alike; files are uploaded, no job is kept.
         """
-        job = {"model": model, "input": input, **fields}
-        return self._estimate({"job": job, "count": count})
+        return self._driver.do(self._submitting.estimated(Wanted(model, input, fields), count))
 
     def estimate_all(self, jobs: Iterable[Mapping[str, Any]]) -> Estimate:
         """The same of up to 1,000 jobs that differ, each as the API takes it: model, input, ..."""
-        return self._estimate({"jobs": list(jobs)})
-
-    def _estimate(self, body: Mapping[str, Any]) -> Estimate:
-        answer = self._ask("POST", "api/v1/estimate", json=body)
-        try:
-            return estimate_from(answer)
-        except (KeyError, TypeError, ValueError, ArithmeticError) as error:
-            raise SegqError(f"the answer is not an estimate: {error!r}") from error
+        return self._ask(calls.estimate({"jobs": list(jobs)}))
 
     def get(self, job_id: str, wait: float = 0, *, attempts: bool = False) -> Job:
-        """Read a job. With `wait` (seconds, up to 60) the answer comes when it is final, or then.
+        """Read a job. With `wait` (seconds, up to 60) the answer comes when it is settled, or then.
 
         With `attempts` its `raw["attempt_history"]` holds each call that was made for it.
         """
-        seconds = max(0, int(min(wait, _LONGEST_READ)))
-        asked = {"wait": seconds or None, "include": "attempts" if attempts else None}
-        return _job(
-            self._ask(
-                "GET",
-                f"api/v1/jobs/{job_id}",
-                params={name: value for name, value in asked.items() if value is not None},
-                timeout=httpx.Timeout(
-                    seconds + self._patience, connect=min(self._patience, _CONNECT)
-                ),
-            )
-        )
+        seconds = max(0, int(min(wait, LONGEST_READ)))
+        return self._ask(calls.get(job_id, seconds, attempts=attempts))
 
-    def jobs(self, **wanted: Any) -> Iterator[Job]:
-        """Every job that fits, newest first, a page at a time as they are taken.
-
-        `wanted` are the list's filters: state and tag (one or a list), model, group, created_after
-        and created_before (RFC 3339 with a zone); and `limit`, the length of a page.
-        """
-        query: dict[str, Any] = wanted
-        while True:
-            page = self._ask("GET", "api/v1/jobs", params=query)
-            if not isinstance(page, dict) or not isinstance(page.get("items"), list):
-                raise SegqError("the answer is not a list of jobs")
-            yield from map(_job, page["items"])
-            if page.get("next_cursor") is None:
-                return
-            query = {**wanted, "cursor": page["next_cursor"]}
-
-    def account(self) -> dict[str, Any]:
-        """The upstream accounts (balance, pauses, calls under way), and own jobs by state."""
-        return dict(self._ask("GET", "api/v1/account"))
-
-    def wait(self, job_id: str, timeout: float) -> Job:
-        """Wait until a job is final or in doubt, at most `timeout` seconds.
+    def wait(self, job_id: str, timeout: float | None = USUAL_PATIENCE) -> Job:
+        """Wait until a job is final or in doubt, at most `timeout` seconds (None: no end).
 
         A gateway that is away for a while (a restart), or whose database is (503), is asked again.
         Raises `StillWaitingError` when the time is up, or the `Unreachable` or `ProblemError` of
         the last try when the job could not be read at the end.
         """
-        ends_at = time.monotonic() + timeout
-        while True:
-            left = ends_at - time.monotonic()
-            try:
-                job = self.get(job_id, wait=max(0.0, left))
-            except SegqError as error:
-                if error.repeat_after is None or left <= 0:
-                    raise
-                time.sleep(min(error.repeat_after, left))
-                continue
-            if job.is_settled:
-                return job
-            if left <= 0:
-                raise StillWaitingError(f"job {job_id} is still {job.state} after {timeout:g} s")
-            if left < 1:
-                time.sleep(min(left, 0.1))  # the gateway waits in whole seconds
+        return self._driver.do(Watch(job_id, timeout, self._retrying).settled())
+
+    def stream(
+        self, job_id: str, timeout: float | None = USUAL_PATIENCE, *, every: float = 1
+    ) -> Iterator[Job]:
+        """The job as it is, then at each change, until it is settled; the last one is settled.
+
+        Its end is told at once, any other change within `every` seconds (whole, 1 to 60). `timeout`,
+        restarts and errors are as in `wait`.
+        """
+        watch = Watch(job_id, timeout, self._retrying, every=every, at_once=True)
+        while not watch.is_over:
+            yield self._driver.do(watch.changed())
+
+    def jobs(self, **wanted: Any) -> Iterator[Job]:
+        """Every job that fits, newest first, a page at a time as they are taken.
+
+        `wanted` are the list's filters: state and tag (one or a list), model, group, created_after
+        and created_before (a `datetime`, or RFC 3339, with a zone); and `limit`, a page's length (1
+        to 200).
+        """
+        pages = Pages(wanted, self._retrying)
+        while not pages.is_over:
+            yield from self._driver.do(pages.next_page())
 
     def cancel(self, job_id: str, *, image: str | None = None) -> Job:
         """Cancel a job that has not ended; the answer says what became of it.
 
         A waiting one ends at once. The call of a running one is let finish and paid; one in doubt
         keeps the wish. `image` says what becomes of the image of such a call: `keep`, which is so
-        unless something is said, or `drop`. `raw["note"]` says what that means for the money.
+        unless something is said, or `drop`. `note` says what that means for the money.
         """
-        body = None if image is None else {"image": image}
-        return _job(self._post(f"api/v1/jobs/{job_id}/cancel", json=body))
+        return self._ask(calls.cancel(job_id, image))
+
+    def retry(self, job_id: str) -> Job:
+        """Put a job that failed, expired or was canceled back into the queue; a scheduled one runs now.
+
+        It keeps its id, input and the cost so far, and has at least one attempt more.
+        """
+        return self._ask(calls.retry(job_id))
+
+    def change(self, job_id: str, **fields: Any) -> Job:
+        """Change a job that is scheduled or queued: priority, group, tags, start_by, finish_by; and
+        on_doubt and doubt_deadline, also of one in doubt.
+
+        None sets a member back. Raises `IllegalMoveError` once the job's call is being made. Sent
+        once: after `Unreachable`, read the job.
+        """
+        return self._ask(calls.change(job_id, fields))
 
     def resolve(
         self,
@@ -199,109 +199,62 @@ class Client:
         note: str,
         *,
         request_id: str | None = None,
-        output: str | None = None,
+        output: str | File | None = None,
     ) -> Job:
         """End the doubt of a job by hand, as `retry`, `failed` or `succeeded`; `note` says why.
 
-        As `succeeded` takes the reference of an uploaded image (`output`), Segmind's `request_id`,
-        or both; with the id alone the job stays in doubt until its result has been fetched.
+        As `succeeded` takes an image (`output`: a file, or the reference of an uploaded one),
+        Segmind's `request_id`, or both; with the id alone the job stays in doubt until its result
+        has been fetched.
         """
-        given = {"as": as_, "note": note, "request_id": request_id, "output": output}
-        body = {name: value for name, value in given.items() if value is not None}
-        return _job(self._post(f"api/v1/jobs/{job_id}/resolve", json=body))
-
-    def retry(self, job_id: str) -> Job:
-        """Put a job that failed, expired or was canceled back into the queue; a scheduled one runs now.
-
-        It keeps its id, input and the cost so far, and has at least one attempt more.
-        """
-        return _job(self._post(f"api/v1/jobs/{job_id}/retry"))
-
-    def change(self, job_id: str, **fields: Any) -> Job:
-        """Change a job that is scheduled or queued: priority, group, tags, start_by, finish_by; and
-        on_doubt and doubt_deadline, also of one in doubt.
-
-        None sets a member back. Refused with 409 once the job's call is being made. Sent once: after
-        `Unreachable`, read the job.
-        """
-        return _job(self._ask("PATCH", f"api/v1/jobs/{job_id}", json=fields))
+        decision = {"as": as_, "note": note, "request_id": request_id, "output": output}
+        return self._driver.do(self._submitting.resolved(job_id, decision))
 
     def models(self) -> list[dict[str, Any]]:
         """All models: slug, price ({amount, currency, per, times}), typical_seconds, input_schema, ..."""
-        answer = self._ask("GET", "api/v1/models")
-        try:
-            return [dict(model) for model in answer["models"]]
-        except (KeyError, TypeError, ValueError) as error:
-            raise SegqError(f"the answer is not a list of models: {error!r}") from error
+        return self._ask(calls.models())
 
     def model(self, slug: str) -> dict[str, Any]:
         """One model."""
-        return dict(self._ask("GET", f"api/v1/models/{slug}"))
+        return self._ask(calls.model(slug))
+
+    def account(self) -> dict[str, Any]:
+        """The upstream accounts (balance, pauses, calls under way), and own jobs by state."""
+        return self._ask(calls.account())
+
+    def tenant(self) -> dict[str, Any]:
+        """Whom the key speaks for: name, weight, caps, how many jobs wait and run, what pauses."""
+        return self._ask(calls.tenant())
+
+    def budgets(self) -> list[dict[str, Any]]:
+        """What may be spent in all, a day and a month: limit, spent, reserved, left, ... in USD."""
+        return self._ask(calls.budgets())
+
+    def pauses(self) -> list[dict[str, Any]]:
+        """What pauses: your tenant, its groups, and the accounts and models that serve everybody."""
+        return self._ask(calls.pauses())
+
+    def pause(self, *, reason: str = "", **what: str) -> list[dict[str, Any]]:
+        """Let no call leave of a `group` or your `tenant`, or (scope admin) an `account` or a `model`.
+
+        `what` names one of them. Its jobs wait, submits go on. The answer is what pauses now.
+        """
+        return self._ask(calls.pause(what, reason))
+
+    def resume(self, **what: str) -> bool:
+        """End a pause of `what`, named as in `pause`; whether there was one."""
+        return self._ask(calls.resume(what))
+
+    def read(self, output: Output) -> bytes:
+        """The bytes of an output, once their hash is the stated one; else `UnexpectedAnswerError`."""
+        return self._ask(calls.image(output))
 
     def save(self, output: Output, path: str | Path) -> Path:
         """Download an output to `path`: in one step, and only when its hash is the stated one.
 
-        Raises `SegqError` when what came is not what the job made.
+        Folders that are missing are made. Raises as `read`, and OSError.
         """
-        url = urljoin(self._url, output.url)
-        # An output may lie on a storage host, which must not learn the key.
-        ours = urlsplit(url)[:2] == urlsplit(self._url)[:2]
-        target = Path(path)
-        try:
-            headers = self._authorization if ours else {}
-            with self._http.stream("GET", url, headers=headers) as response:
-                if response.status_code != httpx.codes.OK:
-                    response.read()
-                    raise _refusal(response)
-                save_stream(response.iter_bytes(), target, output.sha256)
-        except httpx.HTTPError as error:
-            raise Unreachable(f"{url}: {str(error) or type(error).__name__}") from error
-        return target
+        return self._driver.do(saved(output, path, self._retrying))
 
-    def _post(
-        self,
-        path: str,
-        idempotency_key: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        **options: Any,
-    ) -> Any:
-        """A POST whose answer may get lost: sent again under the same key, it is done once."""
-        key = uuid.uuid4().hex if idempotency_key is None else idempotency_key
-        options["headers"] = {**(headers or {}), "Idempotency-Key": key}
-        for _ in range(_TRIES - 1):
-            try:
-                return self._ask("POST", path, **options)
-            except SegqError as error:
-                if error.repeat_after is None:
-                    raise
-                time.sleep(error.repeat_after)
-        return self._ask("POST", path, **options)
-
-    def _ask(self, method: str, path: str, **options: Any) -> Any:
-        headers = {**self._authorization, **options.pop("headers", {})}
-        try:
-            response = self._http.request(method, self._url + path, headers=headers, **options)
-        except httpx.HTTPError as error:
-            raise Unreachable(f"{self._url}: {str(error) or type(error).__name__}") from error
-        if not response.is_success:
-            raise _refusal(response)
-        try:
-            return response.json()
-        except ValueError as error:
-            raise SegqError(f"{method} {path}: the answer is not JSON") from error
-
-
-def _job(body: Any) -> Job:
-    try:
-        return job_from(body)
-    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
-        raise SegqError(f"the answer is not a job: {error!r}") from error
-
-
-def _refusal(response: httpx.Response) -> SegqError:
-    try:
-        body = response.json()
-    except ValueError:
-        body = None
-    retry_after = response.headers.get("Retry-After")
-    return problem_from(response.status_code, body, response.text, retry_after)
+    def _ask(self, request: Request[T]) -> T:
+        return self._driver.do(self._retrying.answered(request))

@@ -1,24 +1,48 @@
 """What can go wrong.
 
+In brackets stand the API's own names, the `type` of a problem (docs/errors.md).
+
 SegqError
-├── ProblemError        the gateway answered, and refused (RFC 9457 problem+json)
-├── Unreachable         no whole answer came; whether what was asked was done is not known
-└── StillWaitingError   a wait's time is up; the job goes on (also a TimeoutError)
+├── SetupError                      the client cannot be made with this URL or this key
+├── ProblemError                    the gateway answered, and refused (RFC 9457 problem+json)
+│   ├── BadRequestError             it cannot be taken as it is [malformed-request wrong-method
+│   │   │                           body-timeout too-large wrong-content-type wrong-range
+│   │   │                           head-too-large]
+│   │   └── InvalidFieldsError      some fields are wrong [invalid-fields]
+│   ├── NotAllowedError             the key may not do this
+│   │   ├── UnauthorizedError       it opens nothing [unauthorized]
+│   │   └── InsufficientScopeError  it lacks a scope [insufficient-scope]
+│   ├── BudgetExceededError         the budget does not cover it [budget-exceeded]
+│   ├── NotFoundError               there is no such thing, or it is another tenant's [not-found]
+│   ├── ConflictError               something else stands against it
+│   │   ├── IllegalMoveError        the job's state [illegal-move]
+│   │   ├── RequestHeldError        another call has this request [request-held]
+│   │   └── IdempotencyError        another request has this key [idempotency-key-in-use
+│   │                               idempotency-key-reused]
+│   ├── TooManyQueuedError          the tenant's queue is full [too-many-queued]
+│   └── GatewayError                it broke there [internal]
+│       └── UnavailableError        a part of it is away for a while [unavailable]
+├── UnexpectedAnswerError           what came is no answer of this API, or not what a job made
+├── Unreachable                     no whole answer came; whether what was asked was done is not known
+├── StillWaitingError               a wait's time is up; the job goes on (also a TimeoutError)
+└── JobEndedError                   a job that was run has no images to give
+    ├── JobFailedError
+    ├── JobExpiredError
+    ├── JobCanceledError
+    └── JobInDoubtError             nobody can tell yet whether its call was paid
 """
 
-import re
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-_KEY_IN_USE = "/problems/idempotency-key-in-use"
-_UNAVAILABLE = 503
-_BEFORE_REPEAT = 0.5
-# Whoever waits has a limit of their own in seconds: a proxy's hour would be over it unasked.
-_LONGEST_BEFORE_REPEAT = 5.0
+from segq_client.job import IN_DOUBT, Job
+
+BEFORE_REPEAT = 0.5
+"""Seconds, where nothing else was said."""
 
 
 class SegqError(Exception):
-    """Any error of this client."""
+    """Any error of this client. All can be pickled, as worker processes do with them."""
 
     repeat_after: float | None = None
     """In how many seconds (at most 5) to ask the very same again; None: it would be refused again.
@@ -26,78 +50,90 @@ class SegqError(Exception):
     A POST is to keep its Idempotency-Key then, or what it asks for may be done twice.
     """
 
-
-@dataclass(frozen=True)
-class WrongField:
-    """One entry of a problem's `errors`: which field, what is allowed there, and what came."""
-
-    field: str
-    message: str
-    got: Any = None
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Python's own way would call the class with the message alone.
+        return _revived, (type(self), self.args, self.__dict__)
 
 
-class ProblemError(SegqError):
-    """The gateway's refusal. `str()` gives title, detail and every wrong field, a line each."""
+def _revived(kind: type[SegqError], args: tuple[Any, ...], members: Mapping[str, Any]) -> SegqError:
+    error = kind.__new__(kind)
+    super(SegqError, error).__init__(*args)
+    error.__dict__.update(members)
+    return error
 
-    def __init__(
-        self,
-        status: int,
-        type: str,  # noqa: A002 (RFC 9457's own word)
-        title: str,
-        detail: str,
-        errors: tuple[WrongField, ...] = (),
-        retry_after: str | None = None,
-    ) -> None:
-        """`retry_after` is the header; only whole seconds of it are heeded, not a date."""
-        self.status = status
-        self.type = type
-        self.title = title
-        self.detail = detail
-        self.errors = errors
-        if status == _UNAVAILABLE or type == _KEY_IN_USE:
-            self.repeat_after = _seconds(retry_after)
-        first = f"{status} {title}" + (f": {detail}" if detail else "")
-        super().__init__("\n".join([first, *map(_line, errors)]))
+
+class SetupError(SegqError, ValueError):
+    """The URL or the key is missing, or cannot be one. Nothing was sent."""
+
+
+class UnexpectedAnswerError(SegqError):
+    """A success whose body is not what the API answers, or an image with another hash."""
 
 
 class Unreachable(SegqError):  # noqa: N818 (it says what is, in the words of the API's own docs)
     """Connecting failed, the connection broke, or the answer did not come in time."""
 
-    repeat_after = _BEFORE_REPEAT
+    repeat_after = BEFORE_REPEAT
 
 
 class StillWaitingError(SegqError, TimeoutError):
-    """The job was not in a final state when the time given to `wait` was up."""
+    """The job was not settled when the time given was up. `job` is as it was last read."""
+
+    def __init__(self, job: Job, seconds: float) -> None:
+        self.job = job
+        super().__init__(f"job {job.id} is still {job.state} after {seconds:g} s")
 
 
-def problem_from(status: int, body: Any, text: str, retry_after: str | None = None) -> ProblemError:
-    """Read a problem+json body; of anything else (a proxy's page) the first words are kept."""
-    if not isinstance(body, dict):
-        return ProblemError(
-            status, "about:blank", "Unexpected answer", text[:200], retry_after=retry_after
-        )
-    listed = body.get("errors")
-    return ProblemError(
-        status,
-        str(body.get("type", "about:blank")),
-        str(body.get("title", "Refused")),
-        str(body.get("detail") or ""),
-        tuple(
-            WrongField(str(one.get("field", "?")), str(one.get("message", "")), one.get("got"))
-            for one in (listed if isinstance(listed, list) else [])
-            if isinstance(one, dict)
-        ),
-        retry_after,
-    )
+class JobEndedError(SegqError):
+    """The job that was run did not succeed. `job` is as it ended, with what it cost.
+
+    `kind`, `message` and `advice` are the API's (docs/errors.md has all kinds); None where it says
+    nothing, as of a job that was canceled.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.kind: str | None = None
+        self.message = job.note
+        self.advice: str | None = None
+        # Of one that was canceled an earlier call's trouble may be told still.
+        if job.state != "canceled":
+            said = job.doubt or job.error
+            self.kind, self.message = (said.kind, said.message) if said else (None, job.note)
+            if job.error and job.error.kind == self.kind:
+                self.advice = job.error.advice
+        ended = "is in doubt" if job.state == IN_DOUBT else job.state
+        first = filter(None, (f"job {job.id} {ended}", self.kind, self.message))
+        super().__init__("\n  ".join(filter(None, (": ".join(first), self.advice))))
 
 
-def _seconds(retry_after: str | None) -> float:
-    if retry_after is None or not re.fullmatch(r"[0-9]{1,9}", retry_after, re.ASCII):
-        return _BEFORE_REPEAT
-    # Retry-After: 0 is not taken as leave to ask without a pause.
-    return min(max(float(retry_after), _BEFORE_REPEAT), _LONGEST_BEFORE_REPEAT)
+class JobFailedError(JobEndedError):
+    """It failed. `job.cost` may be more than zero: earlier calls of it may have been paid."""
 
 
-def _line(wrong: WrongField) -> str:
-    came = "" if wrong.got is None else f" (got {wrong.got!r})"
-    return f"  {wrong.field}: {wrong.message}{came}"
+class JobExpiredError(JobEndedError):
+    """Its `start_by` or `finish_by` passed."""
+
+
+class JobCanceledError(JobEndedError):
+    """Somebody canceled it. Where its call was under way, `job.outputs` may hold the image."""
+
+
+class JobInDoubtError(JobEndedError):
+    """Nobody can tell yet whether its call ran and was paid. It is not final: segq looks for the call.
+
+    To submit it anew may pay twice: read it again later, or `resolve` it.
+    """
+
+
+_ENDINGS = {
+    "failed": JobFailedError,
+    "expired": JobExpiredError,
+    "canceled": JobCanceledError,
+    IN_DOUBT: JobInDoubtError,
+}
+
+
+def ending_of(job: Job) -> JobEndedError:
+    """The error for a settled job that did not succeed."""
+    return _ENDINGS.get(job.state, JobEndedError)(job)

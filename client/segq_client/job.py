@@ -23,10 +23,15 @@ class Output:
 
 @dataclass(frozen=True)
 class JobError:
-    """Why a job failed, or what was last in its way."""
+    """Why a job failed, or what was last in its way. docs/errors.md has all kinds.
+
+    `advice` is what to do; `status` that of Segmind's answer. None: there is none.
+    """
 
     kind: str
     message: str
+    advice: str | None = None
+    status: int | None = None
 
 
 @dataclass(frozen=True)
@@ -49,8 +54,9 @@ class Job:
     """A job at the moment it was read.
 
     `cost` is in USD, exact, None while unknown. `position` (1: the next call) and `estimated_start`
-    (RFC 3339) are of a queued job that was read by `get`; None: nobody can know. `raw` is the whole
-    answer, for members that this version of the client does not name.
+    (RFC 3339) are of a queued job that was read by `get`; None: nobody can know. `group`, `tags` and
+    `metadata` are as they were given; `note` says in words why it waits, or what a cancel means for
+    the money. `raw` is the whole answer, for members that this version of the client does not name.
     """
 
     id: str
@@ -67,10 +73,16 @@ class Job:
     on_doubt: str | None
     doubt_deadline: str | None
     doubt: Doubt | None
+    note: str | None
+    group: str
+    tags: tuple[str, ...]
+    # Not compared, so that a job can be a member of a set.
+    metadata: Mapping[str, Any] = field(compare=False)
     raw: Mapping[str, Any] = field(repr=False, compare=False)
 
     @property
     def is_final(self) -> bool:
+        """Succeeded, failed, canceled or expired."""
         return self.state in FINAL_STATES
 
     @property
@@ -80,7 +92,7 @@ class Job:
 
 
 def job_from(body: Mapping[str, Any]) -> Job:
-    """Raises KeyError, TypeError or ValueError where the answer is not a job."""
+    """Raises KeyError, TypeError, ValueError or ArithmeticError where the answer is not a job."""
     error = body.get("error")
     attempts = body.get("attempts", 0)
     return Job(
@@ -100,7 +112,9 @@ def job_from(body: Mapping[str, Any]) -> Job:
         ),
         cost=None if body.get("cost") is None else Decimal(body["cost"]),
         attempts=len(attempts) if isinstance(attempts, list) else int(attempts),
-        error=None if error is None else JobError(error["kind"], error["message"]),
+        error=None
+        if error is None
+        else JobError(error["kind"], error["message"], error.get("advice"), error.get("status")),
         waiting_for=body.get("waiting_for"),
         position=body.get("position"),
         estimated_start=body.get("estimated_start"),
@@ -108,6 +122,10 @@ def job_from(body: Mapping[str, Any]) -> Job:
         on_doubt=body.get("on_doubt"),
         doubt_deadline=body.get("doubt_deadline"),
         doubt=None if body.get("doubt") is None else _doubt(body["doubt"]),
+        note=body.get("note"),
+        group=body.get("group") or "",
+        tags=tuple(body.get("tags") or ()),
+        metadata=body.get("metadata") or {},
         raw=body,
     )
 

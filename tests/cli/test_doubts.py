@@ -10,7 +10,7 @@ import pytest
 
 from cli.doubt_lines import doubt_lines, ended_line
 from segq_client.job import job_from
-from tests.cli.scripted_gateway import Answer, Asked, scripted
+from tests.client.scripted_gateway import Answer, Asked, scripted
 from tests.systems.processes import project_environment
 from tests.systems.running_system import run_segq
 

@@ -11,11 +11,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Answer:
-    """`status` None: the connection is closed without one."""
+    """`status` None: the connection is closed without one. `raw`: a body that is no JSON."""
 
     status: int | None
     body: Mapping[str, Any] = field(default_factory=dict)
     retry_after: str | None = None
+    etag: str | None = None
+    raw: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class Asked:
     line: str
     key: str | None
     body: bytes
+    known: str | None = None
+    """If-None-Match."""
 
 
 @contextmanager
@@ -33,18 +37,11 @@ def scripted(*answers: Answer) -> Iterator[tuple[str, list[Asked]]]:
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            asked.append(Asked(self.requestline, self.headers["Idempotency-Key"], body))
+            key, known = (self.headers[one] for one in ("Idempotency-Key", "If-None-Match"))
+            asked.append(Asked(self.requestline, key, body, known))
             now = left.pop(0) if len(left) > 1 else left[0]
             self.close_connection = True
-            if now.status is None:
-                return
-            text = json.dumps(now.body).encode()
-            self.send_response(now.status)
-            self.send_header("Content-Length", str(len(text)))
-            if now.retry_after is not None:
-                self.send_header("Retry-After", now.retry_after)
-            self.end_headers()
-            self.wfile.write(text)
+            _send(self, now)
 
         def do_GET(self) -> None:
             self.answer()
@@ -66,3 +63,21 @@ def scripted(*answers: Answer) -> Iterator[tuple[str, list[Asked]]]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def _send(handler: BaseHTTPRequestHandler, answer: Answer) -> None:
+    if answer.status is None:
+        return
+    text = json.dumps(answer.body).encode() if answer.raw is None else answer.raw
+    handler.send_response(answer.status)
+    headers = {
+        "Content-Length": None if answer.status == 304 else str(len(text)),
+        "Retry-After": answer.retry_after,
+        "ETag": answer.etag,
+    }
+    for name, value in headers.items():
+        if value is not None:
+            handler.send_header(name, value)
+    handler.end_headers()
+    if answer.status != 304:
+        handler.wfile.write(text)

@@ -10,7 +10,8 @@ from typing import ClassVar
 import pytest
 
 from cli.ports import free_port
-from segq_client import Client, Output, ProblemError, SegqError, Unreachable
+from segq_client import Output, ProblemError, SegqError, Unreachable
+from tests.client.both_clients import Open
 
 CONTENT = b"some bytes of an image"
 KEY = "segq_secret"
@@ -52,43 +53,52 @@ def output(url: str, content: bytes = CONTENT) -> Output:
     return Output(url, "image/jpeg", 1, 1, len(content), hashlib.sha256(content).hexdigest())
 
 
-def test_an_output_is_saved_whole(storage: tuple[str, list[str | None]], tmp_path: Path) -> None:
-    with Client(storage[0], KEY) as client:
+def test_an_output_is_saved_whole(
+    storage: tuple[str, list[str | None]], tmp_path: Path, open_client: Open
+) -> None:
+    with open_client(storage[0], KEY) as client:
         saved = client.save(output("/file"), tmp_path / "new" / "out.jpg")
     assert saved.read_bytes() == CONTENT
     assert storage[1] == [f"Bearer {KEY}"]
 
 
 def test_what_has_another_hash_is_not_kept(
-    storage: tuple[str, list[str | None]], tmp_path: Path
+    storage: tuple[str, list[str | None]], tmp_path: Path, open_client: Open
 ) -> None:
-    with Client(storage[0], KEY) as client, pytest.raises(SegqError, match="hash"):
+    with open_client(storage[0], KEY) as client, pytest.raises(SegqError, match="hash"):
         client.save(output("/file", b"other"), tmp_path / "out.jpg")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_another_host_does_not_learn_the_key(
-    storage: tuple[str, list[str | None]], tmp_path: Path
+    storage: tuple[str, list[str | None]], tmp_path: Path, open_client: Open
 ) -> None:
-    with Client(f"http://127.0.0.1:{free_port()}", KEY) as client:
+    with open_client(f"http://127.0.0.1:{free_port()}", KEY) as client:
         client.save(output(f"{storage[0]}/file"), tmp_path / "out.jpg")
     assert storage[1] == [None]
 
 
-def test_an_answer_that_is_no_problem_json(storage: tuple[str, list[str | None]]) -> None:
-    with Client(storage[0], KEY) as client, pytest.raises(ProblemError) as error:
+def test_an_answer_that_is_no_problem_json(
+    storage: tuple[str, list[str | None]], open_client: Open
+) -> None:
+    with open_client(storage[0], KEY) as client, pytest.raises(ProblemError) as error:
         client.get("some-id")
     assert error.value.status == 502
     assert "Bad gateway" in str(error.value)
 
 
-def test_an_answer_that_is_no_list_of_models(storage: tuple[str, list[str | None]]) -> None:
-    with Client(storage[0], KEY) as client, pytest.raises(SegqError, match="not a list of models"):
+def test_an_answer_that_is_no_list_of_models(
+    storage: tuple[str, list[str | None]], open_client: Open
+) -> None:
+    with (
+        open_client(storage[0], KEY) as client,
+        pytest.raises(SegqError, match="not a list of models"),
+    ):
         client.models()
 
 
-def test_nobody_there() -> None:
-    with Client(f"http://127.0.0.1:{free_port()}", KEY) as client:
+def test_nobody_there(open_client: Open) -> None:
+    with open_client(f"http://127.0.0.1:{free_port()}", KEY) as client:
         with pytest.raises(Unreachable):
             client.submit("ssd-canny", {})
         with pytest.raises(Unreachable):
