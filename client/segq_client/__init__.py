@@ -6,6 +6,8 @@
 """
 
 from segq_client.async_client import AsyncClient
+from segq_client.batch import Batch, BatchResult, RejectedLine
+from segq_client.batch_stream import AsyncBatchStream, BatchStream
 from segq_client.client import Client
 from segq_client.errors import (
     JobCanceledError,
@@ -42,9 +44,13 @@ from segq_client.problems import (
 from segq_client.result import AsyncResult, Result
 
 __all__ = [
+    "AsyncBatchStream",
     "AsyncClient",
     "AsyncResult",
     "BadRequestError",
+    "Batch",
+    "BatchResult",
+    "BatchStream",
     "BudgetExceededError",
     "Client",
     "ConflictError",
@@ -66,6 +72,7 @@ __all__ = [
     "NotFoundError",
     "Output",
     "ProblemError",
+    "RejectedLine",
     "RequestHeldError",
     "Result",
     "SegqError",

@@ -6,6 +6,9 @@ from typing import Any, Self, TypeVar
 
 from segq_client import calls
 from segq_client.async_driver import AsyncDriver
+from segq_client.batch_stream import AsyncBatchStream
+from segq_client.batches import AsyncBatches
+from segq_client.batching import Batching, batch_members
 from segq_client.estimate import Estimate
 from segq_client.gateway import gateway_at, named_in
 from segq_client.job import Job, Output
@@ -35,6 +38,8 @@ class AsyncClient:
         self._retrying = Retrying(tries)
         self._uploads = Uploads(self._retrying)
         self._submitting = Submitting(self._retrying, self._uploads)
+        self.batches = AsyncBatches(self._driver, self._retrying)
+        """Those that are there: read, canceled, run again, ..."""
 
     @classmethod
     def from_env(cls, *, timeout: float = 15.0, tries: int = 3) -> Self:
@@ -155,6 +160,28 @@ class AsyncClient:
         """As `Client.resolve`."""
         decision = {"as": as_, "note": note, "request_id": request_id, "output": output}
         return await self._driver.do(self._submitting.resolved(job_id, decision))
+
+    def batch(
+        self,
+        lines: Iterable[Mapping[str, Any]],
+        *,
+        model: str | None = None,
+        input: Mapping[str, Any] | None = None,  # noqa: A002 (the API's own word)
+        idempotency_key: str | None = None,
+        **members: Any,
+    ) -> AsyncBatchStream:
+        """As `Client.batch`, for `async for`. Lines are taken in a thread."""
+        return AsyncBatchStream(
+            Batching(
+                lines,
+                batch_members(model, input, members),
+                idempotency_key,
+                self._retrying,
+                self._uploads,
+            ),
+            self._retrying,
+            self._driver,
+        )
 
     async def models(self) -> list[dict[str, Any]]:
         """As `Client.models`."""

@@ -41,7 +41,7 @@ class Page:
     next_cursor: str | None
 
 
-def _read(what: str, build: Callable[[Any], T]) -> Callable[[Answer], T]:
+def read_as(what: str, build: Callable[[Any], T]) -> Callable[[Answer], T]:
     """A reader of JSON; `what` the answer should have been, for the error of one that is not."""
 
     def read(answer: Answer) -> T:
@@ -59,25 +59,25 @@ def _object(body: object) -> dict[str, Any]:
     return body
 
 
-_a_job = _read("a job", job_from)
-_an_object = _read("an object", _object)
+_a_job = read_as("a job", job_from)
+_an_object = read_as("an object", _object)
 
 
 def upload(image: bytes, key: str | None = None) -> Request[str]:
     """Keep an image; answered with its reference."""
     headers = {"Content-Type": image_type(image), **_under(key)}
-    read = _read("a kept image", lambda body: str(body["reference"]))
+    read = read_as("a kept image", lambda body: str(body["reference"]))
     return Request("POST", "api/v1/inputs", read, body=image, headers=headers)
 
 
 def submit(job: Mapping[str, Any], key: str | None = None) -> Request[Job]:
     """Queue a job, as the API takes it: model, input, ..."""
-    return _post("api/v1/jobs", _a_job, job, key)
+    return post("api/v1/jobs", _a_job, job, key)
 
 
 def estimate(wanted: Mapping[str, Any]) -> Request[Estimate]:
     """Price and dates; nothing is kept."""
-    return _post("api/v1/estimate", _read("an estimate", estimate_from), wanted)
+    return post("api/v1/estimate", read_as("an estimate", estimate_from), wanted)
 
 
 def get(job_id: str, wait: int = 0, *, attempts: bool = False) -> Request[Job]:
@@ -101,23 +101,23 @@ def look(job_id: str, wait: int, etag: str | None) -> Request[Look]:
 def page(wanted: Mapping[str, Any], cursor: str | None) -> Request[Page]:
     """Jobs that fit, newest first."""
     query = query_of({**wanted, "cursor": cursor})
-    return Request("GET", "api/v1/jobs", _read("a list of jobs", _page), query=query)
+    return Request("GET", "api/v1/jobs", read_as("a list of jobs", _page), query=query)
 
 
 def cancel(job_id: str, image: str | None) -> Request[Job]:
     """End a job; `image`: what becomes of the image of a call under way."""
-    return _post(f"{_job(job_id)}/cancel", _a_job, None if image is None else {"image": image})
+    return post(f"{_job(job_id)}/cancel", _a_job, None if image is None else {"image": image})
 
 
 def retry(job_id: str) -> Request[Job]:
     """Queue a job again."""
-    return _post(f"{_job(job_id)}/retry", _a_job)
+    return post(f"{_job(job_id)}/retry", _a_job)
 
 
 def resolve(job_id: str, decision: Mapping[str, Any]) -> Request[Job]:
     """End a doubt by hand."""
     given = {name: value for name, value in decision.items() if value is not None}
-    return _post(f"{_job(job_id)}/resolve", _a_job, given)
+    return post(f"{_job(job_id)}/resolve", _a_job, given)
 
 
 def change(job_id: str, fields: Mapping[str, Any]) -> Request[Job]:
@@ -171,27 +171,30 @@ def pauses() -> Request[list[dict[str, Any]]]:
 def pause(what: Mapping[str, str], reason: str) -> Request[list[dict[str, Any]]]:
     """Begin a pause."""
     said = {"reason": reason} if reason else {}
-    return _post("api/v1/pauses", _list_of("pauses"), {**what, **said})
+    return post("api/v1/pauses", _list_of("pauses"), {**what, **said})
 
 
 def resume(what: Mapping[str, str]) -> Request[bool]:
     """End a pause."""
-    read = _read("the end of a pause", lambda body: bool(body["resumed"]))
-    return _post("api/v1/pauses/resume", read, what)
+    read = read_as("the end of a pause", lambda body: bool(body["resumed"]))
+    return post("api/v1/pauses/resume", read, what)
 
 
 def _job(job_id: str) -> str:
     return f"api/v1/jobs/{quote(job_id, safe='')}"
 
 
-def _post(
+def post(
     path: str,
     read: Callable[[Answer], T],
     body: Mapping[str, Any] | None = None,
     key: str | None = None,
+    query: Mapping[str, Any] | None = None,
 ) -> Request[T]:
+    """A POST under a key, with JSON or without a body."""
     headers = _under(key) if body is None else {**_JSON, **_under(key)}
-    return Request("POST", path, read, body=b"" if body is None else json_of(body), headers=headers)
+    content = b"" if body is None else json_of(body)
+    return Request("POST", path, read, query=query or {}, body=content, headers=headers)
 
 
 def _under(key: str | None) -> dict[str, str]:
@@ -204,7 +207,7 @@ def _page(body: Mapping[str, Any]) -> Page:
 
 
 def _list_of(name: str) -> Callable[[Answer], list[dict[str, Any]]]:
-    return _read(f"a list of {name}", lambda body: [_object(one) for one in _list(body[name])])
+    return read_as(f"a list of {name}", lambda body: [_object(one) for one in _list(body[name])])
 
 
 def _list(value: object) -> Sequence[Any]:

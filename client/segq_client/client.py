@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from segq_client import calls
+from segq_client.batch_stream import BatchStream
+from segq_client.batches import Batches
+from segq_client.batching import Batching, batch_members
 from segq_client.driver import Driver
 from segq_client.estimate import Estimate
 from segq_client.gateway import gateway_at, named_in
@@ -39,6 +42,8 @@ class Client:
         self._retrying = Retrying(tries)
         self._uploads = Uploads(self._retrying)
         self._submitting = Submitting(self._retrying, self._uploads)
+        self.batches = Batches(self._driver, self._retrying)
+        """Those that are there: read, canceled, run again, ..."""
 
     @classmethod
     def from_env(cls, *, timeout: float = 15.0, tries: int = 3) -> Self:
@@ -209,6 +214,35 @@ class Client:
         """
         decision = {"as": as_, "note": note, "request_id": request_id, "output": output}
         return self._driver.do(self._submitting.resolved(job_id, decision))
+
+    def batch(
+        self,
+        lines: Iterable[Mapping[str, Any]],
+        *,
+        model: str | None = None,
+        input: Mapping[str, Any] | None = None,  # noqa: A002 (the API's own word)
+        idempotency_key: str | None = None,
+        **members: Any,
+    ) -> BatchStream:
+        """Run many jobs, and tell each as it ends: iterate over what this returns.
+
+        A line is a job, or what of it differs from `model`, `input` and `members`, beside a `custom_id`
+        and `vars` for templates; a Path, bytes or an open file in its input is uploaded. Lines are
+        taken a thousand at a time, when they are sent. `members`: name, priority, budget,
+        stop_after, tags, metadata, ... Under the same `idempotency_key`, with the same arguments, it
+        goes on with the same batch (within 24 hours): what was sent before is not sent twice.
+        """
+        return BatchStream(
+            Batching(
+                lines,
+                batch_members(model, input, members),
+                idempotency_key,
+                self._retrying,
+                self._uploads,
+            ),
+            self._retrying,
+            self._driver,
+        )
 
     def models(self) -> list[dict[str, Any]]:
         """All models: slug, price ({amount, currency, per, times}), typical_seconds, input_schema, ..."""

@@ -99,17 +99,7 @@ def job_from(body: Mapping[str, Any]) -> Job:
         id=body["id"],
         model=body["model"],
         state=body["state"],
-        outputs=tuple(
-            Output(
-                url=one["url"],
-                content_type=one["content_type"],
-                width=one.get("width"),
-                height=one.get("height"),
-                bytes=one["bytes"],
-                sha256=one["sha256"],
-            )
-            for one in body.get("outputs") or ()
-        ),
+        outputs=outputs_from(body),
         cost=None if body.get("cost") is None else Decimal(body["cost"]),
         attempts=len(attempts) if isinstance(attempts, list) else int(attempts),
         error=None
@@ -127,6 +117,21 @@ def job_from(body: Mapping[str, Any]) -> Job:
         tags=tuple(body.get("tags") or ()),
         metadata=body.get("metadata") or {},
         raw=body,
+    )
+
+
+def outputs_from(body: Mapping[str, Any]) -> tuple[Output, ...]:
+    """Raises KeyError or TypeError."""
+    return tuple(
+        Output(
+            url=one["url"],
+            content_type=one["content_type"],
+            width=one.get("width"),
+            height=one.get("height"),
+            bytes=one["bytes"],
+            sha256=one["sha256"],
+        )
+        for one in body.get("outputs") or ()
     )
 
 

@@ -44,11 +44,13 @@ class Request(Generic[T]):
     body: bytes = field(default=b"", repr=False)
     headers: Mapping[str, str] = field(default_factory=dict)
     held: int = 0
+    is_repeatable: bool = False
+    """Whether twice is the same as once, though it neither reads nor has a key."""
 
     @property
     def may_repeat(self) -> bool:
         """Whether twice is the same as once: a read, or what is under a key."""
-        return self.method == "GET" or IDEMPOTENCY_KEY in self.headers
+        return self.is_repeatable or self.method == "GET" or IDEMPOTENCY_KEY in self.headers
 
 
 def json_of(value: Any) -> bytes:
