@@ -18,7 +18,7 @@ from segq_client.batch import (
 from segq_client.calls import post, read_as
 from segq_client.request import Answer, Request, json_of, query_of
 
-_LINES = {"Content-Type": "application/jsonl", "Content-Encoding": "gzip"}
+JSON_LINES, CSV = "application/jsonl", "text/csv"
 _a_batch = read_as("a batch", batch_from)
 
 
@@ -27,8 +27,10 @@ def open_batch(members: Mapping[str, Any], key: str) -> Request[Batch]:
     return post("api/v1/batches", _a_batch, members, key)
 
 
-def add_lines(batch_id: str, lines: Sequence[bytes], first_line: int) -> Request[Uploaded]:
-    """Send lines of JSON, the first of them with that number.
+def add_lines(
+    batch_id: str, content: bytes, first_line: int, kind: str = JSON_LINES
+) -> Request[Uploaded]:
+    """Send lines, the first of them with that number.
 
     What is there already is known, so it may be sent again.
     """
@@ -37,8 +39,8 @@ def add_lines(batch_id: str, lines: Sequence[bytes], first_line: int) -> Request
         f"{_batch(batch_id)}/jobs",
         read_as("an upload", uploaded_from),
         query={"first_line": first_line},
-        body=gzip.compress(b"\n".join(lines), compresslevel=1),
-        headers=_LINES,
+        body=gzip.compress(content, compresslevel=1),
+        headers={"Content-Type": kind, "Content-Encoding": "gzip"},
         is_repeatable=True,
     )
 

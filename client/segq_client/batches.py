@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 
 from segq_client import batch_calls
 from segq_client.async_driver import AsyncDriver
-from segq_client.batch import Batch, BatchResult, RejectedLine
+from segq_client.batch import Batch, BatchResult, RejectedLine, ResultPage, Uploaded
+from segq_client.batch_calls import JSON_LINES
 from segq_client.driver import Driver
 from segq_client.request import Request
 from segq_client.retrying import Retrying
@@ -22,6 +23,28 @@ class Batches:
     def __init__(self, driver: Driver, retrying: Retrying) -> None:
         self._driver = driver
         self._retrying = retrying
+
+    def open(self, key: str, **members: Any) -> Batch:
+        """Open a batch, to be filled by `add`. Under the same key, with the same members (name, model,
+        input, budget, matrix, ...), it is the same batch for 24 hours.
+        """
+        return self._ask(batch_calls.open_batch(members, key))
+
+    def add(
+        self, batch_id: str, content: bytes, *, kind: str = JSON_LINES, first_line: int = 1
+    ) -> Uploaded:
+        """Send lines as JSON Lines, or as `text/csv` with a header; the first of them with that
+        number. It may be sent again: what is there is known. Raises `TooManyQueuedError` and
+        `BudgetExceededError` where not all of them found room: `members` of these say what was taken.
+        """
+        return self._ask(batch_calls.add_lines(batch_id, content, first_line, kind))
+
+    def ended(self, batch_id: str, cursor: str | None = None, limit: int = _PAGE) -> ResultPage:
+        """The next jobs that have ended, in the order of their ends; those of the last two seconds
+        come later. `next_cursor` is where to go on, now or another day.
+        """
+        request = batch_calls.results(batch_id, order="finished", limit=limit, cursor=cursor)
+        return self._ask(request)
 
     def get(self, batch_id: str) -> Batch:
         """Read a batch."""
@@ -88,6 +111,23 @@ class AsyncBatches:
     def __init__(self, driver: AsyncDriver, retrying: Retrying) -> None:
         self._driver = driver
         self._retrying = retrying
+
+    async def open(self, key: str, **members: Any) -> Batch:
+        """As `Batches.open`."""
+        return await self._ask(batch_calls.open_batch(members, key))
+
+    async def add(
+        self, batch_id: str, content: bytes, *, kind: str = JSON_LINES, first_line: int = 1
+    ) -> Uploaded:
+        """As `Batches.add`."""
+        return await self._ask(batch_calls.add_lines(batch_id, content, first_line, kind))
+
+    async def ended(
+        self, batch_id: str, cursor: str | None = None, limit: int = _PAGE
+    ) -> ResultPage:
+        """As `Batches.ended`."""
+        request = batch_calls.results(batch_id, order="finished", limit=limit, cursor=cursor)
+        return await self._ask(request)
 
     async def get(self, batch_id: str) -> Batch:
         """As `Batches.get`."""

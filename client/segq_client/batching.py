@@ -111,7 +111,7 @@ class Batching:
     def _accepted(self, batch: Batch, lines: Sequence[bytes]) -> Flow[Uploaded]:
         """Sent until the queue has room for all of them: what was taken is known the next time."""
         while True:
-            request = batch_calls.add_lines(batch.id, lines, self._number)
+            request = batch_calls.add_lines(batch.id, b"\n".join(lines), self._number)
             try:
                 return (yield from self._retrying.answered(request))
             except TooManyQueuedError as error:
