@@ -51,6 +51,7 @@ def test_an_answer_that_is_lost(segq: Client, segq_sandbox: Sandbox) -> None:
     with pytest.raises(JobInDoubtError) as error:
         segq.run("ssd-1b", prompt="tea", timeout=30)
     assert error.value.kind == "connection_lost"
+    assert "segq looks for the call" in (error.value.advice or "")
 
 
 def test_a_key_that_is_refused_pauses_the_account(segq: Client, segq_sandbox: Sandbox) -> None:
