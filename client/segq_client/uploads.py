@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -36,7 +37,8 @@ class Uploads:
 
     def __init__(self, retrying: Retrying) -> None:
         self._retrying = retrying
-        self._known: dict[str, Future[str | None]] = {}
+        # Each of its methods is done as a whole, whichever thread calls it.
+        self._known: OrderedDict[str, Future[str | None]] = OrderedDict()
 
     def upload(self, file: str | File, key: str | None = None) -> Flow[str]:
         """Send it in any case. Here a text is a path."""
@@ -81,7 +83,7 @@ class Uploads:
             raise
         mine.set_result(reference)
         if len(self._known) > _MOST_KNOWN:
-            self._known.pop(next(iter(self._known)), None)
+            self._known.popitem(last=False)
         return reference
 
 

@@ -70,6 +70,15 @@ def test_what_has_another_hash_is_not_kept(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_cannot_be_put_in_its_place_leaves_no_draft(
+    storage: tuple[str, list[str | None]], tmp_path: Path, open_client: Open
+) -> None:
+    (tmp_path / "taken").mkdir()
+    with open_client(storage[0], KEY) as client, pytest.raises(OSError, match="taken"):
+        client.save(output("/file"), tmp_path / "taken")
+    assert [one.name for one in tmp_path.iterdir()] == ["taken"]
+
+
 def test_another_host_does_not_learn_the_key(
     storage: tuple[str, list[str | None]], tmp_path: Path, open_client: Open
 ) -> None:
