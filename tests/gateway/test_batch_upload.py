@@ -236,7 +236,7 @@ def test_a_batch_is_its_tenants_own(client: httpx.Client, stranger: httpx.Client
 
 
 def test_a_matrix_is_every_combination(client: httpx.Client) -> None:
-    matrix = {"seed": [1, 2, 3], "animal": {"tom": "cat", "rex": "dog"}}
+    matrix: dict[str, Any] = {"seed": [1, 2, 3], "animal": {"tom": "cat", "rex": "dog"}}
     given = {"model": "ssd-1b", "input": {"prompt": "a {animal}"}, "matrix": matrix}
     priced = client.post(
         "/api/v1/estimate",
