@@ -282,3 +282,20 @@ def test_the_price_of_a_matrix_counts_its_samples(client: httpx.Client) -> None:
     wrong = client.post("/api/v1/estimate", json={"job": job, "matrix": {"seed": [1, "x"]}})
     problem = is_problem(wrong, 422, "invalid-fields")
     assert [one["field"] for one in problem["errors"]] == ["matrix.seed[1].input.seed"]
+
+
+def test_wrong_defaults_are_told_before_any_line_is_sent(client: httpx.Client) -> None:
+    given = {
+        "name": 7,
+        "model": "ssd-1b",
+        "input": {"promt": "a"},
+        "tags": "x",
+        "finish_by": "tomorrow",
+        "on_error": "stop_after_n",
+        "budget": 5,
+        "group": "mine",
+    }
+    problem = is_problem(client.post("/api/v1/batches", json=given), 422, "invalid-fields")
+    assert {one["field"] for one in problem["errors"]} == {
+        *("name", "input.promt", "tags", "finish_by", "stop_after", "budget", "group"),
+    }
