@@ -151,7 +151,7 @@ def _budget(value: Any) -> Money:
 
 
 def _on_error(value: Any) -> str:
-    if value not in {CONTINUE, STOP_AFTER}:
+    if value not in (CONTINUE, STOP_AFTER):
         raise ValueError(f"must be {CONTINUE} or {STOP_AFTER}")
     return str(value)
 
