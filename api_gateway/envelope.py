@@ -17,6 +17,8 @@ from jobs.states import Priority
 T = TypeVar("T")
 
 LONGEST_GROUP = 200
+OF_BATCHES = "batch:"
+"""How the groups of batches begin."""
 MOST_TAGS = 20
 LONGEST_TAG = 100
 LARGEST_METADATA = 16 * 1024
@@ -109,6 +111,8 @@ def read_on_doubt(value: object) -> OnDoubt:
 def read_group(value: object) -> str:
     if not isinstance(value, str) or len(value) > LONGEST_GROUP:
         raise ValueError(f"must be a string of at most {LONGEST_GROUP} characters")
+    if value.startswith(OF_BATCHES):
+        raise ValueError(f"must not begin with {OF_BATCHES}: such a group is a batch's own")
     _refuse_unstorable(value)
     return value
 

@@ -10,7 +10,7 @@ from api_gateway import cursors, list_filter
 from api_gateway.auth import Reader
 from api_gateway.job_answer import text_of
 from api_gateway.list_filter import MOST_LISTED, USUALLY_LISTED, Wanted
-from api_gateway.openapi import answers
+from api_gateway.openapi import answers, parameter
 from api_gateway.parts import parts_of
 from api_gateway.showing import show
 from db.job_pages import JobPages, Page
@@ -22,32 +22,22 @@ LARGEST_PAGE = 1_000_000
 router = APIRouter(tags=["jobs"])
 
 
-def _parameter(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
-    return {
-        "name": name,
-        "in": "query",
-        "required": False,
-        "schema": schema,
-        "description": description,
-    }
-
-
 _TEXT: dict[str, Any] = {"type": "string"}
 _TIME = {**_TEXT, "format": "date-time"}
 _STATES = {"type": "array", "items": {**_TEXT, "enum": list(State)}}
 _QUERY = [
-    _parameter("state", _STATES, "One of these; repeat it, or put commas between them."),
-    _parameter("model", _TEXT, "The model's slug."),
-    _parameter("tag", {"type": "array", "items": _TEXT}, "Repeat it: all must be there."),
-    _parameter("group", _TEXT, "The group; empty: the jobs without one."),
-    _parameter("created_after", _TIME, "This moment or later."),
-    _parameter("created_before", _TIME, "Earlier than this moment."),
-    _parameter(
+    parameter("state", _STATES, "One of these; repeat it, or put commas between them."),
+    parameter("model", _TEXT, "The model's slug."),
+    parameter("tag", {"type": "array", "items": _TEXT}, "Repeat it: all must be there."),
+    parameter("group", _TEXT, "The group; empty: the jobs without one."),
+    parameter("created_after", _TIME, "This moment or later."),
+    parameter("created_before", _TIME, "Earlier than this moment."),
+    parameter(
         "limit",
         {"type": "integer", "minimum": 1, "maximum": MOST_LISTED, "default": USUALLY_LISTED},
         "Jobs on a page at the most.",
     ),
-    _parameter("cursor", _TEXT, "`next_cursor` of the page before, with the same filter."),
+    parameter("cursor", _TEXT, "`next_cursor` of the page before, with the same filter."),
 ]
 
 

@@ -69,6 +69,17 @@ def refuses(*statuses: int) -> Responses:
     return {**known, "default": {"description": "Any other problem", "content": content}}
 
 
+def parameter(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
+    """A query parameter that the route reads itself."""
+    return {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "schema": schema,
+        "description": description,
+    }
+
+
 def body(**content: dict[str, Any]) -> dict[str, Any]:
     """`openapi_extra` for a request body that the route reads itself."""
     return {"requestBody": {"required": True, "content": content}}

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from db.among import among
 from db.batch_counts import counts_of, note_added
-from db.batch_rows import Batch, Line, Rejection, Taken
+from db.batch_rows import Batch, Line, Rejection, Taken, line_key
 from db.batches import locked
 from db.budget_books import Books
 from db.budget_gate import pass_at
@@ -39,9 +39,8 @@ class BatchIntake:
         self._database = database
         self._books = Books(database)
         self._room = QueueRoom(database)
-        self._there = select(batch_lines.c.custom_id, batch_lines.c.digest).where(
-            batch_lines.c.batch_id == bindparam("batch"),
-            among(database, batch_lines.c.custom_id, "names"),
+        self._there = select(batch_lines.c.key, batch_lines.c.digest).where(
+            among(database, batch_lines.c.key, "keys")
         )
         self._make_good = delete(batch_rejections).where(
             batch_rejections.c.batch_id == bindparam("batch"),
@@ -95,9 +94,7 @@ class BatchIntake:
         self, connection: Connection, batch: Batch, lines: Sequence[Line]
     ) -> tuple[list[Line], int, list[Rejection]]:
         """Those that are new, how many are there already, and those whose names are another's."""
-        names = [line.custom_id for line in lines]
-        rows = connection.execute(self._there, {"batch": batch.id, "names": names})
-        there = {row.custom_id: bytes(row.digest) for row in rows} if names else {}
+        there = self._digests(connection, batch, [line.custom_id for line in lines])
         new: list[Line] = []
         known, others = 0, []
         for line in lines:
@@ -110,6 +107,20 @@ class BatchIntake:
             else:
                 others.append(Rejection(line.number, line.custom_id, (_OTHER,)))
         return new, known, others
+
+    def _digests(
+        self, connection: Connection, batch: Batch, names: Sequence[str]
+    ) -> dict[str, bytes]:
+        """Of those names that are lines of the batch."""
+        if not names:
+            return {}
+        if not self._database.is_sqlite:
+            # While the table is small its whole is read faster, and that plan would be kept while it
+            # grows by a hundred thousand lines.
+            connection.execute(_BY_INDEX)
+        keys = {line_key(batch.id, name): name for name in names}
+        rows = connection.execute(self._there, {"keys": list(keys)})
+        return {keys[bytes(row.key)]: bytes(row.digest) for row in rows}
 
     def _let_in(
         self, connection: Connection, batch: Batch, new: Sequence[Line], now: datetime
@@ -163,8 +174,8 @@ class BatchIntake:
             batch_lines,
             [
                 {
+                    "key": line_key(batch.id, line.custom_id),
                     "batch_id": batch.id,
-                    "custom_id": line.custom_id,
                     "position": position,
                     "job_id": job.id,
                     "digest": line.digest,
@@ -223,6 +234,7 @@ def _row_of(batch_id: UUID, rejection: Rejection, now: datetime) -> Mapping[str,
     }
 
 
+_BY_INDEX = select(func.set_config("enable_seqscan", "off", true()))
 _OF_BATCH = batch_rejections.c.batch_id == bindparam("batch")
 _SOME = select(batch_rejections.c.line).where(_OF_BATCH).limit(1)
 _HOW_MANY = select(func.count()).select_from(

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, Select, select, tuple_
 
+from db.batch_rows import line_key
 from db.engine import Database
 from db.job_rows import job_of, outputs_of
 from db.rows import Job
@@ -91,7 +92,7 @@ class BatchResults:
                 behind = tuple_(jobs.c.finished_at, jobs.c.id) > tuple_(after.ended, after.job_id)
                 ended = ended.where(jobs.c.finished_at >= after.ended, behind)
             rows = ended.order_by(jobs.c.finished_at, jobs.c.id).limit(limit)
-            found = self._results(connection, rows, None, batch_id)
+            found = self._results(connection, rows, None)
         if len(found) < limit:
             return Page(found, None)
         last = found[-1].job
@@ -102,14 +103,13 @@ class BatchResults:
         connection: Connection,
         wanted: Select[Any],
         here: dict[UUID, int] | None,
-        batch_id: UUID | None = None,
     ) -> list[Result]:
         rows: Sequence[Row[Any]] = connection.execute(wanted).all()
         made = outputs_of(self._database, connection, [row.id for row in rows])
         if here is None:
-            names = [row.custom_id for row in rows]
+            keys = [line_key(row.batch_id, row.custom_id) for row in rows]
             lines = select(batch_lines.c.job_id, batch_lines.c.position).where(
-                batch_lines.c.batch_id == batch_id, batch_lines.c.custom_id.in_(names)
+                batch_lines.c.key.in_(keys)
             )
             here = {row.job_id: row.position for row in connection.execute(lines)}
         return [Result(here[row.id], job_of(row, made.get(row.id, ()))) for row in rows]

@@ -1,5 +1,6 @@
 """What the stores of batches take and give: frozen values, no open rows."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +20,11 @@ _PRIORITIES = {priority.rank: priority for priority in Priority}
 def group_of(batch_id: UUID) -> str:
     """The group that all jobs of a batch are in: so batches take turns, and one pauses as a whole."""
     return f"batch:{batch_id}"
+
+
+def line_key(batch_id: UUID, custom_id: str) -> bytes:
+    """By which a line is found: of the batch, and of what its client calls it there."""
+    return hashlib.blake2b(batch_id.bytes + custom_id.encode(), digest_size=16).digest()
 
 
 @dataclass(frozen=True)

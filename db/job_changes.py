@@ -62,6 +62,9 @@ class JobChanges:
         with self._database.write() as connection:
             job = self._locked(connection, tenant_id, job_id)
             _refuse(why_not_changed(job.state, change), job)
+            if job.batch_id is not None and "group" in change:
+                # Out of it, no pause and no cancel of the batch would hold it.
+                raise IllegalMove("the job is of a batch, which is its group for good", job.state)
             check(change, job)
             values: dict[str, Any] = {**change}
             if "priority" in change:

@@ -3,6 +3,7 @@ values for the batch's templates.
 """
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ METADATA = "metadata."
 _MEMBERS = frozenset({"custom_id", *envelope.MEMBERS} - {"input", "metadata", "group"})
 _WHOLE = frozenset({"max_attempts"})
 _LISTS = frozenset({"tags"})
+_SEPARATORS = {b";": "semicolons", b"\t": "tabs"}
+"""What some spreadsheets write in the place of commas."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,11 @@ class Columns:
             FieldProblem("header", f"names the column {shown(name)} twice")
             for name in sorted({one for one in self._names if self._names.count(one) > 1})
         ]
-        if "model" not in self._names:
+        other = next((one for one in _SEPARATORS if one in header), None)
+        if len(self._names) == 1 and other is not None:
+            why = f"has one column: save the file with commas, not {_SEPARATORS[other]}"
+            wrong.append(FieldProblem("header", why, shown(self._names[0])))
+        elif "model" not in self._names:
             wrong += self._unknown(used)
         if wrong:
             raise InvalidInput(wrong)
@@ -63,8 +70,7 @@ class Columns:
         """Raises `InvalidInput` for a row of another length than the header."""
         fields = _fields(raw)
         if len(fields) != len(self._names):
-            said = f"has {len(fields)} fields, and the header {len(self._names)}"
-            raise InvalidInput([FieldProblem("row", said)])
+            raise _wrong(f"has {len(fields)} fields, and the header {len(self._names)}")
         return Row({name: one for name, one in zip(self._names, fields, strict=True) if one})
 
     def line(self, row: Row, used: set[str]) -> dict[str, Any]:
@@ -95,14 +101,18 @@ class Columns:
 
 def _fields(raw: bytes) -> Sequence[str]:
     try:
-        rows = list(csv.reader(raw.decode().splitlines(keepends=True), strict=True))
+        rows = list(csv.reader(io.StringIO(raw.decode(), newline=""), strict=True))
     except UnicodeDecodeError as error:
-        raise InvalidInput(
-            [FieldProblem("row", f"byte {error.start} is not UTF-8: save the file as UTF-8")]
-        ) from None
+        raise _wrong(f"byte {error.start} is not UTF-8: save the file as UTF-8") from None
     except csv.Error as error:
-        raise InvalidInput([FieldProblem("row", f"is no CSV: {error}")]) from None
+        raise _wrong(f"is no CSV: {error}") from None
+    if len(rows) > 1:
+        raise _wrong("has a line break outside of quotes")
     return rows[0] if rows else []
+
+
+def _wrong(why: str) -> InvalidInput:
+    return InvalidInput([FieldProblem("row", why)])
 
 
 def _model(slug: object) -> Model | None:

@@ -1,7 +1,6 @@
 """What is done to a batch as a whole: cancel, pause, resume, change, run again what failed."""
 
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request
@@ -15,7 +14,7 @@ from api_gateway.batches.verbs import LARGEST_BODY, done
 from api_gateway.batches.views import show
 from api_gateway.job_answer import text_of
 from api_gateway.once import REPLAYS, with_key
-from api_gateway.openapi import answers, body, optional_body, reference
+from api_gateway.openapi import answers, body, optional_body, parameter, reference
 from api_gateway.parts import parts_of
 from api_gateway.problems import Problem
 from api_gateway.query import Query
@@ -29,13 +28,11 @@ from jobs.scopes import Scope
 from jobs.states import State
 
 _RETRIED = (State.FAILED, State.EXPIRED, State.CANCELED)
-_STATE: dict[str, Any] = {
-    "name": "state",
-    "in": "query",
-    "required": False,
-    "schema": {"type": "string", "default": str(State.FAILED)},
-    "description": "Those that ended so: failed, expired or canceled; several with commas between.",
-}
+_STATE = parameter(
+    "state",
+    {"type": "string", "default": str(State.FAILED)},
+    "Those that ended so: failed, expired or canceled; several with commas between.",
+)
 _REFUSALS = (400, 401, 404, 408, 409, 413, 415, 422, 503)
 
 router = APIRouter(tags=["batches"])

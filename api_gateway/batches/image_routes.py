@@ -12,7 +12,7 @@ from api_gateway import query
 from api_gateway.auth import Reader
 from api_gateway.batches.contact_sheet import Picture, sheet
 from api_gateway.batches.zipped import zip_file
-from api_gateway.openapi import refuses
+from api_gateway.openapi import parameter, refuses
 from api_gateway.parts import Parts, parts_of
 from api_gateway.query import Query, whole
 from db.batch_results import BEGIN, BatchResults, Page
@@ -65,13 +65,11 @@ async def images(request: Request, batch_id: UUID, tenant: Reader) -> Response:
     },
     openapi_extra={
         "parameters": [
-            {
-                "name": name,
-                "in": "query",
-                "required": False,
-                "schema": {"type": "integer", "minimum": 1, "maximum": most, "default": default},
-                "description": means,
-            }
+            parameter(
+                name,
+                {"type": "integer", "minimum": 1, "maximum": most, "default": default},
+                means,
+            )
             for name, most, default, means in (
                 ("limit", MOST_ON_SHEET, _ON_SHEET, "Images at the most, the first of them."),
                 ("columns", 20, 10, "Images in a row."),

@@ -112,9 +112,7 @@ class Intake:
             await self._cut_off()
             raise
         finally:
-            if self._under_way is not None:
-                # Nobody else waits for it.
-                await asyncio.wait([self._under_way])
+            await self._give_up()
         return self.came
 
     async def _take_all(self, pieces: AsyncIterator[bytes]) -> None:
@@ -162,6 +160,11 @@ class Intake:
         under_way, self._under_way = self._under_way, None
         if under_way is not None:
             self.came.add(await under_way)
+
+    async def _give_up(self) -> None:
+        """Wait for a chunk that is being kept while something else went wrong: that is told."""
+        if self._under_way is not None:
+            await asyncio.gather(self._under_way, return_exceptions=True)
 
     async def _cut_off(self) -> None:
         """The upload ends early: what had come whole is kept."""

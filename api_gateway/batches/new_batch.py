@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, TypedDict, TypeVar
 from uuid import UUID
 
@@ -52,7 +53,7 @@ class _Members:
 
 
 def read(given: Any, tenant: UUID, pool: str) -> NewBatch:
-    """Raises `InvalidInput`. A default for its jobs is checked with each line that uses it.
+    """Raises `InvalidInput`. What a default parameter may be is checked with each line that uses it.
 
     Its lines, where they come with it: `whole_batch`.
     """
@@ -103,13 +104,24 @@ def _members(given: Any, known: tuple[str, ...]) -> _Members:
 
 
 def _of_jobs(members: _Members) -> dict[str, Any]:
-    """The defaults of its jobs, as they were given."""
+    """The defaults of its jobs, as they were given; wrong ones would be wrong in each line."""
     found = {name: members.given[name] for name in OF_JOBS if members.given.get(name) is not None}
     nothing: dict[str, Any] = {}
-    members.take("input", _an_object, nothing)
-    for name, value in found.items():
-        if complaint := storable.complaint(value):
-            members.problems.append(FieldProblem(name, complaint, shown(value)))
+    given = members.take("input", _an_object, nothing)
+    around, wrong = envelope.check(found, datetime.now(UTC))
+    members.problems += [one for one in wrong if one.field in found]
+    if around.model is not None:
+        members.problems += [
+            FieldProblem(
+                f"input.{name}",
+                f"is no parameter of {around.model.slug}; it has {', '.join(around.model.parameters)}",
+                shown(value),
+            )
+            for name, value in given.items()
+            if name not in around.model.parameters
+        ]
+    if complaint := storable.complaint(given):
+        members.problems.append(FieldProblem("input", complaint, shown(given)))
     return found
 
 
@@ -139,7 +151,7 @@ def _budget(value: Any) -> Money:
 
 
 def _on_error(value: Any) -> str:
-    if value not in {CONTINUE, STOP_AFTER}:
+    if value not in (CONTINUE, STOP_AFTER):
         raise ValueError(f"must be {CONTINUE} or {STOP_AFTER}")
     return str(value)
 

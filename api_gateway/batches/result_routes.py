@@ -13,7 +13,7 @@ from api_gateway.auth import Reader
 from api_gateway.batches import cursors, result_rows
 from api_gateway.batches.batch_json import rejections
 from api_gateway.job_answer import text_of
-from api_gateway.openapi import refuses
+from api_gateway.openapi import parameter, refuses
 from api_gateway.parts import parts_of
 from api_gateway.query import Query, whole
 from api_gateway.showing import base_of
@@ -43,6 +43,23 @@ NEXT = "Next-Cursor"
             "content": {"application/jsonl": {}, "text/csv": {}},
         },
         **refuses(401, 404, 422, 503),
+    },
+    openapi_extra={
+        "parameters": [
+            parameter("order", {"enum": [INPUT, FINISHED], "default": INPUT}, "Of the lines."),
+            parameter("format", {"enum": list(_FORMATS), "default": "jsonl"}, "Of the answer."),
+            parameter(
+                "state",
+                {"type": "array", "items": {"type": "string", "enum": sorted(FINAL)}},
+                "One of these; repeat it, or put commas between them.",
+            ),
+            parameter(
+                "limit",
+                {"type": "integer", "minimum": 1, "maximum": MOST_RESULTS},
+                "Results at the most; all, if it is left out.",
+            ),
+            parameter("cursor", {"type": "string"}, f"`{NEXT}` of the page before."),
+        ]
     },
 )
 async def results(request: Request, batch_id: UUID, tenant: Reader) -> Response:

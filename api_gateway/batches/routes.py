@@ -18,7 +18,7 @@ from api_gateway.batches.verbs import done
 from api_gateway.batches.views import show
 from api_gateway.job_answer import text_of
 from api_gateway.once import IN_USE, REPLAYS, asked, with_key
-from api_gateway.openapi import answers, body, reference
+from api_gateway.openapi import answers, body, parameter, reference
 from api_gateway.parts import parts_of
 from api_gateway.problems import Problem
 from api_gateway.query import Query, whole
@@ -88,6 +88,21 @@ async def open_batch(request: Request, tenant: Submitter) -> Response:
     "/api/v1/batches",
     summary="List batches",
     responses=answers(200, "BatchList", "A page of batches, newest first", 401, 422, 503),
+    openapi_extra={
+        "parameters": [
+            parameter(
+                "limit",
+                {
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": MOST_LISTED,
+                    "default": USUALLY_LISTED,
+                },
+                "Batches on a page at the most.",
+            ),
+            parameter("cursor", {"type": "string"}, "`next_cursor` of the page before."),
+        ]
+    },
 )
 async def list_batches(request: Request, tenant: Reader) -> Response:
     """Newest first. `next_cursor: null` ends the list."""

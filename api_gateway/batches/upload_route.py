@@ -16,7 +16,7 @@ from api_gateway.batches.lines import LineReader
 from api_gateway.batches.routes import MOST_TICKETS
 from api_gateway.job_answer import text_of
 from api_gateway.kept_images import KeptImages
-from api_gateway.openapi import answers
+from api_gateway.openapi import answers, parameter
 from api_gateway.parts import Parts, parts_of
 from api_gateway.problem_handlers import problem_of
 from api_gateway.problems import Problem
@@ -44,22 +44,21 @@ _TEXT: dict[str, Any] = {"schema": {"type": "string"}}
             "content": {
                 "application/jsonl": _TEXT,
                 "text/csv": _TEXT,
-                "application/json": {"schema": {"type": "array", "items": {"type": "object"}}},
+                # Whatever is in it: each member is checked by itself.
+                "application/json": {"schema": {"type": "array"}},
             },
         },
         "parameters": [
-            {
-                "name": "first_line",
-                "in": "query",
-                "schema": {"type": "integer", "minimum": 1, "default": 1},
-                "description": "The number of the first line, where a file is sent in parts.",
-            },
-            {
-                "name": "strict",
-                "in": "query",
-                "schema": {"type": "boolean", "default": False},
-                "description": f"Keep all lines or none; up to {MOST_STRICT:,} of them.",
-            },
+            parameter(
+                "first_line",
+                {"type": "integer", "minimum": 1, "maximum": 10 * MOST_JOBS, "default": 1},
+                "The number of the first line, where a file is sent in parts.",
+            ),
+            parameter(
+                "strict",
+                {"type": "boolean", "default": False},
+                f"Keep all lines or none; up to {MOST_STRICT:,} of them.",
+            ),
         ],
     },
 )

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from benchmarks.queued_jobs import new_job
-from db.batch_rows import NewBatch, group_of
+from db.batch_rows import NewBatch, group_of, line_key
 from db.batches import BatchStore
 from db.bulk_insert import insert_many
 from db.engine import Database
@@ -52,8 +52,8 @@ def _rows(tenant: UUID, batch: UUID, n: int, now: Any) -> tuple[dict[str, Any], 
         "created_at": now,
     }
     line = {
+        "key": line_key(batch, f"line {n}"),
         "batch_id": batch,
-        "custom_id": f"line {n}",
         "position": n,
         "job_id": id_,
         "digest": id_.bytes,

@@ -56,14 +56,17 @@ Index("ix_batches_listed", batches.c.tenant_id, batches.c.id)
 _goes_on = batches.c.finished_at.is_(None)
 Index("ix_batches_going_on", batches.c.id, postgresql_where=_goes_on, sqlite_where=_goes_on)
 
-# What the client calls each job of a batch, and where it stands. A line is written once and never
-# changed, so that no move of its job has to write its indexes anew. It comes in one commit with its
-# job, under the lock of its batch: nothing looks again for each line whether they are there.
+# Where each job of a batch stands among its lines. A line is written once and never changed, so that
+# no move of its job has to write its indexes anew. It comes in one commit with its job, under the lock
+# of its batch: nothing looks again for each line whether they are there.
 batch_lines = Table(
     "batch_lines",
     metadata,
-    Column("batch_id", Uuid, primary_key=True),
-    Column("custom_id", String(200), primary_key=True),
+    # Of the batch and what its client calls the line. One value, and so one index that can serve a
+    # look for a thousand names: of two that begin with the batch PostgreSQL takes the wrong one while
+    # the table is small, and goes on with it while it grows.
+    Column("key", LargeBinary(16), primary_key=True),
+    Column("batch_id", Uuid, nullable=False),
     Column("position", Integer, nullable=False),
     Column("job_id", Uuid, nullable=False),
     # Of what the line asked for: the same one, sent again, is known by it.

@@ -83,12 +83,12 @@ def _create_tables() -> None:
     )
     op.create_table(
         "batch_lines",
+        sa.Column("key", sa.LargeBinary(length=16), nullable=False),
         sa.Column("batch_id", sa.Uuid(), nullable=False),
-        sa.Column("custom_id", sa.String(length=200), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("job_id", sa.Uuid(), nullable=False),
         sa.Column("digest", sa.LargeBinary(length=16), nullable=False),
-        sa.PrimaryKeyConstraint("batch_id", "custom_id", name=op.f("pk_batch_lines")),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_batch_lines")),
     )
     op.create_index("ix_batch_lines_position", "batch_lines", ["batch_id", "position"], unique=True)
     op.create_table(

@@ -65,6 +65,7 @@ def check(evidence: Evidence, allowed: Allowed) -> Report:
     violations = [
         *states_told.promises(evidence),
         *states_told.moves(evidence),
+        *states_told.batches(evidence),
         *money_told.calls(evidence, found),
         *money_told.bookings(evidence, found),
         *money_told.budgets(evidence),

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from db import receipts
 from db.artifacts import ArtifactStore
+from db.batch_check import BatchDrift, batch_drift
 from db.budgets import BudgetStore, Drift
 from db.engine import Database
 from db.tables import attempts, jobs, outputs
@@ -95,6 +96,8 @@ class Evidence:
     receipts: Sequence[str]
     drift: Sequence[Drift] = ()
     """Sums of budgets that are not what jobs and calls say."""
+    batch_drift: Sequence[BatchDrift] = ()
+    """Counts of batches that are not those of their jobs."""
 
 
 def evidence_of(system: System, promised: Sequence[str]) -> Evidence:
@@ -125,6 +128,7 @@ def gathered(
         store=store,
         receipts=receipts.pending(store),
         drift=BudgetStore(database).check(),
+        batch_drift=batch_drift(database),
     )
 
 

@@ -24,6 +24,12 @@ def promises(evidence: Evidence) -> Iterator[str]:
             yield f"job {job_id} was promised and is {job.state} at rest"
 
 
+def batches(evidence: Evidence) -> Iterator[str]:
+    """The counts of a batch are those of its jobs."""
+    for one in evidence.batch_drift:
+        yield f"batch {one.batch_id} says {one.kept}, its jobs say {one.counted}"
+
+
 def moves(evidence: Evidence) -> Iterator[str]:
     """I4: a job's state is what its latest attempt came to, and never an earlier one."""
     latest: dict[UUID, list[Attempt]] = defaultdict(list)

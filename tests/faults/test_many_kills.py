@@ -23,7 +23,7 @@ from tests.faults.checker import Report, assert_promises_kept
 from tests.faults.conftest import Behind
 from tests.faults.fleet import Fleet
 from tests.sandbox.sandbox_process import PHOTOGRAPH
-from tests.systems.jobs_at_work import submit, wait_for_states
+from tests.systems.jobs_at_work import submit, submit_batch, wait_for_states
 from tests.systems.processes import wait_until
 from tests.systems.running_system import System
 from tests.systems.targets import ON_ITS_OWN_PARTS
@@ -111,7 +111,9 @@ def test_v1_under_kills(system: Start, size: Size) -> None:
     one.settings(latency={"median": 2.0, "sigma": 0.2})
     _count_money(one)
     with fleet(one) as workers:
-        ids = submit(one, size.jobs)
+        # Half of them as a batch.
+        ids = submit(one, size.jobs // 2)
+        ids += submit_batch(one, size.jobs - len(ids))
         wait_for_states(one, running=16)
         workers.kill(size.kills, size.every)
         wait_until(lambda: _waiting(one) == 0, "all taken", timeout=300, every=0.5)

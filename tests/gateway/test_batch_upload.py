@@ -122,6 +122,30 @@ def test_templates_are_filled_from_each_line(client: httpx.Client) -> None:
     assert (jobs[1]["metadata"], jobs[1]["tags"]) == ({"order": "7"}, ["x", "y"])
 
 
+def test_rows_that_cannot_be_read_are_told_one_by_one(client: httpx.Client) -> None:
+    batch = opened(client)
+    rows = [
+        b"custom_id,prompt",
+        'a,"a line\nbreak, and a \u2028 separator"'.encode(),
+        b"b,one,too many",
+        b"c,a lone \r return",
+        b"d,\xff is no UTF-8",
+        b'e,"a ""quoted"" word"',
+    ]
+    response = send(client, batch, b"\n".join(rows), "text/csv")
+    assert came(response) == (2, 0, 3)
+    told = {one["line"]: one["errors"][0]["message"] for one in response.json()["rejections"]}
+    # The first row has two lines.
+    assert "3 fields" in told[4]
+    assert "line break outside" in told[5]
+    assert "UTF-8" in told[6]
+    jobs = client.get("/api/v1/jobs", params={"group": f"batch:{batch['id']}"}).json()["items"]
+    assert [job["input"]["prompt"] for job in jobs] == [
+        'a "quoted" word',
+        "a line\nbreak, and a \u2028 separator",
+    ]
+
+
 def _half(content: bytes) -> bytes:
     return content[: len(content) // 2]
 
@@ -131,6 +155,7 @@ def _half(content: bytes) -> bytes:
     [
         ("text/csv", "custom_id,promt\na,cat\n", "header", "no parameter", 0),
         ("text/csv", "seed,seed\n1,2\n", "header", "twice", 0),
+        ("text/csv", "custom_id;seed\na;1\n", "header", "semicolons", 0),
         ("text/csv", 'seed,prompt\n1,cat\n2,"dog\n', "body[line 3]", "never ends", 1),
         ("application/json", '{"custom_id": "a"}', "body", "array", 0),
         ("application/json", '[{"custom_id": "a"}, {"custom', "body", "ends before", 1),
@@ -211,7 +236,7 @@ def test_a_batch_is_its_tenants_own(client: httpx.Client, stranger: httpx.Client
 
 
 def test_a_matrix_is_every_combination(client: httpx.Client) -> None:
-    matrix = {"seed": [1, 2, 3], "animal": {"tom": "cat", "rex": "dog"}}
+    matrix: dict[str, Any] = {"seed": [1, 2, 3], "animal": {"tom": "cat", "rex": "dog"}}
     given = {"model": "ssd-1b", "input": {"prompt": "a {animal}"}, "matrix": matrix}
     priced = client.post(
         "/api/v1/estimate",
@@ -257,3 +282,20 @@ def test_the_price_of_a_matrix_counts_its_samples(client: httpx.Client) -> None:
     wrong = client.post("/api/v1/estimate", json={"job": job, "matrix": {"seed": [1, "x"]}})
     problem = is_problem(wrong, 422, "invalid-fields")
     assert [one["field"] for one in problem["errors"]] == ["matrix.seed[1].input.seed"]
+
+
+def test_wrong_defaults_are_told_before_any_line_is_sent(client: httpx.Client) -> None:
+    given = {
+        "name": 7,
+        "model": "ssd-1b",
+        "input": {"promt": "a"},
+        "tags": "x",
+        "finish_by": "tomorrow",
+        "on_error": "stop_after_n",
+        "budget": 5,
+        "group": "mine",
+    }
+    problem = is_problem(client.post("/api/v1/batches", json=given), 422, "invalid-fields")
+    assert {one["field"] for one in problem["errors"]} == {
+        *("name", "input.promt", "tags", "finish_by", "stop_after", "budget", "group"),
+    }

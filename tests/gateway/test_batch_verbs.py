@@ -240,3 +240,13 @@ def test_rejected_lines_can_be_read_later(client: httpx.Client) -> None:
     (line,) = [json.loads(one) for one in text.splitlines()]
     assert (line["line"], line["custom_id"]) == (7, "bad")
     assert line["errors"][0]["field"] == "input.seed"
+
+
+def test_a_job_stays_in_its_batch_and_none_gets_in_by_its_name(client: httpx.Client) -> None:
+    batch, jobs = filled(client)
+    address = f"/api/v1/jobs/{jobs['n0']}"
+    is_problem(client.patch(address, json={"group": "mine"}), 409, "illegal-move")
+    assert client.patch(address, json={"tags": ["mine"]}).json()["tags"] == ["mine"]
+    given = {"model": "ssd-1b", "input": {"prompt": "a"}, "group": f"batch:{batch['id']}"}
+    wrong = is_problem(client.post("/api/v1/jobs", json=given), 422, "invalid-fields")
+    assert [one["field"] for one in wrong["errors"]] == ["group"]

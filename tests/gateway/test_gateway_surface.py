@@ -93,7 +93,10 @@ def test_answers_may_get_more_members_and_requests_may_not(described: dict[str, 
     schemas = described["components"]["schemas"]
     strict = {name for name, schema in schemas.items() if "additionalProperties" in schema}
     assert strict
-    ours = ("Submit-", "Input-", "EstimateOf", "Cancel", "Resolve", "PauseWish", "ResumeWish")
+    ours = (
+        *("Submit-", "Input-", "EstimateOf", "Cancel", "Resolve", "PauseWish", "ResumeWish"),
+        *("NewBatch", "BatchChange", "BatchPause"),
+    )
     assert all(name.startswith(ours) for name in strict)
     assert set(schemas["JobError"]["properties"]) == {
         *("kind", "message", "advice", "status", "reaction"),
@@ -133,7 +136,12 @@ def test_every_operation_describes_its_answers_and_its_problems(
             assert operation["security"] in [[{"api_key": [scope]}] for scope in Scope]
             assert operation["responses"]["401"]
             assert operation["responses"]["403"]
+    verbs = ("jobs", "close", "cancel", "pause", "resume", "retry", "events", "rejected")
+    made = ("results", "images.zip", "contact-sheet.jpg")
     assert {path for _, path in operations} == {
+        "/api/v1/batches",
+        "/api/v1/batches/{batch_id}",
+        *(f"/api/v1/batches/{{batch_id}}/{name}" for name in (*verbs, *made)),
         "/api/v1/jobs",
         "/api/v1/jobs/{job_id}",
         "/api/v1/jobs/{job_id}/cancel",

@@ -2,7 +2,10 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
+
+import httpx
 
 from segq_client import Job
 from tests.systems.processes import wait_until
@@ -20,6 +23,26 @@ def submit(system: System, count: int, **fields: Any) -> list[str]:
 
     with ThreadPoolExecutor(8) as pool:
         return list(pool.map(one, range(count)))
+
+
+def submit_batch(system: System, count: int, **members: Any) -> list[str]:
+    """As many jobs as one batch, which is closed; their ids."""
+    ask = partial(_ask, system, {"Authorization": f"Bearer {system.run['api_key']}"})
+    values = {"image": PHOTOGRAPH}
+    batch = ask("POST", "", json={"model": "ssd-canny", "input": values, **members}).json()
+    lines = [{"custom_id": f"n{n}", "input": {"prompt": f"picture {n}"}} for n in range(count)]
+    ask("POST", f"/{batch['id']}/jobs", json=lines)
+    ask("POST", f"/{batch['id']}/close")
+    return [job.id for job in system.client.jobs(group=f"batch:{batch['id']}", limit=200)]
+
+
+def _ask(
+    system: System, headers: dict[str, str], method: str, path: str, **options: Any
+) -> httpx.Response:
+    url = f"{system.gateway}/api/v1/batches{path}"
+    response = httpx.request(method, url, headers=headers, trust_env=False, timeout=60, **options)
+    assert response.is_success, response.text
+    return response
 
 
 def states(system: System) -> Counter[str]:
