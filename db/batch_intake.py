@@ -60,8 +60,8 @@ class BatchIntake:
 
         A line that is there already is left as it is; one whose name stands for another is
         rejected. Where the tenant's queue or a budget has no room, that line and all after it are
-        left out. `strict`: then nothing at all is kept. Raises `NotFound`, and `IllegalMove` where
-        the batch takes no more.
+        left out. `strict`: then nothing at all is kept. Raises `NotFound`, and `IllegalMove` for a
+        new line of a batch that takes no more.
         """
         try:
             return self._take(tenant_id, batch_id, lines, rejections, strict)
@@ -78,11 +78,14 @@ class BatchIntake:
     ) -> Taken:
         with self._database.write(savepoint=False) as connection:
             batch = locked(connection, tenant_id, batch_id)
-            if batch.state is not BatchState.OPEN:
-                raise IllegalMove(f"the batch is {batch.state}: it takes no more jobs", batch.state)
             now = pass_at(self._database, connection)
             new, known, others = self._sorted_out(connection, batch, lines)
             rejected = [*rejections, *others]
+            if batch.state is not BatchState.OPEN:
+                if new:
+                    raise IllegalMove(f"the batch is {batch.state}: it takes no more", batch.state)
+                # What was sent before may be sent again, whenever its answer was lost.
+                return Taken(0, known, tuple(rejected))
             added, stopped = self._let_in(connection, batch, new, now)
             if strict and (rejected or stopped):
                 raise _NotAllError(Taken(0, 0, tuple(rejected), stopped))

@@ -203,6 +203,7 @@ def test_a_closed_batch_takes_no_more_and_is_finished_when_all_have_ended(
     closed = client.post(f"/api/v1/batches/{batch['id']}/close").json()
     assert closed["state"] == "running"
     is_problem(send(client, batch, LINES), 409, "illegal-move")
+    assert came(send(client, batch, LINES[:1])) == (0, 1, 0)
     empty = opened(client)
     assert client.post(f"/api/v1/batches/{empty['id']}/close").json()["state"] == "finished"
     listed = client.get("/api/v1/batches", params={"limit": 1}).json()
