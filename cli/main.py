@@ -41,6 +41,7 @@ COMMANDS = {
     "bench": ("cli.bench", "speeds on this machine, each beside a baseline of the same run"),
     "mutants": ("cli.mutants", "guards taken away one by one, each to be missed by its test"),
     "soak": ("cli.soak", "random load and faults on a whole system; then nothing may be wrong"),
+    "completion": ("cli.completion", "completion of these words in bash, zsh or fish"),
     "lock": ("cli.lock", "compile locks/*.in into locks/*.txt again"),
 }
 # What follows these belongs to another program, word for word.
