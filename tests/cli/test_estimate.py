@@ -14,8 +14,8 @@ from cli.watching import watch
 from cli.wording import clock_of, place_of
 from segq_client import Client, Estimate, Job, SegqError
 from segq_client.job import job_from
-from tests.client.scripted_gateway import Answer, scripted
 from tests.cli.test_commands import segq
+from tests.client.scripted_gateway import Answer, scripted
 
 SOON = "2026-01-01T12:00:30Z"
 ESTIMATE: dict[str, Any] = {
