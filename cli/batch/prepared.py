@@ -11,7 +11,7 @@ from typing import Any
 from cli.batch.csv_list import unknown_columns
 from cli.batch.lines import Line, Lines, twice
 from cli.batch.local_images import BadImageError, LocalImages
-from cli.batch.matrix import Matrix
+from cli.batch.matrix import MOST_LINES, Matrix
 from cli.batch.models import Models, images_of, properties_of
 from cli.batch.price import Kind, kind_of
 from cli.batch.templates import names_in
@@ -65,6 +65,9 @@ def prepare(given: Given, models: Models, local: LocalImages) -> Prepared:
         wrong += taken
     if lines is None:
         raise TypeError("neither lines nor a matrix")
+    if len(lines.all) > MOST_LINES:
+        said = f"has {len(lines.all):,} lines, and a batch takes {MOST_LINES:,}"
+        wrong.append(Wrong(given.name, said))
     wrong += twice(lines.all)
     # Of a list whose lines have models of their own the gateway looks at each line.
     if lines.columns is not None and "model" not in lines.columns and given.model is not None:

@@ -34,7 +34,8 @@ class Record:
     cursor: str | None = None
     ended: dict[str, int] | None = None
     plan: dict[str, str] = field(default_factory=dict)
-    """The digests of its lines by their names, in their order; in a file of its own."""
+    """The digests of its lines by their names, in their order; in a file of its own. "": the list had
+    another line of that name, or none, when it was to be sent."""
 
 
 class Records:

@@ -83,6 +83,7 @@ class Sender:
     def _send(self, batch_id: str) -> None:
         names = list(self._record.plan)[self._record.sent : self._record.sent + CHUNK]
         some = [line for name in names if (line := self._line(name)) is not None]
+        self._leave_out(set(names).difference(one.custom_id for one in some))
         if some:
             chunk = chunk_of(self._lines, some)
             kind = CSV if chunk.is_csv else JSON_LINES
@@ -99,6 +100,12 @@ class Sender:
                 return
         self.waits = False
         self._record.sent += len(names)
+
+    def _leave_out(self, names: set[str]) -> None:
+        """They keep their places, but whatever the list says of them later is another content."""
+        if any(self._record.plan[name] for name in names):
+            self._record.plan |= dict.fromkeys(names, "")
+            self._records.keep_plan(self._record)
 
     def _stop(self, error: BudgetExceededError, some: list[Line], numbers: tuple[int, ...]) -> None:
         """No more of it is taken."""
