@@ -17,6 +17,9 @@ MEMBERS = frozenset(
 )
 """Columns that are members of a job, whatever its model. A test holds them to the gateway's own."""
 
+_SEPARATORS = {";": "semicolons", "\t": "tabs"}
+"""What some spreadsheets write in the place of commas."""
+
 
 def read_csv(name: str, text: str) -> tuple[Lines, list[Wrong]]:
     """The rows and all that is wrong with them. Raises `WrongListError` for what is no CSV."""
@@ -69,10 +72,10 @@ def _rows(name: str, text: str) -> Iterator[tuple[int, list[str]]]:
 
 def _of_header(name: str, names: list[str]) -> list[Wrong]:
     place = f"{name}: line 1"
-    if len(names) == 1 and ";" in names[0]:
-        raise WrongListError(
-            Wrong(place, "its columns are parted by semicolons: save it with commas")
-        )
+    for mark, marks in _SEPARATORS.items():
+        if len(names) == 1 and mark in names[0]:
+            said = f"its columns are parted by {marks}: save it with commas"
+            raise WrongListError(Wrong(place, said))
     twice = [one for one, count in Counter(names).items() if count > 1 and one]
     wrong = [Wrong(place, "stands in the header twice", f"column {one!r}") for one in twice]
     wrong += [

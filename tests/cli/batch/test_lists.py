@@ -57,6 +57,7 @@ def test_a_csv_is_read_whatever_is_around_it(tmp_path: Path, content: bytes) -> 
             "prompt;seed\na;1\n",
             "list.csv: line 1: its columns are parted by semicolons",
         ),
+        ("list.csv", "prompt\tseed\na\t1\n", "list.csv: line 1: its columns are parted by tabs"),
         ("list.csv", "prompt,prompt\na,b\n", "list.csv: line 1: column 'prompt': stands in the"),
         ("list.csv", "prompt,,\na,,\n", "list.csv: line 1: column 2: has no name in the header"),
         ("list.csv", "a,b\n1,2\n3\n", "list.csv: line 3: has 1 fields, and the header 2"),
