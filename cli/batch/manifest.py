@@ -37,6 +37,11 @@ class Manifest:
             _size(self._folder / one["path"]) == one["bytes"] for one in entry["files"]
         )
 
+    @property
+    def paths(self) -> set[str]:
+        """Of all files that are its."""
+        return {one["path"] for entry in self.entries.values() for one in entry["files"]}
+
     def add(self, entries: Sequence[Entry]) -> None:
         """Raises OSError."""
         self._journal.add(entries)

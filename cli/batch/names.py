@@ -89,7 +89,7 @@ class Names:
         there = {_stem(path): (path, owner) for path, owner in owners.items()}
         for position, line in enumerate(lines, begin):
             for name in self._of_line(line, position, images.get(line.custom_id, 1)):
-                why = _unusable(name)
+                why = unusable(name)
                 other = first.setdefault(_alike(name), line.place)
                 path, owner = there.get(_stem(name), (name, line.custom_id))
                 if why is not None:
@@ -118,7 +118,7 @@ class Names:
             )
 
 
-def _unusable(name: str) -> str | None:
+def unusable(name: str) -> str | None:
     """Why a path in the folder cannot be that of an image; None: it can."""
     if name.startswith("/"):
         return "it begins with a slash"

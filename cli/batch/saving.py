@@ -8,7 +8,7 @@ from typing import Any
 
 from cli.batch.journal import FULL
 from cli.batch.manifest import Manifest, entry_of
-from cli.batch.names import Names
+from cli.batch.names import Names, unusable
 from cli.wording import suffix_for
 from segq_client import BatchResult, Client, NotFoundError, Output, UnexpectedAnswerError
 
@@ -23,7 +23,17 @@ class FullDiskError(Exception):
 class Saver:
     """Of one folder. What is there already, whole, is not fetched again."""
 
-    def __init__(self, client: Client, folder: Path, names: Names, manifest: Manifest) -> None:
+    def __init__(
+        self,
+        client: Client,
+        folder: Path,
+        names: Names,
+        manifest: Manifest,
+        *,
+        is_checked: bool = True,
+    ) -> None:
+        """`is_checked`: that no image takes the place of a file of somebody else was seen to before."""
+        self._is_checked = is_checked
         self._client = client
         self._folder = folder
         self._names = names
@@ -81,8 +91,13 @@ class Saver:
         return found
 
     def _save(self, output: Output, name: str) -> dict[str, Any]:
+        why = unusable(name)
+        if why is not None:
+            raise OSError(f"its image cannot be called {name!r}: {why}")
         path = self._folder / name
         if not _is_there(path, output):
+            if not self._is_checked and path.exists() and name not in self._manifest.paths:
+                raise FileExistsError(f"{path} is another's file")
             self._client.save(output, path)
         return {"path": name, "bytes": output.bytes}
 

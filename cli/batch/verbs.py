@@ -86,7 +86,8 @@ def _results(client: Client, options: argparse.Namespace, found: str) -> int:
         return DONE
     make_place(options.out)
     manifest = Manifest(options.out)
-    saver = Saver(client, options.out, Names(options.names), manifest)
+    # Its lines may be called anything, since somebody else may have sent them.
+    saver = Saver(client, options.out, Names(options.names), manifest, is_checked=False)
     results = client.batches.results(found)
     try:
         while some := list(islice(results, _PAGE)):
@@ -97,10 +98,20 @@ def _results(client: Client, options: argparse.Namespace, found: str) -> int:
         saver.close()
     entries = [one for one in manifest.entries.values() if one["batch"] == found]
     images = sum(len(one["files"]) for one in entries)
+    unsaved = {one["custom_id"]: one["unsaved"] for one in entries if "unsaved" in one}
+    for name, why in unsaved.items():
+        say(f"{name} is not saved: {why}")
     said = f"{images:,} images of {len(entries):,} jobs are in {options.out}"
-    document = {"batch": found, "jobs": len(entries), "images": images, "out": str(options.out)}
+    out = str(options.out)
+    document = {
+        "batch": found,
+        "jobs": len(entries),
+        "images": images,
+        "out": out,
+        "unsaved": unsaved,
+    }
     _show(options, document, [said])
-    return DONE
+    return SOME_DID_NOT if unsaved else DONE
 
 
 def _status(batch: Batch) -> int:

@@ -29,10 +29,12 @@ def result(url: str, custom_id: str = "a", images: int = 1) -> BatchResult:
 
 
 @contextmanager
-def saving(folder: Path, *answers: Answer) -> Iterator[tuple[Saver, Manifest, str, list[Asked]]]:
+def saving(
+    folder: Path, *answers: Answer, is_checked: bool = True
+) -> Iterator[tuple[Saver, Manifest, str, list[Asked]]]:
     with scripted(*answers) as (url, asked), Client(url, "segq_x", tries=1) as client:
         manifest = Manifest(folder)
-        saver = Saver(client, folder, Names(USUAL), manifest)
+        saver = Saver(client, folder, Names(USUAL), manifest, is_checked=is_checked)
         yield saver, manifest, url, asked
         saver.close()
 
@@ -71,6 +73,24 @@ def test_an_image_that_is_gone_is_noted_and_asked_for_again(tmp_path: Path) -> N
         assert "gone" in manifest.entries["a"]["unsaved"]
         assert saver.take("i", [result(url)], {}, ()) == 1
         assert "unsaved" not in manifest.entries["a"]
+
+
+def test_lines_of_somebody_else_write_nowhere_but_into_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.jpg").write_text("mine")
+    with saving(tmp_path / "out", SERVED, is_checked=False) as (saver, manifest, url, asked):
+        results = [result(url, one) for one in ("../up", "/up", "mine", "fine")]
+        saver.take("i", results, {}, ())
+        assert len(asked) == 1
+    assert {one: len(entry["files"]) for one, entry in manifest.entries.items()} == {
+        "../up": 0,
+        "/up": 0,
+        "mine": 0,
+        "fine": 1,
+    }
+    assert "another's file" in manifest.entries["mine"]["unsaved"]
+    assert (tmp_path / "out" / "mine.jpg").read_text() == "mine"
+    assert {path.name for path in tmp_path.iterdir()} == {"out"}
 
 
 def test_a_full_disk_ends_it_and_says_where(tmp_path: Path) -> None:
