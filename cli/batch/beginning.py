@@ -23,6 +23,7 @@ from segq_client import Client
 
 _TOLD_EVERY = 10.0
 _MOST_SHEETS = 100
+_LONGEST_NAME = 200
 _OTHERWISE = (
     "`--add` sends what is new or changed in a further batch, whose results join the same manifest; "
     "`--new` begins anew"
@@ -54,7 +55,7 @@ class Beginning:
         Raises `ComplaintError` where it is not. The result is without lines whose images the gateway
         has refused.
         """
-        records, settings = self._records, self._settings(name)
+        records, settings = self._records, self._settings()
         found = difference(records.all, records.gone, prepared.digests)
         others = other_settings(records.all[-1], settings) if records.all else {}
         if not found and not others:
@@ -71,12 +72,12 @@ class Beginning:
             return prepared
         self._agree_to_price(prepared, fresh, models)
         prepared = self.uploaded(prepared, [one.custom_id for one in fresh])
-        plan = {name: digest for name, digest in prepared.digests.items() if name in found.to_send}
+        plan = {one: digest for one, digest in prepared.digests.items() if one in found.to_send}
         if self._options.new:
             theirs = ("manifest.jsonl", *sheets(_MOST_SHEETS))
             records.put_aside([self._options.out / one for one in theirs])
         if plan:
-            records.begin(self._members(settings), settings, plan)
+            records.begin(self._members(settings, Path(name).name.lstrip("-")), settings, plan)
         return prepared
 
     def uploaded(self, prepared: Prepared, ids: Sequence[str]) -> Prepared:
@@ -114,23 +115,24 @@ class Beginning:
             otherwise=f"up to ${price.amount} would be spent: `--yes` agrees to that",
         )
 
-    def _settings(self, name: str) -> dict[str, object]:
+    def _settings(self) -> dict[str, object]:
         """What the batch is opened with, in the words of the command."""
         options = self._options
         found = {
             "model": options.model,
             "set": dict(self._defaults.values) or None,
-            "name": (options.name or Path(name).name)[:200],
+            "name": options.name,
             "budget": None if options.budget is None else f"{options.budget:f}",
             "priority": options.priority,
             "stop-after": options.stop_after,
         }
         return {one: value for one, value in found.items() if value is not None}
 
-    def _members(self, settings: dict[str, object]) -> dict[str, object]:
-        """The same as the API has it."""
+    def _members(self, settings: dict[str, object], name: str) -> dict[str, object]:
+        """The same as the API has it. `name`: the list's."""
         same = ("model", "name", "budget", "priority")
-        found = {one: settings[one] for one in same if one in settings}
+        found: dict[str, object] = {"name": name[:_LONGEST_NAME]}
+        found |= {one: settings[one] for one in same if one in settings}
         if self._defaults.values:
             found["input"] = self._defaults.placed(self._local)
         if "stop-after" in settings:
