@@ -14,6 +14,8 @@ from cli.terminal import say
 COMMANDS = {
     "demo": ("cli.demo", "start everything, turn the example photographs into images, stay up"),
     "run": ("cli.run", "make one image through the running system (starts it when needed)"),
+    "batch": ("cli.batch.command", "many jobs from a list or a folder of images; `batch run`"),
+    "jobs": ("cli.jobs", "a line for each job; `jobs show`, `cancel` and `retry`"),
     "estimate": ("cli.estimate", "what jobs would cost and when they would run; submits nothing"),
     "models": ("cli.models", "a line for each model; with a model's name, what it takes"),
     "up": ("cli.up", "start everything on this machine, until Ctrl-C"),
@@ -39,6 +41,7 @@ COMMANDS = {
     "bench": ("cli.bench", "speeds on this machine, each beside a baseline of the same run"),
     "mutants": ("cli.mutants", "guards taken away one by one, each to be missed by its test"),
     "soak": ("cli.soak", "random load and faults on a whole system; then nothing may be wrong"),
+    "completion": ("cli.completion", "completion of these words in bash, zsh or fish"),
     "lock": ("cli.lock", "compile locks/*.in into locks/*.txt again"),
 }
 # What follows these belongs to another program, word for word.

@@ -10,7 +10,8 @@ from cli.complaint import ComplaintError
 from cli.model_form import is_image
 from segq_client import Client
 
-_NO_FILE = ("http://", "https://", "data:", "segq:")
+NO_FILE = ("http://", "https://", "data:", "segq:")
+"""How an image begins that is an address."""
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
 
@@ -79,14 +80,14 @@ def without_files(values: Mapping[str, Any], model: Mapping[str, Any]) -> dict[s
     properties = model["input_schema"].get("properties", {})
     return {
         name: model["example"][name]
-        if is_image(properties.get(name, {})) and not str(value).lower().startswith(_NO_FILE)
+        if is_image(properties.get(name, {})) and not str(value).lower().startswith(NO_FILE)
         else value
         for name, value in values.items()
     }
 
 
 def _place(client: Client, name: str, image: str) -> str:
-    if image.lower().startswith(_NO_FILE):
+    if image.lower().startswith(NO_FILE):
         return image
     foreign = _SCHEME.match(image)
     if foreign:

@@ -1,6 +1,7 @@
 """`segq run MODEL ...`: one job through the running system, and its images in files."""
 
 import argparse
+import json
 import math
 import os
 import time
@@ -41,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="default: %(default)g",
     )
+    parser.add_argument("--json", action="store_true", help="the job and its files as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -93,15 +95,23 @@ def _make(client: Client, server: Server, options: argparse.Namespace) -> int:
     submitted = client.submit(options.model, values)
     job = watch(client, submitted, options.wait, cancel_command(server, submitted))
     seconds = time.monotonic() - began
+    saved = _save(client, job, options.out) if job.state == "succeeded" else []
+    if options.json:
+        print(json.dumps({"job": job.raw, "files": list(map(str, saved))}, indent=2))
     if job.state != "succeeded":
         raise ComplaintError(f"job {job.id} {ending_of(job)}")
-    for path in _save(client, job, options.out):
-        print(path)
-    cost = "unknown" if job.cost is None else f"${job.cost}"
-    print(f"cost {cost} | {seconds:.1f} s | seed {job.seed} | job {job.id}")
+    if not options.json:
+        _tell(job, saved, seconds)
     if server.sandbox:
         say("this is a sandbox image, not a generation: SEGMIND_API_KEY was not set at the start")
     return 0
+
+
+def _tell(job: Job, saved: list[Path], seconds: float) -> None:
+    for path in saved:
+        print(path)
+    cost = "unknown" if job.cost is None else f"${job.cost}"
+    print(f"cost {cost} | {seconds:.1f} s | seed {job.seed} | job {job.id}")
 
 
 def _save(client: Client, job: Job, out: Path | None) -> list[Path]:

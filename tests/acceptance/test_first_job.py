@@ -66,6 +66,8 @@ def test_run_makes_one_image_and_starts_what_is_not_running(system: Start, tmp_p
     assert done.returncode == 0, done.stderr
     with Image.open(one.folder / "made.jpg") as image:
         image.load()
+    told = json.loads(one.segq(*words, "--out", "told.jpg", "--json").stdout)
+    assert (told["files"], told["job"]["state"]) == (["told.jpg"], "succeeded")
     refused = one.segq(*words, "--samples", "9", "--out", "never.jpg")
     assert refused.returncode == 1
     assert "input.samples" in refused.stderr

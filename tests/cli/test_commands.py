@@ -1,6 +1,7 @@
 """The commands as a person types them, where no system runs."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,7 +30,7 @@ def segq(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProc
 def test_without_arguments_it_says_what_it_can_do(tmp_path: Path) -> None:
     done = segq(cwd=tmp_path)
     assert done.returncode == 0
-    assert all(f"\n    {name} " in done.stdout for name in COMMANDS)
+    assert all(re.search(rf"\n    {name}\s", done.stdout) for name in COMMANDS)
     assert list(tmp_path.iterdir()) == []
 
 

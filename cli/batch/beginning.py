@@ -1,0 +1,161 @@
+"""What begins a batch: what is asked first, what is uploaded, and what is noted before it is opened."""
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from cli.batch.asking import told_or_asked
+from cli.batch.defaults import Defaults
+from cli.batch.differences import Difference, difference, other_settings
+from cli.batch.lines import Line
+from cli.batch.local_images import LocalImages
+from cli.batch.manifest import Manifest
+from cli.batch.models import Models
+from cli.batch.names import Names
+from cli.batch.place import owners_of, sheets
+from cli.batch.prepared import Prepared, of_images
+from cli.batch.price import price_of
+from cli.batch.records import Records
+from cli.batch.wrong import Wrong, refuse
+from cli.terminal import say
+from segq_client import Client
+
+_TOLD_EVERY = 10.0
+_MOST_SHEETS = 100
+_LONGEST_NAME = 200
+_OTHERWISE = (
+    "`--add` sends what is new or changed in a further batch, whose results join the same manifest; "
+    "`--new` begins anew"
+)
+
+
+class Beginning:
+    """Of one folder. Nothing costs anything before somebody has agreed to its price."""
+
+    def __init__(
+        self,
+        client: Client,
+        options: argparse.Namespace,
+        records: Records,
+        local: LocalImages,
+        defaults: Defaults,
+    ) -> None:
+        self._client = client
+        self._options = options
+        self._records = records
+        self._local = local
+        self._defaults = defaults
+
+    def begun(
+        self, name: str, prepared: Prepared, models: Models, names: Names, manifest: Manifest
+    ) -> Prepared:
+        """Note a batch of what is new or changed in the list, if there is anything and it is agreed to.
+
+        Raises `ComplaintError` where it is not. The result is without lines whose images the gateway
+        has refused.
+        """
+        records, settings = self._records, self._settings()
+        found = difference(records.all, records.gone, prepared.digests)
+        others = other_settings(records.all[-1], settings) if records.all else {}
+        if not found and not others:
+            return prepared
+        fresh = [one for one in prepared.lines.all if one.custom_id in found.to_send]
+        before = sum(len(one.plan) for one in records.all)
+        counts = {one.custom_id: prepared.kinds[one.custom_id].images for one in fresh}
+        refuse(names.wrong(fresh, before, counts, owners_of(self._options.out, manifest)))
+        if records.all:
+            self._agree_to_others(found, list(others.values()))
+            records.gone |= set(found.gone)
+        if not fresh:
+            self._change(settings)
+            return prepared
+        self._agree_to_price(prepared, fresh, models)
+        prepared = self.uploaded(prepared, [one.custom_id for one in fresh])
+        plan = {one: digest for one, digest in prepared.digests.items() if one in found.to_send}
+        if self._options.new:
+            theirs = ("manifest.jsonl", *sheets(_MOST_SHEETS))
+            records.put_aside([self._options.out / one for one in theirs])
+        if plan:
+            records.begin(self._members(settings, Path(name).name.lstrip("-")), settings, plan)
+        return prepared
+
+    def uploaded(self, prepared: Prepared, ids: Sequence[str]) -> Prepared:
+        """Upload the images of these lines; raises `ComplaintError` where the gateway refuses some."""
+        digests = {one for name in ids for one in prepared.images.get(name, {}).values()}
+        wanted = {one: prepared.paths[one] for one in sorted(digests)} | dict(self._defaults.paths)
+        left = [one for one in wanted if self._local.reference(one) is None]
+        if not left:
+            return prepared
+        say(f"uploading {len(left):,} image{'' if len(left) == 1 else 's'}")
+        refused = self._local.upload(self._client, wanted, _Left())
+        of_all = self._defaults.images.items()
+        refuse([Wrong("--set", refused[one], name) for name, one in of_all if one in refused])
+        bad = of_images(prepared, refused, ids)
+        if not self._options.skip_bad:
+            refuse(list(bad.values()))
+        return prepared.without(bad)
+
+    def _agree_to_others(self, found: Difference, others: list[str]) -> None:
+        others += [one.short for one in self._records.all if one.short is not None]
+        if found:
+            others.append(f"beside what this folder's batch was made of the list has {found}")
+        question = "send what is new or changed in a further batch?"
+        told_or_asked(others, question, is_agreed=self._options.add, otherwise=_OTHERWISE)
+
+    def _agree_to_price(self, prepared: Prepared, fresh: Sequence[Line], models: Models) -> None:
+        price = price_of(self._client, models, prepared.kinds, fresh)
+        told, budget = price.lines(), self._options.budget
+        if budget is not None and price.amount > budget:
+            told.append(f"the budget of ${budget} does not cover all: the rest will not be taken")
+        told_or_asked(
+            told,
+            f"spend up to ${price.amount}?",
+            is_agreed=self._options.yes,
+            otherwise=f"up to ${price.amount} would be spent: `--yes` agrees to that",
+        )
+
+    def _settings(self) -> dict[str, object]:
+        """What the batch is opened with, in the words of the command."""
+        options = self._options
+        found = {
+            "model": options.model,
+            "set": dict(self._defaults.values) or None,
+            "name": options.name,
+            "budget": None if options.budget is None else f"{options.budget:f}",
+            "priority": options.priority,
+            "stop-after": options.stop_after,
+        }
+        return {one: value for one, value in found.items() if value is not None}
+
+    def _members(self, settings: dict[str, object], name: str) -> dict[str, object]:
+        """The same as the API has it. `name`: the list's."""
+        same = ("model", "name", "budget", "priority")
+        found: dict[str, object] = {"name": name[:_LONGEST_NAME]}
+        found |= {one: settings[one] for one in same if one in settings}
+        if self._defaults.values:
+            found["input"] = self._defaults.placed(self._local)
+        if "stop-after" in settings:
+            found |= {"on_error": "stop_after_n", "stop_after": settings["stop-after"]}
+        return found
+
+    def _change(self, settings: dict[str, object]) -> None:
+        """Priority and budget of batches that are there; nothing else of them can be changed."""
+        wanted = {one: settings[one] for one in ("priority", "budget") if one in settings}
+        for record in self._records.all:
+            if record.id is not None and record.ended is None and wanted:
+                self._client.batches.change(record.id, **wanted)
+            record.settings = dict(settings)
+        self._records.save()
+
+
+class _Left:
+    """Says now and then how many are left."""
+
+    def __init__(self) -> None:
+        self._at = time.monotonic()
+
+    def __call__(self, left: int) -> None:
+        if time.monotonic() - self._at >= _TOLD_EVERY:
+            self._at = time.monotonic()
+            say(f"{left:,} images are to be uploaded yet")

@@ -1,0 +1,62 @@
+"""What is done once a folder's batches are over: its manifest in order, its sheets, what to say."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cli.batch.ending import Ending
+from cli.batch.following import Course
+from cli.batch.journal import write_whole
+from cli.batch.manifest import Manifest
+from cli.batch.place import sheets
+from cli.batch.prepared import Prepared
+from cli.batch.records import Records
+from cli.batch.wrong import Wrong
+from cli.complaint import ComplaintError
+from segq_client import Client
+
+
+def finished(
+    client: Client,
+    out: Path,
+    records: Records,
+    manifest: Manifest,
+    courses: Sequence[Course],
+    prepared: Prepared,
+) -> Ending:
+    """Raises `ComplaintError` where the disk was full; the client's errors, and OSError."""
+    full = next((one.full for one in courses if one.full is not None), None)
+    if full is not None:
+        raise ComplaintError(
+            f"{full}: the batch went on, but its further images are not here; make room, and give "
+            "the same command again"
+        )
+    manifest.sort(prepared.digests)
+    for course, name in zip(courses, sheets(len(courses)), strict=True):
+        _draw(client, course, out / name)
+    entries = [one for name, one in manifest.entries.items() if name in prepared.digests]
+    rejected = [one for course in courses for one in _rejected(client, records, course, prepared)]
+    return Ending(out, courses, entries, rejected, prepared.skipped)
+
+
+def _draw(client: Client, course: Course, path: Path) -> None:
+    batch = course.batch
+    if batch is None or not batch.counts.get("succeeded") or (course.was_over and path.exists()):
+        return
+    write_whole(path, client.batches.contact_sheet(batch.id))
+
+
+def _rejected(client: Client, records: Records, course: Course, prepared: Prepared) -> list[Wrong]:
+    """With the places that these lines have in the list."""
+    if course.batch is None or not course.batch.rejected:
+        return []
+    places = {one.custom_id: one.place for one in prepared.lines.all}
+    superseded = records.superseded(course.record)
+    return [
+        Wrong(
+            places.get(line.custom_id, f"line {line.number}"),
+            "; ".join(f"{one['field']} {one['message']}" for one in line.errors),
+            line.custom_id,
+        )
+        for line in client.batches.rejected(course.batch.id)
+        if line.custom_id not in superseded
+    ]

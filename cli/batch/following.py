@@ -1,0 +1,140 @@
+"""Follows batches from their first line to their last image."""
+
+import time
+from collections.abc import Callable, Sequence
+from itertools import islice
+
+from cli.batch.records import Record, Records
+from cli.batch.saving import FullDiskError, Saver
+from cli.batch.sending import Sender
+from segq_client import Batch, BatchResult, Client, SegqError
+
+_LOOK_SECONDS = 1.0
+_PAGE = 500
+
+
+class Course:
+    """One batch on its way. `batch` is as it was last read."""
+
+    def __init__(
+        self,
+        client: Client,
+        records: Records,
+        record: Record,
+        sender: Sender | None,
+        saver: Saver,
+    ) -> None:
+        """`sender` None: there is nothing left to send."""
+        self._client = client
+        self._records = records
+        self._saver = saver
+        self._positions = records.positions(record)
+        self._superseded = records.superseded(record)
+        self._looked_at = 0.0
+        self.record = record
+        self.sender = sender
+        self.batch: Batch | None = None
+        self.is_over = False
+        self.was_over = False
+        """All of it was here before anything was done."""
+        self.full: FullDiskError | None = None
+        """Nothing is saved any more."""
+
+    @property
+    def stands_still(self) -> str | None:
+        """Why nothing of it will ever move again unless somebody resumes it."""
+        batch = self.batch
+        if batch is None or batch.pause_note is None or batch.counts.get("running"):
+            return None
+        by = (batch.raw.get("pause") or {}).get("by")
+        return batch.pause_note if by == "stop_after_n" else None
+
+    def step(self) -> bool:
+        """Go on; whether something has moved. Raises the client's errors and OSError."""
+        moved = False
+        if self.sender is not None and self.sender.is_due:
+            self.sender.step()
+            moved = not self.sender.waits
+        batch_id = self.record.id
+        if batch_id is None:
+            return moved
+        moved |= self._take_page(batch_id)
+        if time.monotonic() - self._looked_at >= _LOOK_SECONDS:
+            self._look(batch_id)
+        return moved
+
+    def _take_page(self, batch_id: str) -> bool:
+        if self.full is not None:
+            return False
+        page = self._client.batches.ended(batch_id, self.record.cursor, _PAGE)
+        self._take(batch_id, page.results)
+        if page.results and self.full is None:
+            self.record.cursor = page.next_cursor or self.record.cursor
+            self._records.note()
+        return bool(page.results)
+
+    def _look(self, batch_id: str) -> None:
+        self.batch = self._client.batches.get(batch_id)
+        self._looked_at = time.monotonic()
+        if not self.batch.is_over or (self.sender is not None and not self.sender.is_over):
+            return
+        self.take_all()
+        if self.full is None:
+            self.record.ended = _counted(self.batch)
+            self._records.note()
+        self.is_over = True
+
+    def take_all(self) -> None:
+        """Everything that has ended, once more in the order of the lines.
+
+        The order of ends leaves out those of the last moment, and a clock that was set shuffles it.
+        """
+        if self.record.id is None:
+            return
+        results = self._client.batches.results(self.record.id)
+        while self.full is None and (some := list(islice(results, _PAGE))):
+            self._take(self.record.id, some)
+
+    def _take(self, batch_id: str, results: Sequence[BatchResult]) -> None:
+        try:
+            self._saver.take(batch_id, results, self._positions, self._superseded)
+        except FullDiskError as error:
+            self.full = error
+
+
+def follow(
+    courses: Sequence[Course], told: Callable[[], None], away: Callable[[str], None]
+) -> None:
+    """Until all are over, or those that are not stand still. `told` is called after each round, `away`
+    with what kept the gateway from answering.
+
+    Raises the client's errors that do not pass, and OSError.
+    """
+    while True:
+        moved = False
+        try:
+            for one in courses:
+                if not one.is_over:
+                    moved |= one.step()
+        except SegqError as error:
+            if error.repeat_after is None:
+                raise
+            away(str(error))
+            time.sleep(error.repeat_after)
+        told()
+        if all(one.is_over or one.stands_still for one in courses):
+            for one in courses:
+                if not one.is_over:
+                    one.take_all()
+            return
+        if not moved:
+            time.sleep(_LOOK_SECONDS / 2)
+
+
+def is_done(record: Record, batch: Batch) -> bool:
+    """Whether all that has ended by now was saved before."""
+    return batch.is_over and record.is_closed and record.ended == _counted(batch)
+
+
+def _counted(batch: Batch) -> dict[str, int]:
+    return {state: count for state, count in sorted(batch.counts.items()) if count}

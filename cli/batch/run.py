@@ -1,0 +1,164 @@
+"""`segq batch run`: from what was handed over to a folder with every image, however often it is cut off."""
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from cli.batch.beginning import Beginning
+from cli.batch.defaults import defaults_of
+from cli.batch.display import choose_display, progress_of
+from cli.batch.ending import CANCELED, DETACHED, Ending
+from cli.batch.finishing import finished
+from cli.batch.following import Course, follow, is_done
+from cli.batch.handed_over import check_words, folders_of, listed, model_named
+from cli.batch.local_images import LocalImages
+from cli.batch.manifest import Manifest
+from cli.batch.matrix import read_matrix
+from cli.batch.models import Models
+from cli.batch.names import Names
+from cli.batch.place import clear_drafts, make_place
+from cli.batch.prepared import Given, prepare
+from cli.batch.records import Records
+from cli.batch.run_words import assigned
+from cli.batch.saving import Saver
+from cli.batch.sending import Sender
+from cli.complaint import ComplaintError
+from cli.server import must_be_reached
+from cli.terminal import say
+from segq_client import Client, IllegalMoveError, NotFoundError, SegqError
+
+_SECOND_WITHIN = 5.0
+# Seconds: a thousand lines are checked and kept before they are answered.
+_PATIENCE = 60.0
+
+
+def run(options: argparse.Namespace) -> int:
+    check_words(options)
+    names = Names(options.names)
+    server = must_be_reached(os.environ, Path.cwd())
+    make_place(options.out)
+    records = Records(options.out)
+    try:
+        with (
+            Client(server.gateway, server.api_key, timeout=_PATIENCE) as client,
+            records.held(fresh=options.new),
+        ):
+            return _run(client, options, records, names)
+    except SegqError as error:
+        raise ComplaintError(str(error)) from error
+    except OSError as error:
+        raise ComplaintError(
+            f"{error.filename or options.out}: {error.strerror or error}"
+        ) from error
+
+
+def _run(client: Client, options: argparse.Namespace, records: Records, names: Names) -> int:
+    models, local = Models(client), LocalImages(folders_of(options), records.images)
+    matrix = read_matrix(options.matrix)
+    name, lines = listed(options, models)
+    model = None if options.model is None else model_named(options.model, models)
+    defaults = defaults_of(assigned(options.set), model, local)
+    given = Given(name, lines, matrix, options.model, defaults.values, options.skip_bad)
+    prepared = prepare(given, models, local)
+    for one in prepared.skipped[:20]:
+        say(f"left out: {one}")
+    clear_drafts(options.out)
+    manifest = Manifest(options.out, fresh=options.new)
+    beginning = Beginning(client, options, records, local, defaults)
+    prepared = beginning.begun(name, prepared, models, names, manifest)
+    saver = Saver(client, options.out, names, manifest)
+    courses = []
+    for record in records.all:
+        sender = None
+        if not record.is_closed:
+            prepared = beginning.uploaded(
+                prepared, [one for one in record.plan if one in prepared.digests]
+            )
+            sender = Sender(client, records, record, prepared, local)
+        courses.append(Course(client, records, record, sender, saver))
+    try:
+        _follow(client, records, manifest, courses, saver)
+    except KeyboardInterrupt:
+        return _detached(client, courses)
+    finally:
+        saver.close()
+    return _said(finished(client, options.out, records, manifest, courses, prepared), options)
+
+
+def _follow(
+    client: Client,
+    records: Records,
+    manifest: Manifest,
+    courses: Sequence[Course],
+    saver: Saver,
+) -> None:
+    for one in courses:
+        if one.record.id is not None:
+            _look(client, records, manifest, one, one.record.id)
+    left = [one for one in courses if not one.is_over]
+    if not left:
+        say("all of it has ended before, and is here")
+        return
+    display = choose_display()
+    with display.entered():
+        follow(left, lambda: display.show(progress_of(courses, saver.last)), _Once())
+
+
+def _look(
+    client: Client, records: Records, manifest: Manifest, course: Course, batch_id: str
+) -> None:
+    """Whether all that has ended is here: then nothing is asked but this."""
+    try:
+        course.batch = client.batches.get(batch_id)
+    except NotFoundError as error:
+        raise ComplaintError(
+            f"this folder's batch {batch_id} is not at this gateway: name another folder, or begin "
+            "anew with `--new`"
+        ) from error
+    here = [one for one in manifest.entries.values() if one["batch"] == batch_id]
+    others = len(records.superseded(course.record))
+    whole = len(here) + others >= course.batch.jobs and all(map(manifest.is_whole, here))
+    course.is_over = course.was_over = whole and is_done(course.record, course.batch)
+
+
+def _detached(client: Client, courses: Sequence[Course]) -> int:
+    """A second Ctrl-C within five seconds cancels."""
+    ids = [one.record.id for one in courses if one.record.id is not None and not one.is_over]
+    if not ids:
+        say("detached; the same command goes on")
+        return DETACHED
+    say(f"detached: batch {', '.join(ids)} goes on, and the same command follows it again")
+    say(f"`segq batch cancel {ids[-1]}`, or Ctrl-C again within five seconds, cancels it")
+    try:
+        time.sleep(_SECOND_WITHIN)
+    except KeyboardInterrupt:
+        for one in ids:
+            with suppress(IllegalMoveError):
+                client.batches.cancel(one)
+        say("canceled: calls under way are let finish and paid, and the same command fetches them")
+        return CANCELED
+    return DETACHED
+
+
+def _said(ending: Ending, options: argparse.Namespace) -> int:
+    if options.json:
+        print(json.dumps(ending.document(), indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(ending.lines()))
+    return ending.status
+
+
+class _Once:
+    """Says what is in the way once, until it is something else."""
+
+    def __init__(self) -> None:
+        self._said = ""
+
+    def __call__(self, why: str) -> None:
+        if why != self._said:
+            self._said = why
+            say(f"the gateway does not answer, and is asked again: {why}")

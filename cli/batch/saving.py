@@ -1,0 +1,138 @@
+"""Results of a batch into a folder: images first, several at once, then their lines in the manifest."""
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from cli.batch.journal import FULL
+from cli.batch.manifest import Manifest, entry_of
+from cli.batch.names import Names, unusable
+from cli.wording import suffix_for
+from segq_client import BatchResult, Client, NotFoundError, Output, UnexpectedAnswerError
+
+AT_ONCE = 8
+_NOTED_AT_ONCE = 50
+
+
+class FullDiskError(Exception):
+    """Nothing more can be written where the images go."""
+
+
+class Saver:
+    """Of one folder. What is there already, whole, is not fetched again."""
+
+    def __init__(
+        self,
+        client: Client,
+        folder: Path,
+        names: Names,
+        manifest: Manifest,
+        *,
+        is_checked: bool = True,
+    ) -> None:
+        """`is_checked`: that no image takes the place of a file of somebody else was seen to before."""
+        self._is_checked = is_checked
+        self._client = client
+        self._folder = folder
+        self._names = names
+        self._manifest = manifest
+        self._pool = ThreadPoolExecutor(AT_ONCE)
+        self.last: list[str] = []
+        """The images that were saved last, newest first."""
+
+    def close(self) -> None:
+        """What is being fetched is let finish; nothing else is begun."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def take(
+        self,
+        batch: str,
+        results: Sequence[BatchResult],
+        positions: Mapping[str, int],
+        leave_out: Collection[str],
+    ) -> int:
+        """Save those that are not yet, and note them; how many these were.
+
+        `leave_out`: names of lines whose results are another batch's by now. Raises the client's
+        errors, and `FullDiskError`; what was noted before stays.
+        """
+        wanted = [
+            one for one in results if one.custom_id not in leave_out and not self._manifest.has(one)
+        ]
+        for begin in range(0, len(wanted), _NOTED_AT_ONCE):
+            some = wanted[begin : begin + _NOTED_AT_ONCE]
+            begun = [
+                (one, self._begin(one, positions.get(one.custom_id, one.position))) for one in some
+            ]
+            entries = []
+            try:
+                for one, files in begun:
+                    position = positions.get(one.custom_id, one.position)
+                    entries.append(self._entry(batch, position, one, files))
+            finally:
+                self._note(entries)
+        return len(wanted)
+
+    def _begin(self, result: BatchResult, position: int) -> list[Future[dict[str, Any]]]:
+        found = []
+        for n, output in enumerate(result.outputs, 1):
+            name = self._names.of(
+                custom_id=result.custom_id,
+                position=position,
+                n=n,
+                images=len(result.outputs),
+                job_id=result.job_id,
+                seed=result.seed,
+                ext=suffix_for(output.content_type),
+            )
+            found.append(self._pool.submit(self._save, output, name))
+        return found
+
+    def _save(self, output: Output, name: str) -> dict[str, Any]:
+        why = unusable(name)
+        if why is not None:
+            raise OSError(f"its image cannot be called {name!r}: {why}")
+        path = self._folder / name
+        if not _is_there(path, output):
+            if not self._is_checked and path.exists() and name not in self._manifest.paths:
+                raise FileExistsError(f"{path} is another's file")
+            self._client.save(output, path)
+        return {"path": name, "bytes": output.bytes}
+
+    def _entry(
+        self, batch: str, position: int, result: BatchResult, begun: list[Future[dict[str, Any]]]
+    ) -> dict[str, Any]:
+        files: list[dict[str, Any]] = []
+        unsaved = ""
+        for one in begun:
+            try:
+                files.append(one.result())
+            except (NotFoundError, UnexpectedAnswerError) as error:
+                unsaved = str(error)
+            except OSError as error:
+                if error.errno in FULL:
+                    raise FullDiskError(f"{self._folder}: {error.strerror}") from error
+                unsaved = str(error)
+        self.last = [*(one["path"] for one in reversed(files)), *self.last][:5]
+        entry = entry_of(batch, position, result, files)
+        return {**entry, "unsaved": unsaved} if unsaved else entry
+
+    def _note(self, entries: Sequence[dict[str, Any]]) -> None:
+        try:
+            self._manifest.add(entries)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            raise FullDiskError(f"{self._manifest.path}: {error.strerror}") from error
+
+
+def _is_there(path: Path, output: Output) -> bool:
+    """Saved by a run that was killed before it could say so."""
+    try:
+        if path.stat().st_size != output.bytes:
+            return False
+        return hashlib.sha256(path.read_bytes()).hexdigest() == output.sha256.lower()
+    except OSError:
+        return False

@@ -1,0 +1,137 @@
+"""Sends the lines of one batch, a thousand at a time, and closes it."""
+
+import time
+
+from cli.batch.chunks import CHUNK, chunk_of
+from cli.batch.lines import Line
+from cli.batch.local_images import LocalImages
+from cli.batch.prepared import Prepared
+from cli.batch.records import Record, Records
+from segq_client import (
+    BadRequestError,
+    BudgetExceededError,
+    Client,
+    IllegalMoveError,
+    TooManyQueuedError,
+)
+from segq_client.batch_calls import CSV, JSON_LINES
+
+_QUEUE_FULL_SECONDS = 5.0
+
+
+class Sender:
+    """What was answered is written down, and nothing that was is sent again.
+
+    Killed between an answer and that, it sends a chunk once more: the gateway knows its lines.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        records: Records,
+        record: Record,
+        prepared: Prepared,
+        local: LocalImages,
+    ) -> None:
+        self._client = client
+        self._records = records
+        self._record = record
+        self._lines = prepared.lines
+        self._by_name = {one.custom_id: one for one in prepared.lines.all}
+        self._prepared = prepared
+        self._local = local
+        self._not_before = 0.0
+        self.waits = False
+        """The queue is full: lines are sent again when it has room."""
+
+    @property
+    def is_over(self) -> bool:
+        """All was sent that ever will be, and the batch is closed."""
+        return self._record.is_closed
+
+    @property
+    def is_due(self) -> bool:
+        """Whether `step` has something to do now."""
+        return not self.is_over and time.monotonic() >= self._not_before
+
+    def step(self) -> None:
+        """Open the batch, send the next lines, or close it. Raises the client's errors and OSError."""
+        record = self._record
+        try:
+            if record.id is None:
+                record.id = self._opened()
+            elif record.sent < len(record.plan) and record.short is None:
+                self._send(record.id)
+            else:
+                self._client.batches.close(record.id)
+                record.is_closed = True
+        except IllegalMoveError as error:
+            # Somebody else has closed or canceled it.
+            self._cut(record.sent, error.detail)
+            record.is_closed = True
+        self._records.note()
+
+    def _opened(self) -> str:
+        record = self._record
+        try:
+            return self._client.batches.open(record.key, **record.members).id
+        except BadRequestError:
+            # The same words would be refused again, and others may be meant the next time.
+            self._records.forget(record)
+            raise
+
+    def _send(self, batch_id: str) -> None:
+        names = list(self._record.plan)[self._record.sent : self._record.sent + CHUNK]
+        some = [line for name in names if (line := self._line(name)) is not None]
+        self._leave_out(set(names).difference(one.custom_id for one in some))
+        if some:
+            chunk = chunk_of(self._lines, some)
+            kind = CSV if chunk.is_csv else JSON_LINES
+            try:
+                self._client.batches.add(
+                    batch_id, chunk.content, kind=kind, first_line=chunk.first_line
+                )
+            except TooManyQueuedError as error:
+                self._not_before = time.monotonic() + (error.retry_after or _QUEUE_FULL_SECONDS)
+                self.waits = True
+                return
+            except BudgetExceededError as error:
+                self._stop(error, some, chunk.numbers)
+                return
+        self.waits = False
+        self._record.sent += len(names)
+
+    def _leave_out(self, names: set[str]) -> None:
+        """They keep their places, but whatever the list says of them later is another content."""
+        if any(self._record.plan[name] for name in names):
+            self._record.plan |= dict.fromkeys(names, "")
+            self._records.keep_plan(self._record)
+
+    def _stop(self, error: BudgetExceededError, some: list[Line], numbers: tuple[int, ...]) -> None:
+        """No more of it is taken."""
+        line = error.members.get("line")
+        taken = 0 if line is None else sum(number < int(line) for number in numbers)
+        plan = list(self._record.plan)
+        self._cut(
+            plan.index(some[taken].custom_id) if taken < len(some) else len(plan), error.detail
+        )
+
+    def _cut(self, taken: int, why: str) -> None:
+        """What was not taken is no part of the batch, and may be of another one."""
+        record = self._record
+        left = len(record.plan) - taken
+        if not left:
+            return
+        record.short = f"{left:,} line{'' if left == 1 else 's'} not taken: {why}"
+        record.plan = dict(list(record.plan.items())[:taken])
+        record.sent = taken
+        self._records.keep_plan(record)
+
+    def _line(self, name: str) -> Line | None:
+        """With references in the place of images; None: the list has it no more, or otherwise."""
+        line = self._by_name.get(name)
+        if line is None or self._prepared.digests[name] != self._record.plan[name]:
+            return None
+        images = self._prepared.images.get(name, {})
+        references = {one: self._local.reference(digest) for one, digest in images.items()}
+        return self._lines.with_parameters(line, references) if references else line

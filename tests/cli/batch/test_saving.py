@@ -1,0 +1,100 @@
+"""Results into files, from a gateway that serves what a script says."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from cli.batch.manifest import Manifest
+from cli.batch.names import USUAL, Names
+from cli.batch.saving import FullDiskError, Saver
+from segq_client import BatchResult, Client
+from segq_client.job import Output
+from tests.client.scripted_gateway import Answer, Asked, scripted
+
+IMAGE = b"\xff\xd8\xff image"
+SERVED = Answer(200, raw=IMAGE)
+
+
+def result(url: str, custom_id: str = "a", images: int = 1) -> BatchResult:
+    digest = hashlib.sha256(IMAGE).hexdigest()
+    output = Output(f"{url}/image", "image/jpeg", 1, 1, len(IMAGE), digest)
+    outputs = (output,) * images
+    return BatchResult(
+        custom_id, 0, f"j-{custom_id}", "succeeded", Decimal(0), 1, None, outputs, {}
+    )
+
+
+@contextmanager
+def saving(
+    folder: Path, *answers: Answer, is_checked: bool = True
+) -> Iterator[tuple[Saver, Manifest, str, list[Asked]]]:
+    with scripted(*answers) as (url, asked), Client(url, "segq_x", tries=1) as client:
+        manifest = Manifest(folder)
+        saver = Saver(client, folder, Names(USUAL), manifest, is_checked=is_checked)
+        yield saver, manifest, url, asked
+        saver.close()
+
+
+def test_each_image_is_saved_and_noted_once(tmp_path: Path) -> None:
+    with saving(tmp_path, SERVED) as (saver, manifest, url, asked):
+        results = [result(url), result(url, "b", images=2), result(url, "old")]
+        assert saver.take("i", results, {"a": 7}, {"old"}) == 2
+        assert saver.take("i", results, {"a": 7}, {"old"}) == 0
+        assert len(asked) == 3
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("a.jpg", "b-1.jpg", "b-2.jpg", "manifest.jsonl"),
+    }
+    assert (tmp_path / "b-2.jpg").read_bytes() == IMAGE
+    assert [(one, entry["position"]) for one, entry in manifest.entries.items()] == [
+        ("a", 7),
+        ("b", 0),
+    ]
+    assert Manifest(tmp_path).entries == manifest.entries
+
+
+def test_a_file_that_was_saved_but_not_noted_is_not_fetched_again(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(IMAGE)
+    (tmp_path / "b.jpg").write_bytes(IMAGE[::-1])
+    with saving(tmp_path, SERVED) as (saver, manifest, url, asked):
+        assert saver.take("i", [result(url), result(url, "b")], {}, ()) == 2
+        assert len(asked) == 1
+    assert (tmp_path / "b.jpg").read_bytes() == IMAGE
+    assert len(manifest.entries) == 2
+
+
+def test_an_image_that_is_gone_is_noted_and_asked_for_again(tmp_path: Path) -> None:
+    gone = Answer(404, {"type": "/problems/not-found", "title": "gone"})
+    with saving(tmp_path, gone, SERVED) as (saver, manifest, url, _):
+        saver.take("i", [result(url)], {}, ())
+        assert "gone" in manifest.entries["a"]["unsaved"]
+        assert saver.take("i", [result(url)], {}, ()) == 1
+        assert "unsaved" not in manifest.entries["a"]
+
+
+def test_lines_of_somebody_else_write_nowhere_but_into_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.jpg").write_text("mine")
+    with saving(tmp_path / "out", SERVED, is_checked=False) as (saver, manifest, url, asked):
+        results = [result(url, one) for one in ("../up", "/up", "mine", "fine")]
+        saver.take("i", results, {}, ())
+        assert len(asked) == 1
+    assert {one: len(entry["files"]) for one, entry in manifest.entries.items()} == {
+        "../up": 0,
+        "/up": 0,
+        "mine": 0,
+        "fine": 1,
+    }
+    assert "another's file" in manifest.entries["mine"]["unsaved"]
+    assert (tmp_path / "out" / "mine.jpg").read_text() == "mine"
+    assert {path.name for path in tmp_path.iterdir()} == {"out"}
+
+
+def test_a_full_disk_ends_it_and_says_where(tmp_path: Path) -> None:
+    with saving(tmp_path, SERVED) as (saver, _, url, _asked):
+        (tmp_path / "manifest.jsonl").symlink_to("/dev/full")
+        with pytest.raises(FullDiskError, match=r"manifest\.jsonl: No space left"):
+            saver.take("i", [result(url)], {}, ())
