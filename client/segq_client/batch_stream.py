@@ -34,7 +34,7 @@ class BatchStream(_Stream):
     @property
     def batch(self) -> Batch:
         """As it was last read; opened, if it was not yet."""
-        return self._batching.batch or self._driver.do(self._batching.opened())
+        return self._driver.do(self._batching.opened())
 
     def send(self) -> Batch:
         """Send all lines and close the batch, without waiting for what comes of them."""
@@ -58,7 +58,7 @@ class AsyncBatchStream(_Stream):
 
     async def opened(self) -> Batch:
         """The batch as it was last read; opened, if it was not yet."""
-        return self._batching.batch or await self._driver.do(self._batching.opened())
+        return await self._driver.do(self._batching.opened())
 
     async def send(self) -> Batch:
         """As `BatchStream.send`."""
