@@ -20,7 +20,7 @@ def document(
 ) -> dict[str, Any]:
     """The job as JSON. Money is decimal text in USD, times are RFC 3339 in UTC."""
     own = address(base, job)
-    outputs = [_output(own, output) for output in job.outputs]
+    outputs = [output_json(own, output) for output in job.outputs]
     canceling = job.cancel_requested_at is not None
     return {
         "id": str(job.id),
@@ -94,7 +94,8 @@ def _doubt(doubt: JobDoubt | None) -> dict[str, Any] | None:
     }
 
 
-def _output(own: str, output: Output) -> dict[str, Any]:
+def output_json(own: str, output: Output) -> dict[str, Any]:
+    """An image of the job whose URL is `own`."""
     return {
         "url": f"{own}/outputs/{output.n}",
         "content_type": output.content_type,

@@ -7,11 +7,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from api_gateway import query, times
+from api_gateway import query
 from api_gateway.auth import Reader
 from api_gateway.openapi import answers
 from api_gateway.parts import Parts, parts_of
-from db.hand_pauses import HandPause
+from api_gateway.pause_json import pause_json
 from db.job_pages import MOST_COUNTED, JobPages
 from db.tenants import TenantStore
 from jobs.states import WAITING, State
@@ -43,20 +43,9 @@ def _read(parts: Parts, tenant_id: UUID) -> dict[str, Any]:
         "queued": sum(counts[state] for state in WAITING),
         "running": counts[State.RUNNING],
         "counted_to": MOST_COUNTED,
-        "pause": _pause(found.pause),
+        "pause": pause_json(found.pause),
         "groups": [
-            {"group": one.name, "max_running": one.max_running, "pause": _pause(one.pause)}
+            {"group": one.name, "max_running": one.max_running, "pause": pause_json(one.pause)}
             for one in store.groups(tenant_id)
         ],
-    }
-
-
-def _pause(pause: HandPause | None) -> dict[str, Any] | None:
-    if pause is None:
-        return None
-    return {
-        "since": times.text(pause.since),
-        "by": pause.by,
-        "note": pause.note or None,
-        "by_admin": pause.by_admin,
     }

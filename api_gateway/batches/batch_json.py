@@ -8,6 +8,7 @@ from uuid import UUID
 
 from api_gateway import times
 from api_gateway.batches.new_batch import CONTINUE, STOP_AFTER
+from api_gateway.pause_json import pause_json
 from api_gateway.problems import MOST_ERRORS
 from db.batch_rows import Batch, Rejection
 from db.hand_pauses import HandPause
@@ -79,7 +80,7 @@ def document(view: View, base: str) -> dict[str, Any]:
         "committed": money.text(counts.committed),
         "on_error": CONTINUE if batch.stop_after is None else STOP_AFTER,
         "stop_after": batch.stop_after,
-        "pause": _pause(view.pause),
+        "pause": pause_json(view.pause),
         "doing": batch.sweep,
         "defaults": batch.defaults,
         "metadata": batch.metadata,
@@ -117,15 +118,4 @@ def rejection(one: Rejection) -> dict[str, Any]:
             {"field": wrong.field, "message": wrong.message, "got": wrong.got}
             for wrong in one.errors[:MOST_ERRORS]
         ],
-    }
-
-
-def _pause(pause: HandPause | None) -> dict[str, Any] | None:
-    if pause is None:
-        return None
-    return {
-        "since": times.text(pause.since),
-        "by": pause.by,
-        "note": pause.note or None,
-        "by_admin": pause.by_admin,
     }

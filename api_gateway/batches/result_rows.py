@@ -7,6 +7,7 @@ from typing import Any
 
 from api_gateway import times
 from api_gateway.job_answer import text_of
+from api_gateway.job_json import address, output_json
 from db.batch_results import Result
 from jobs import money
 
@@ -21,7 +22,7 @@ _FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
 def result(one: Result, base: str) -> dict[str, Any]:
     """As JSON. Money is decimal text in USD, times are RFC 3339 in UTC."""
     job = one.job
-    own = f"{base}/api/v1/jobs/{job.id}"
+    own = address(base, job)
     return {
         "custom_id": job.custom_id,
         "position": one.position,
@@ -30,17 +31,7 @@ def result(one: Result, base: str) -> dict[str, Any]:
         "cost": money.text(job.cost),
         "seed": job.seed,
         "error": job.error,
-        "outputs": [
-            {
-                "url": f"{own}/outputs/{output.n}",
-                "content_type": output.content_type,
-                "width": output.width,
-                "height": output.height,
-                "bytes": output.bytes,
-                "sha256": output.sha256,
-            }
-            for output in job.outputs
-        ],
+        "outputs": [output_json(own, output) for output in job.outputs],
         "metadata": job.metadata,
         "finished_at": times.text(job.finished_at),
     }
