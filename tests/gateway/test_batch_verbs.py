@@ -90,7 +90,7 @@ def test_a_cancel_ends_all_that_has_not_left(
     batch, jobs = filled(client)
     running = claim(gateway, jobs["n0"])
     assert verb(client, batch, "cancel")["state"] == "canceling"
-    is_problem(send(client, batch, LINES), 409, "illegal-move")
+    is_problem(send(client, batch, [{"custom_id": "late"}]), 409, "illegal-move")
     tend()
     seen = read(client, batch)
     assert (seen["state"], seen["counts"]["canceled"]) == ("canceling", 5)
