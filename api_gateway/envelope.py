@@ -12,11 +12,11 @@ from jobs.catalog.inputs import shown
 from jobs.catalog.model import Model
 from jobs.doubts import OnDoubt
 from jobs.errors import FieldProblem, UnknownModel
+from jobs.limits import LONGEST_GROUP
 from jobs.states import Priority
 
 T = TypeVar("T")
 
-LONGEST_GROUP = 200
 OF_BATCHES = "batch:"
 """How the groups of batches begin."""
 MOST_TAGS = 20

@@ -8,9 +8,10 @@ from uuid import UUID
 from starlette.datastructures import QueryParams
 
 from api_gateway import cursors, times
-from api_gateway.envelope import LONGEST_GROUP, LONGEST_TAG, MOST_TAGS
+from api_gateway.envelope import LONGEST_TAG, MOST_TAGS
 from api_gateway.query import Query, whole
 from db.job_walks import JobFilter
+from jobs.limits import LONGEST_GROUP
 from jobs.states import State
 
 MOST_LISTED = 200

@@ -11,6 +11,7 @@ from jobs.catalog.inputs import shown
 from jobs.changing import OF_DOUBTS
 from jobs.doubts import OnDoubt
 from jobs.errors import FieldProblem, InvalidInput
+from jobs.limits import LONGEST_GROUP
 from jobs.states import Priority
 
 MEMBERS = ("priority", "group", "tags", "start_by", "finish_by", *OF_DOUBTS)
@@ -21,7 +22,7 @@ SCHEMA: dict[str, Any] = {
     "additionalProperties": False,
     "properties": {
         "priority": {"enum": [*map(str, Priority), None]},
-        "group": {"type": ["string", "null"], "maxLength": envelope.LONGEST_GROUP},
+        "group": {"type": ["string", "null"], "maxLength": LONGEST_GROUP},
         "tags": {
             "type": ["array", "null"],
             "items": {"type": "string", "maxLength": envelope.LONGEST_TAG},

@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 from typing import Any
 
-from api_gateway import envelope, storable
+from api_gateway import storable
 from jobs.catalog import MODELS
 from jobs.catalog.inputs import shown
 from jobs.errors import FieldProblem, InvalidInput
-from jobs.limits import LONGEST_NAME
+from jobs.limits import LONGEST_GROUP, LONGEST_NAME
 
 LONGEST_REASON = 500
 _PLACES = {
     "tenant": LONGEST_NAME,
-    "group": envelope.LONGEST_GROUP,
+    "group": LONGEST_GROUP,
     "account": LONGEST_NAME,
     "model": LONGEST_NAME,
 }

@@ -12,7 +12,7 @@ from api_gateway.estimate_body import MOST_COPIES, MOST_JOBS
 from db.resolving import Verdict
 from jobs.batches import MOST_JOBS as MOST_OF_BATCH
 from jobs.doubts import OnDoubt
-from jobs.limits import LONGEST_NAME
+from jobs.limits import LONGEST_GROUP, LONGEST_NAME
 from jobs.states import Priority
 
 Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
@@ -28,7 +28,7 @@ class Submit(BaseModel):
     model: str
     input: dict[str, Any]
     priority: Priority | None = Priority.NORMAL
-    group: str | None = Field("", max_length=envelope.LONGEST_GROUP)
+    group: str | None = Field("", max_length=LONGEST_GROUP)
     tags: list[Tag] | None = Field([], max_length=envelope.MOST_TAGS)
     run_at: Time | None = Field(None, description="Not before.")
     start_by: Time | None = Field(None, description="Else it expires.")
@@ -112,7 +112,7 @@ class ResumeWish(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     tenant: _Name | None = None
-    group: str | None = Field(None, max_length=envelope.LONGEST_GROUP)
+    group: str | None = Field(None, max_length=LONGEST_GROUP)
     account: _Name | None = None
     model: _Name | None = None
 

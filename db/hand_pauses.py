@@ -14,7 +14,8 @@ from sqlalchemy import Connection, Row, select, update
 from db.engine import Database
 from db.tables import tenant_groups, tenants
 from db.upserts import upsert
-from jobs.errors import NotAllowed
+from jobs.errors import FieldProblem, InvalidInput, NotAllowed
+from jobs.limits import complaint_of_group
 from jobs.scopes import Scope
 
 
@@ -61,8 +62,10 @@ class HandPauses:
         """Let no call of the tenant, or of its one group, be claimed; gives the pause that holds.
 
         One that is there stays, with its moment and its reason, but an admin's takes the place of
-        another's.
+        another's. Raises `InvalidInput` for what no group can be called.
         """
+        if group is not None:
+            refuse_group(group)
         with self._database.write() as connection:
             there = self._locked(connection, tenant_id, group)
             if there is not None and (there.by_admin or not who.is_admin):
@@ -146,3 +149,9 @@ def _place(row: Row[Any], group: str | None) -> PausedPlace:
     if found is None:
         raise ValueError("the row tells of no pause")
     return PausedPlace(row.name, group, found)
+
+
+def refuse_group(name: str) -> None:
+    """Raises `InvalidInput` for what no group can be called: nothing would be said of any job's."""
+    if wrong := complaint_of_group(name):
+        raise InvalidInput([FieldProblem("group", wrong, f"{name[:40]}…")])

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
 from db.api_keys import digest, insert_key
 from db.engine import Database
-from db.hand_pauses import HandPause, hand_pause_of
+from db.hand_pauses import HandPause, hand_pause_of, refuse_group
 from db.ids import new_id
 from db.queue_room import set_cap
 from db.tables import api_keys, tenant_groups, tenant_queues, tenants
@@ -134,6 +134,7 @@ class TenantStore:
     def set_group_cap(self, name: str, group: str, max_running: int | None) -> None:
         """How many jobs of a tenant's group may run at once. Raises as `set_limits` does."""
         _check(max_running=max_running)
+        refuse_group(group)
         with self._database.write() as connection:
             place = {"tenant_id": _one(connection, name).id, "group_name": group}
             upsert(connection, tenant_groups, place, {"max_running": max_running})

@@ -4,6 +4,8 @@ import re
 from types import MappingProxyType
 
 LONGEST_NAME = 100
+LONGEST_GROUP = 200
+"""Characters, of a tenant's name and of a group's."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 
 BOUNDS = MappingProxyType(
@@ -26,3 +28,8 @@ def complaint_of_limit(name: str, value: int) -> str | None:
     """Why a limit (one of `BOUNDS`) cannot be this; None when it can."""
     low, high = BOUNDS[name]
     return None if low <= value <= high else f"must be a whole number from {low:,} to {high:,}"
+
+
+def complaint_of_group(name: str) -> str | None:
+    """Why no group can be called so; None when one can."""
+    return None if len(name) <= LONGEST_GROUP else f"must have at most {LONGEST_GROUP} characters"

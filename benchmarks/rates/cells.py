@@ -110,17 +110,17 @@ def chosen(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
 def groups(cells: Iterable[Cell], most: int) -> list[list[Cell]]:
     """Cells to run at once: as heavy together as `most`, or one that alone is heavier.
 
-    Those of one group take equally long, and peers are not beside segq: what is refused and made
-    again costs processor time.
+    Peers are not beside segq: what is refused and made again costs processor time. Those whose limit
+    changes take the longest, and are in as few groups as can be.
     """
-    found: list[tuple[tuple[bool, bool], list[Cell]]] = []
-    # The heaviest first: what is light finds room beside them.
-    for cell in sorted(cells, key=lambda one: -one.weight):
-        alike = (cell.low is None, cell.subject in PEERS)
-        for kind, group in found:
-            if kind == alike and sum(one.weight for one in group) + cell.weight <= most:
+    found: list[tuple[bool, list[Cell]]] = []
+    # Then the heaviest first: what is light finds room beside them.
+    for cell in sorted(cells, key=lambda one: (one.low is None, -one.weight)):
+        is_peer = cell.subject in PEERS
+        for of_peers, group in found:
+            if of_peers == is_peer and sum(one.weight for one in group) + cell.weight <= most:
                 group.append(cell)
                 break
         else:
-            found.append((alike, [cell]))
+            found.append((is_peer, [cell]))
     return [group for _, group in found]

@@ -38,7 +38,8 @@ def test_a_group_is_no_heavier_than_the_machine_carries() -> None:
     for group in found:
         assert len(group) == 1 or sum(one.weight for one in group) <= 2_000
         assert len({one.subject in cells.PEERS for one in group}) == 1
-        assert len({one.low is None for one in group}) == 1
+    # The longest ones together, so that no other group waits for them.
+    assert sum(any(one.low is not None for one in group) for group in found) == 1
     assert cells.groups([], 2_000) == []
 
 

@@ -53,6 +53,11 @@ def test_a_tenant_its_limits_and_its_groups(run: Run, url: str) -> None:
     listed = run("tenants", "list").splitlines()
     assert re.fullmatch(r"shop +4 +none +20", listed[1])
     assert re.fullmatch(r"  group 'nightly' +3", listed[2])
+    for named in (
+        ("tenants", "group", "shop", "x" * 201, "--max-running", "3"),
+        ("pause", "group", "shop", "x" * 201),
+    ):
+        assert "must have at most 200 characters" in run(*named, code=1)
     assert run("tenants", "limits", "shop", "--weight", "0", code=1) == (
         "segq: weight 0 must be a whole number from 1 to 1,000\n"
     )

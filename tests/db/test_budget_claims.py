@@ -4,6 +4,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from threading import Event
 from uuid import UUID
 
 import pytest
@@ -77,6 +78,34 @@ def test_many_claimers_of_two_accounts_take_exactly_what_is_covered(
     assert Counter(one.job.tenant_id for one in found) == {tenant: 100, other: 150}
     (budget,) = budgets.of_tenant(tenant)
     assert (budget.share.reserved, budget.overshoot, budget.left) == (100 * PRICE, 0, PRICE - 1)
+    assert budgets.check() == []
+
+
+def test_whoever_reserves_waits_for_the_one_who_does(
+    database: Database, job_store: JobStore, budgets: BudgetStore, tenant: UUID
+) -> None:
+    budgets.set(tenant, PRICE, Period.TOTAL)
+    new = NewJob(tenant, "segmind", "ssd-canny", {"seed": -1}, PRICE)
+    reserved, decided = Event(), Event()
+
+    def first() -> None:
+        with database.write():
+            job_store.add(new)
+            reserved.set()
+            # Who did not wait would have decided by then.
+            assert not decided.wait(2)
+
+    def second() -> None:
+        assert reserved.wait(30)
+        try:
+            with pytest.raises(BudgetExceeded):
+                job_store.add(new)
+        finally:
+            decided.set()
+
+    with ThreadPoolExecutor(2) as threads:
+        for done in [threads.submit(first), threads.submit(second)]:
+            done.result()
     assert budgets.check() == []
 
 
