@@ -3,10 +3,11 @@
 from db.tables.accounts import account_keys, accounts, model_pauses
 from db.tables.answers import idempotency_keys
 from db.tables.attempts import attempts
+from db.tables.backfills import backfills
 from db.tables.budgets import budget_periods, budgets
 from db.tables.columns import metadata
-from db.tables.files import artifact_store, inputs, outputs
-from db.tables.jobs import job_tags, jobs
+from db.tables.files import artifact_store, inputs, outputs, removals
+from db.tables.jobs import job_tags, job_uploads, jobs
 from db.tables.order import order_levels, order_passes
 from db.tables.tenants import api_keys, tenant_groups, tenant_queues, tenants
 
@@ -16,17 +17,20 @@ __all__ = [
     "api_keys",
     "artifact_store",
     "attempts",
+    "backfills",
     "budget_periods",
     "budgets",
     "idempotency_keys",
     "inputs",
     "job_tags",
+    "job_uploads",
     "jobs",
     "metadata",
     "model_pauses",
     "order_levels",
     "order_passes",
     "outputs",
+    "removals",
     "tenant_groups",
     "tenant_queues",
     "tenants",
