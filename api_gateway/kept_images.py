@@ -16,6 +16,7 @@ from jobs.catalog.inputs import INPUT_SCHEME, shown
 from jobs.catalog.model import Kind, Model
 from jobs.errors import FieldProblem
 
+NO_IMAGE = "refers to no image of yours that is kept; upload it with POST /api/v1/inputs"
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _LONGEST_BASE64 = 4 * -(-LARGEST_IMAGE // 3)
 
@@ -49,22 +50,33 @@ class KeptImages:
     artifacts: ArtifactStore
 
     def keep(self, tenant_id: UUID, picture: Picture) -> Input:
-        """Keep a checked image's bytes; gives the row to be noted, so that none stands without them.
+        """Keep a checked image: its bytes, then its row, so that no row stands without them.
 
-        Apart from the row, because a large image must not be flushed inside a transaction.
+        Before the work that it is for, because a large image must not be flushed inside a
+        transaction. If that work is refused the image stays unused, and is removed in its time.
         """
-        row = Input(
+        while True:
+            known = self.inputs.renew(tenant_id, picture.sha256)
+            row = known or self._new(tenant_id, picture)
+            if not self.artifacts.has(row.artifact):
+                self.artifacts.put(row.artifact, picture.data)
+            # Else it was uploaded and removed again while this process had stopped.
+            if known is not None or self.inputs.add(row):
+                return row
+
+    def _new(self, tenant_id: UUID, picture: Picture) -> Input:
+        generation = self.inputs.next_generation(tenant_id, picture.sha256)
+        place = f"inputs/{tenant_id}/{picture.sha256}"
+        return Input(
             tenant_id=tenant_id,
             sha256=picture.sha256,
-            artifact=f"inputs/{tenant_id}/{picture.sha256}",
+            artifact=f"{place}-{generation}" if generation else place,
             content_type=picture.content_type,
             width=picture.width,
             height=picture.height,
             bytes=len(picture.data),
+            generation=generation,
         )
-        if not self.artifacts.has(row.artifact):
-            self.artifacts.put(row.artifact, picture.data)
-        return row
 
     def resolve(
         self, tenant_id: UUID, model: Model, given: Mapping[str, Any]
@@ -90,7 +102,7 @@ class KeptImages:
 
     def _must_exist(self, tenant_id: UUID, sha256: str) -> None:
         if self.inputs.get(tenant_id, sha256) is None:
-            raise ValueError("refers to no image of yours; upload it with POST /api/v1/inputs")
+            raise ValueError(NO_IMAGE)
 
 
 def decode_data_uri(uri: str) -> bytes:

@@ -25,7 +25,7 @@ from api_gateway.problems import Problem
 from db.crash_points import CrashPoint, reached
 from db.engine import Database
 from db.idempotency import Answer, IdempotencyStore, Kept, Name
-from jobs.errors import BudgetExceeded, Refusal, TooManyQueued
+from jobs.errors import BudgetExceeded, InvalidInput, Refusal, TooManyQueued
 
 T = TypeVar("T")
 
@@ -168,7 +168,7 @@ def outcome_of(
     and why the job was refused.
     """
     match outcome:
-        case TooManyQueued() | BudgetExceeded():
+        case TooManyQueued() | BudgetExceeded() | InvalidInput():
             raise outcome
         case Answer():
             return response_of(outcome)

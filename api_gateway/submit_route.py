@@ -23,7 +23,7 @@ from api_gateway.problems import Problem
 from api_gateway.showing import base_of
 from api_gateway.submits import Submit
 from db.idempotency import Answer
-from db.rows import Input, Job, NewJob
+from db.rows import Job, NewJob
 from jobs.catalog.inputs import check as check_input
 from jobs.catalog.inputs import shown
 from jobs.catalog.model import Model
@@ -83,18 +83,16 @@ async def _with_images(request: Request, tenant: UUID, raw: bytes) -> Response:
         if ask.replay is not None:
             return ask.replay
 
-        def check() -> tuple[NewJob, list[Input]]:
+        def check() -> NewJob:
             return read(parts, tenant, raw)
 
         if len(raw) <= SMALL_BODY:
-            new, images = await run_in_threadpool(check)
+            new = await run_in_threadpool(check)
         else:
-            new, images = await parts.with_images(check)
+            new = await parts.with_images(check)
         waiting = await parts.waiting.of(new)
 
         def accept() -> tuple[Job, Answer]:
-            for image in images:
-                parts.inputs.add(image)
             job = parts.jobs.add(new)
             return job, job_answer(job, base_of(request), waiting, 202)
 
@@ -127,14 +125,16 @@ class _HasImages(Exception):  # noqa: N818  # not for here: no error
     pass
 
 
-def read(parts: Parts, tenant: UUID, raw: bytes) -> tuple[NewJob, list[Input]]:
-    """The job that a body describes, and the rows of images in it, whose bytes are kept by now.
+def read(parts: Parts, tenant: UUID, raw: bytes) -> NewJob:
+    """The job that a body describes; images in it are kept by now.
 
     Raises `InvalidInput` that names all that is wrong; then nothing is kept.
     """
     kept = KeptImages(parts.inputs, parts.artifacts)
     new, pictures = _checked(parts, kept, tenant, strict_json.parse(raw))
-    return new, [kept.keep(tenant, picture) for picture in pictures]
+    for picture in pictures:
+        kept.keep(tenant, picture)
+    return new
 
 
 def checked(parts: Parts, tenant: UUID, given: Any) -> NewJob:

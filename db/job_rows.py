@@ -50,6 +50,8 @@ def job_of(row: Row[Any], found: tuple[Output, ...] = (), doubt: JobDoubt | None
         cancel_drops=row.cancel_drops,
         doubt=doubt,
         held_for=row.held_for,
+        outputs_removed_at=row.outputs_removed_at,
+        data_removed_at=row.data_removed_at,
     )
 
 

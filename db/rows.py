@@ -12,6 +12,7 @@ from jobs.credits import Reading
 from jobs.doubts import DoubtEnd, OnDoubt
 from jobs.failures import Failure
 from jobs.money import ZERO, Money
+from jobs.retention import Removed
 from jobs.retry import Decision
 from jobs.states import Priority, State
 
@@ -102,6 +103,17 @@ class Job:
     """Of a job in doubt, where it was read for its owner."""
     held_for: str | None = None
     """Why it is out of the order while it waits (db/held_jobs.py, db/covering.py)."""
+    outputs_removed_at: datetime | None = None
+    """Since when its images are removed; their rows are left."""
+    data_removed_at: datetime | None = None
+    """Since when its input, metadata, tags, error and outputs are."""
+
+    @property
+    def removed(self) -> Removed:
+        """How much of its data is removed."""
+        if self.data_removed_at is not None:
+            return Removed.ALL
+        return Removed.NOTHING if self.outputs_removed_at is None else Removed.IMAGES
 
 
 @dataclass(frozen=True)
@@ -115,6 +127,8 @@ class Input:
     width: int
     height: int
     bytes: int
+    generation: int = 0
+    """How often it was removed and has come again."""
 
 
 @dataclass(frozen=True)

@@ -107,8 +107,9 @@ class TooManyQueued(SegqError):  # noqa: N818
         self.retry_after = retry_after
 
 
-Refusal = TooManyQueued | BudgetExceeded
-"""Why a job is not let in."""
+Refusal = TooManyQueued | BudgetExceeded | InvalidInput
+"""Why a job is not let in. Its input was good when it was checked; an uploaded image of it may have
+been removed since."""
 
 
 class NotAllowed(SegqError):  # noqa: N818
