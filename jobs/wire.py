@@ -17,6 +17,7 @@ SWEEP = "segq.sweep"
 PROBE_CREDITS = "segq.probe_credits"
 POLL = "segq.poll"
 RECONCILE = "segq.reconcile"
+PURGE = "segq.purge"
 
 TICKET_CAP = 2_000
 """Tickets in a pool's queue at the most, so that Redis stays small with a million jobs waiting."""

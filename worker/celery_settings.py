@@ -17,7 +17,10 @@ _DIRECT = Exchange("", type="direct")
 # nothing until the hour has passed again.
 _BEGAN = datetime.now(UTC) - timedelta(seconds=time.monotonic())
 
-UPKEEP_TASKS = (wire.TOP_UP, wire.SWEEP, wire.POLL, wire.RECONCILE, wire.PROBE_CREDITS)
+UPKEEP_TASKS = (
+    *(wire.TOP_UP, wire.SWEEP, wire.POLL, wire.RECONCILE, wire.PROBE_CREDITS),
+    wire.PURGE,
+)
 
 
 def celery_settings(redis_url: str, pool: str) -> dict[str, Any]:
@@ -70,6 +73,7 @@ def beat_schedule(probe_seconds: float) -> dict[str, Any]:
         wire.POLL: 1.0,
         wire.RECONCILE: 2.0,
         wire.SWEEP: 5.0,
+        wire.PURGE: 10.0,
         wire.PROBE_CREDITS: probe_seconds,
     }
     return {

@@ -10,6 +10,7 @@ from jobs import wire
 from worker import polling, upkeep
 from worker.app import app
 from worker.parts import parts
+from worker.purging import purge
 from worker.reconciling import reconcile
 from worker.run import run_ticket
 from worker.sweeper import sweep
@@ -60,6 +61,12 @@ def sweep_once() -> dict[str, int]:
 @one_at_a_time
 def reconcile_once() -> dict[str, int]:
     return reconcile(parts())
+
+
+@app.task(name=wire.PURGE, send_events=False)
+@one_at_a_time
+def purge_once() -> dict[str, int]:
+    return purge(parts())
 
 
 @app.task(name=wire.PROBE_CREDITS, send_events=False)
