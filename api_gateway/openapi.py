@@ -7,7 +7,14 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from api_gateway import documents, money_documents, problems, request_documents, tenant_documents
+from api_gateway import (
+    documents,
+    money_documents,
+    problem_documents,
+    problems,
+    request_documents,
+    tenant_documents,
+)
 from api_gateway.model_documents import submit_examples, submit_shapes
 from jobs.catalog import MODELS
 
@@ -20,7 +27,10 @@ _REF = "#/components/schemas/{model}"
 RETRY_AFTER = {"Retry-After": "Seconds; where the same request may go through later"}
 _LATER = {409, 429, 503}
 
-_SHAPES = (*documents.ALL, *money_documents.ALL, *tenant_documents.ALL, *request_documents.ALL)
+_SHAPES = (
+    *(*documents.ALL, *money_documents.ALL, *tenant_documents.ALL, *request_documents.ALL),
+    *problem_documents.ALL,
+)
 
 Responses = dict[int | str, dict[str, Any]]
 
