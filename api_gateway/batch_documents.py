@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from api_gateway.document import Document
-from api_gateway.documents import WrongField
+from api_gateway.problem_documents import WrongField
 from api_gateway.tenant_documents import HandPause
 from jobs.batches import Sweep
 from jobs.states import Priority, State

@@ -123,10 +123,11 @@ async def _move(
             return ask.replay
         before = await run_in_threadpool(parts.jobs.get, tenant, found)
         waiting = await parts.waiting.of(before)
+        keeps = await parts.kept_times.of(tenant)
 
         def act() -> tuple[Job, Answer]:
             job = verb(tenant, found)
-            return job, job_answer(job, base_of(request), waiting, 200)
+            return job, job_answer(job, base_of(request), waiting, 200, keeps)
 
         job, response = await run_in_threadpool(ask.commit, act)
     if job is not None:

@@ -11,11 +11,9 @@ from api_gateway.document import Document as _Document
 from db.account_values import KeySource
 from db.job_pages import MOST_COUNTED
 from jobs.account_pauses import PauseReason
-from jobs.budgets import Period
 from jobs.catalog import Transport
 from jobs.doubts import DoubtEnd, OnDoubt
 from jobs.failures import Reaction
-from jobs.scopes import Scope
 from jobs.states import Priority, State, WaitingFor
 
 
@@ -133,6 +131,21 @@ class Job(_Document):
     started_at: str | None
     finished_at: str | None
     cancel_requested: bool
+    outputs_kept_until: str | None = Field(
+        description="Of a job with images: they are removed soon after. Null: never, as things stand."
+    )
+    outputs_removed_at: str | None = Field(
+        description="Since then the addresses of its images answer 410."
+    )
+    kept_until: str | None = Field(
+        description="Of a job that has ended: its data is removed soon after. Null: never, as things "
+        "stand."
+    )
+    data_removed: bool = Field(
+        description="Whether its input, metadata, tags, error and outputs are removed: they are empty "
+        "then. What it was, how and when it ended, and what it cost stay."
+    )
+    data_removed_at: str | None
     note: str | None = Field(
         description="After a cancel: what it means for the money. Of a job that waits: more about "
         "why. Of one in doubt: what is asked for."
@@ -269,30 +282,4 @@ class Health(_Document):
     status: str
 
 
-class WrongField(_Document):
-    field: str
-    message: str
-    got: str | None = Field(description="What came, shortened.")
-
-
-class Problem(_Document):
-    """RFC 9457."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
-    errors: list[WrongField]
-    scope: Scope | None = Field(None, description="Of `insufficient-scope`: what the key lacks.")
-    queued: int | None = Field(None, description="Of `too-many-queued`: jobs that wait.")
-    max_queued: int | None = Field(None, description="Of `too-many-queued`: how many may.")
-    period: Period | None = Field(None, description="Of `budget-exceeded`, as all that follow.")
-    limit: str | None = Field(None, description="USD, decimal text.")
-    spent: str | None = None
-    reserved: str | None = None
-    left: str | None = None
-    asked: str | None = Field(None, description="What the job's next call may cost.")
-
-
-ALL = (Job, JobList, Account, KeptImage, Model, Models, Health, Problem)
+ALL = (Job, JobList, Account, KeptImage, Model, Models, Health)

@@ -11,7 +11,7 @@ from api_gateway.images_in import Picture
 from api_gateway.kept_images import KeptImages, has_kept_images, reference_of
 from api_gateway.parts import Parts
 from api_gateway.problems import Problem
-from db.rows import Input, NewJob
+from db.rows import NewJob
 from jobs.catalog.inputs import check as check_input
 from jobs.catalog.inputs import shown
 from jobs.catalog.model import Model
@@ -44,14 +44,16 @@ class _HasImages(Exception):  # noqa: N818  # not for here: no error
     pass
 
 
-def read(parts: Parts, tenant: UUID, raw: bytes) -> tuple[NewJob, list[Input]]:
-    """The job that a body describes, and the rows of images in it, whose bytes are kept by now.
+def read(parts: Parts, tenant: UUID, raw: bytes) -> NewJob:
+    """The job that a body describes; images in it are kept by now.
 
     Raises `InvalidInput` that names all that is wrong; then nothing is kept.
     """
     kept = KeptImages(parts.inputs, parts.artifacts)
     new, pictures = _checked(parts, kept, tenant, strict_json.parse(raw))
-    return new, [kept.keep(tenant, picture) for picture in pictures]
+    for picture in pictures:
+        kept.keep(tenant, picture)
+    return new
 
 
 def checked(parts: Parts, tenant: UUID, given: Any) -> NewJob:

@@ -8,6 +8,7 @@ from api_gateway.forecasts import Forecast
 from api_gateway.waiting import Waiting
 from db.rows import Job, JobDoubt, Output
 from jobs import money
+from jobs.retention import FOR_EVER, Keeps, KeptUntil
 
 
 def address(base: str, job: Job) -> str:
@@ -16,9 +17,16 @@ def address(base: str, job: Job) -> str:
 
 
 def document(
-    job: Job, base: str, waiting: Waiting | None, forecast: Forecast | None = None
+    job: Job,
+    base: str,
+    waiting: Waiting | None,
+    forecast: Forecast | None = None,
+    keeps: Keeps = FOR_EVER,
 ) -> dict[str, Any]:
-    """The job as JSON. Money is decimal text in USD, times are RFC 3339 in UTC."""
+    """The job as JSON. Money is decimal text in USD, times are RFC 3339 in UTC.
+
+    `keeps`: how long its tenant's data is kept; of a job that may have ended it must be given.
+    """
     own = address(base, job)
     outputs = [output_json(own, output) for output in job.outputs]
     canceling = job.cancel_requested_at is not None
@@ -53,11 +61,27 @@ def document(
         "finished_at": times.text(job.finished_at),
         "cancel_requested": canceling,
         "note": _note(job, waiting, forecast),
+        **_kept(job, keeps),
         "links": {
             "self": own,
             "cancel": f"{own}/cancel",
-            "outputs": [output["url"] for output in outputs],
+            "outputs": [output["url"] for output in outputs]
+            if job.outputs_removed_at is None
+            else [],
         },
+    }
+
+
+def _kept(job: Job, keeps: Keeps) -> dict[str, Any]:
+    """Until when its data is kept, while it is, and since when it is not."""
+    until = KeptUntil(None, None) if job.finished_at is None else keeps.until(job.finished_at)
+    has_images = bool(job.outputs) and job.outputs_removed_at is None
+    return {
+        "outputs_kept_until": times.text(until.outputs) if has_images else None,
+        "outputs_removed_at": times.text(job.outputs_removed_at),
+        "kept_until": times.text(until.job) if job.data_removed_at is None else None,
+        "data_removed": job.data_removed_at is not None,
+        "data_removed_at": times.text(job.data_removed_at),
     }
 
 

@@ -12,10 +12,22 @@ from api_gateway.images_in import LARGEST_IMAGE, Picture, examine
 from db.artifacts import ArtifactStore
 from db.inputs import InputStore
 from db.rows import Input
+from jobs.catalog import MODELS
 from jobs.catalog.inputs import INPUT_SCHEME, shown
 from jobs.catalog.model import Kind, Model
 from jobs.errors import FieldProblem
 
+NO_IMAGE = "refers to no image of yours that is kept; upload it with POST /api/v1/inputs"
+IMAGE_FOR_MANY = (
+    "would be read anew for each line: upload it once with POST /api/v1/inputs, and refer to it"
+)
+_DATA = "data:"
+_IMAGE_PARAMETERS = frozenset(
+    name
+    for model in MODELS.values()
+    for name, parameter in model.parameters.items()
+    if parameter.kind is Kind.IMAGE
+)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _LONGEST_BASE64 = 4 * -(-LARGEST_IMAGE // 3)
 
@@ -36,9 +48,14 @@ def sha256_of(reference: object) -> str:
 def has_kept_images(model: Model, given: Mapping[str, Any]) -> bool:
     """Whether an image of the input came with it, or was uploaded before."""
     return any(
-        parameter.kind is Kind.IMAGE and str(given.get(name)).startswith(("data:", INPUT_SCHEME))
+        parameter.kind is Kind.IMAGE and str(given.get(name)).startswith((_DATA, INPUT_SCHEME))
         for name, parameter in model.parameters.items()
     )
+
+
+def is_image_inside(name: str, value: object) -> bool:
+    """Whether a parameter of this name, of whatever model, would hold an image itself."""
+    return name in _IMAGE_PARAMETERS and isinstance(value, str) and value.startswith(_DATA)
 
 
 @dataclass(frozen=True)
@@ -52,22 +69,33 @@ class KeptImages:
     seen: set[tuple[UUID, str]] = field(default_factory=set)
 
     def keep(self, tenant_id: UUID, picture: Picture) -> Input:
-        """Keep a checked image's bytes; gives the row to be noted, so that none stands without them.
+        """Keep a checked image: its bytes, then its row, so that no row stands without them.
 
-        Apart from the row, because a large image must not be flushed inside a transaction.
+        Before the work that it is for, because a large image must not be flushed inside a
+        transaction. If that work is refused the image stays unused, and is removed in its time.
         """
-        row = Input(
+        while True:
+            known = self.inputs.renew(tenant_id, picture.sha256)
+            row = known or self._new(tenant_id, picture)
+            if not self.artifacts.has(row.artifact):
+                self.artifacts.put(row.artifact, picture.data)
+            # Else it was uploaded and removed again while this process had stopped.
+            if known is not None or self.inputs.add(row):
+                return row
+
+    def _new(self, tenant_id: UUID, picture: Picture) -> Input:
+        generation = self.inputs.next_generation(tenant_id, picture.sha256)
+        place = f"inputs/{tenant_id}/{picture.sha256}"
+        return Input(
             tenant_id=tenant_id,
             sha256=picture.sha256,
-            artifact=f"inputs/{tenant_id}/{picture.sha256}",
+            artifact=f"{place}-{generation}" if generation else place,
             content_type=picture.content_type,
             width=picture.width,
             height=picture.height,
             bytes=len(picture.data),
+            generation=generation,
         )
-        if not self.artifacts.has(row.artifact):
-            self.artifacts.put(row.artifact, picture.data)
-        return row
 
     def resolve(
         self, tenant_id: UUID, model: Model, given: Mapping[str, Any]
@@ -83,7 +111,7 @@ class KeptImages:
             if parameter.kind is not Kind.IMAGE or not isinstance(value, str):
                 continue
             try:
-                if value.startswith("data:"):
+                if value.startswith(_DATA):
                     pictures[name] = examine(decode_data_uri(value))
                 elif value.startswith(INPUT_SCHEME):
                     self._must_exist(tenant_id, sha256_of(value))
@@ -95,7 +123,7 @@ class KeptImages:
         if (tenant_id, sha256) in self.seen:
             return
         if self.inputs.get(tenant_id, sha256) is None:
-            raise ValueError("refers to no image of yours; upload it with POST /api/v1/inputs")
+            raise ValueError(NO_IMAGE)
         self.seen.add((tenant_id, sha256))
 
 

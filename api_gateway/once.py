@@ -25,7 +25,13 @@ from api_gateway.problems import Problem
 from db.crash_points import CrashPoint, reached
 from db.engine import Database
 from db.idempotency import Answer, IdempotencyStore, Kept, Name
-from jobs.errors import BatchBudgetExceeded, BudgetExceeded, Refusal, TooManyQueued
+from jobs.errors import (
+    BatchBudgetExceeded,
+    BudgetExceeded,
+    InvalidInput,
+    Refusal,
+    TooManyQueued,
+)
 
 T = TypeVar("T")
 
@@ -168,7 +174,7 @@ def outcome_of(
     and why the job was refused.
     """
     match outcome:
-        case TooManyQueued() | BudgetExceeded() | BatchBudgetExceeded():
+        case TooManyQueued() | BudgetExceeded() | BatchBudgetExceeded() | InvalidInput():
             raise outcome
         case Answer():
             return response_of(outcome)

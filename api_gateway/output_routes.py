@@ -1,5 +1,6 @@
 """A job's images."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import anyio
@@ -7,13 +8,14 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api_gateway import etags
+from api_gateway import etags, problems, times
 from api_gateway.auth import Reader
 from api_gateway.byte_ranges import asked_part
 from api_gateway.job_routes import id_of
 from api_gateway.kept_bytes import kept_bytes
 from api_gateway.openapi import headers, refuses
 from api_gateway.parts import Parts, parts_of
+from api_gateway.problems import Problem
 from api_gateway.query import Query
 from db.rows import Job, Output
 from jobs.catalog.inputs import shown
@@ -24,6 +26,7 @@ router = APIRouter(tags=["outputs"])
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _IMAGES = dict.fromkeys(("image/jpeg", "image/png", "image/webp"), _BINARY)
 _SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
+_A_YEAR = 31_536_000
 _PATH = "/api/v1/jobs/{job_id}/outputs/{n}"
 _DOWNLOADS = {"1": True, "true": True, "0": False, "false": False}
 _DOWNLOAD: dict[str, Any] = {
@@ -41,7 +44,7 @@ def _headers(*names: str) -> dict[str, Any]:
 
 _SAYS = {
     "ETag": "The image's SHA-256 in quotes; a strong one",
-    "Cache-Control": "For a year, in the client's own cache only",
+    "Cache-Control": "For a year, or as long as the image is kept; in the client's own cache only",
     "X-Content-Type-Options": "`nosniff`",
     "Content-Disposition": "`inline`, or `attachment` with `download=1`; and a name for the file",
     "Content-Length": "Bytes of this answer",
@@ -50,7 +53,7 @@ _SAYS = {
 }
 _ALWAYS = ("ETag", "Cache-Control", "X-Content-Type-Options", "Content-Disposition")
 _OF_FILE = (*_ALWAYS, "Content-Length", "Accept-Ranges")
-_REFUSALS = refuses(401, 404, 416, 422, 503)
+_REFUSALS = refuses(401, 404, 410, 416, 422, 503)
 _REFUSALS[416] = {**_REFUSALS[416], "headers": _headers("Content-Range")}
 
 
@@ -78,7 +81,8 @@ _REFUSALS[416] = {**_REFUSALS[416], "headers": _headers("Content-Range")}
 async def output(request: Request, tenant: Reader, job_id: str, n: str) -> Response:
     """The n-th image of a job, counted from 0. It never changes; its ETag is its SHA-256.
 
-    HEAD answers the same without the image. A range, If-Range and If-None-Match are heeded; who asks
+    Once its time has passed it is removed, and the answer is 410. HEAD answers the same without the
+    image. A range, If-Range and If-None-Match are heeded; who asks
     for several ranges at once gets the whole.
     """
     query = Query(request.query_params, ("download",))
@@ -86,13 +90,11 @@ async def output(request: Request, tenant: Reader, job_id: str, n: str) -> Respo
     query.refuse()
     parts = parts_of(request)
     job = await run_in_threadpool(parts.jobs.get, tenant, id_of(job_id))
-    found = next((one for one in job.outputs if str(one.n) == n), None)
-    if found is None:
-        raise NotFound(f"job {job.id} has no output {shown(n)}; it has {len(job.outputs)}")
+    found = _found(job, n)
     etag = f'"{found.sha256}"'
     own = {
         "ETag": etag,
-        "Cache-Control": "private, max-age=31536000, immutable",
+        "Cache-Control": f"private, max-age={await _seconds_left(parts, job)}, immutable",
         "X-Content-Type-Options": "nosniff",
         "Content-Disposition": f'{disposition}; filename="{_file_name(job, found)}"',
     }
@@ -116,7 +118,37 @@ async def output(request: Request, tenant: Reader, job_id: str, n: str) -> Respo
             headers=own,
         )
     except FileNotFoundError:
+        # Its time may have passed since the job was read.
+        _found(await run_in_threadpool(parts.jobs.get, tenant, job.id), n)
         raise NotFound(f"output {n} of job {job.id} is no longer kept") from None
+
+
+def _found(job: Job, n: str) -> Output:
+    """Raises `NotFound`, and the 410 problem of what has been removed."""
+    if job.data_removed_at is not None:
+        raise _removed(f"the data of job {job.id} was", job.data_removed_at)
+    found = next((one for one in job.outputs if str(one.n) == n), None)
+    if found is None:
+        raise NotFound(f"job {job.id} has no output {shown(n)}; it has {len(job.outputs)}")
+    if job.outputs_removed_at is not None:
+        raise _removed(f"the images of job {job.id} were", job.outputs_removed_at)
+    return found
+
+
+def _removed(what: str, at: datetime) -> Problem:
+    when = times.text(at)
+    words = f"{what} removed at {when}, when the time had passed for which its tenant keeps them"
+    return Problem(problems.DATA_REMOVED, words, members={"removed_at": when})
+
+
+async def _seconds_left(parts: Parts, job: Job) -> int:
+    """For how long an image may be cached: no longer than it is kept."""
+    until = None
+    if job.finished_at is not None:
+        until = (await parts.kept_times.of(job.tenant_id)).until(job.finished_at).outputs
+    if until is None:
+        return _A_YEAR
+    return max(0, min(_A_YEAR, int((until - datetime.now(UTC)).total_seconds())))
 
 
 async def _head(parts: Parts, output: Output, own: dict[str, str]) -> Response:

@@ -15,6 +15,7 @@ from redis.backoff import NoBackoff
 from api_gateway.auth import Keys
 from api_gateway.forecasts import Forecasts
 from api_gateway.hints import Hints
+from api_gateway.keeping import KeptTimes
 from api_gateway.open_waits import OpenWaits
 from api_gateway.settings import Settings
 from api_gateway.store_check import StoreCheck
@@ -32,6 +33,7 @@ from db.idempotency import IdempotencyStore
 from db.inputs import InputStore
 from db.job_changes import JobChanges
 from db.jobs import JobStore
+from db.keeping import Keeping
 from db.resolving import Resolving
 from db.rows import Job
 
@@ -68,6 +70,7 @@ class Parts:
     tickets: Tickets
     waiting: WaitingReasons
     forecasts: Forecasts
+    kept_times: KeptTimes
     open_waits: OpenWaits
     image_threads: anyio.CapacityLimiter
     download_threads: anyio.CapacityLimiter
@@ -126,6 +129,7 @@ def make_parts(settings: Settings) -> Parts:
         tickets=tickets,
         waiting=WaitingReasons(database, accounts, redis),
         forecasts=Forecasts(database, redis),
+        kept_times=KeptTimes(Keeping(database, settings.keeps)),
         open_waits=OpenWaits(),
         image_threads=anyio.CapacityLimiter(IMAGE_THREADS),
         download_threads=anyio.CapacityLimiter(DOWNLOAD_THREADS),

@@ -34,6 +34,7 @@ BODY_TIMEOUT = Kind("body-timeout", 408, "The body did not arrive in time")
 ILLEGAL_MOVE = Kind("illegal-move", 409, "The job's state does not allow this")
 REQUEST_HELD = Kind("request-held", 409, "Another call has this request")
 KEY_IN_USE = Kind("idempotency-key-in-use", 409, "A request with this key is under way")
+DATA_REMOVED = Kind("data-removed", 410, "It was here, and its time has passed")
 TOO_LARGE = Kind("too-large", 413, "The body is too large")
 WRONG_TYPE = Kind("wrong-content-type", 415, "The Content-Type does not fit")
 WRONG_RANGE = Kind("wrong-range", 416, "The range lies outside")
@@ -48,7 +49,8 @@ BY_STATUS = {
     kind.status: kind
     for kind in (
         *(MALFORMED, UNAUTHORIZED, BUDGET_EXCEEDED, INSUFFICIENT_SCOPE, NOT_FOUND, WRONG_METHOD),
-        *(BODY_TIMEOUT, ILLEGAL_MOVE, TOO_LARGE, WRONG_TYPE, WRONG_RANGE, INVALID_FIELDS),
+        *(BODY_TIMEOUT, ILLEGAL_MOVE, DATA_REMOVED, TOO_LARGE, WRONG_TYPE, WRONG_RANGE),
+        INVALID_FIELDS,
         *(TOO_MANY_QUEUED, HEAD_TOO_LARGE, INTERNAL, UNAVAILABLE),
     )
 }

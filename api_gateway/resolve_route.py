@@ -11,6 +11,7 @@ from api_gateway.auth import Submitter
 from api_gateway.change_routes import LARGEST_BODY
 from api_gateway.job_answer import job_answer
 from api_gateway.job_routes import id_of
+from api_gateway.kept_images import NO_IMAGE
 from api_gateway.once import REPLAYS, asked, with_key
 from api_gateway.openapi import answers, body, headers, reference
 from api_gateway.parts import Parts, parts_of
@@ -67,11 +68,12 @@ async def resolve(request: Request, tenant: Submitter, job_id: str) -> Response:
         wanted = Resolution(given.verdict, given.note, given.request_id, output)
         before = await run_in_threadpool(parts.jobs.get, tenant, found)
         waiting = await parts.waiting.of(before)
+        keeps = await parts.kept_times.of(tenant)
 
         def act() -> tuple[Job, Answer]:
             job = parts.resolving.resolve(tenant, found, wanted)
             status = 202 if job.state is State.IN_DOUBT else 200
-            return job, job_answer(job, base_of(request), waiting, status)
+            return job, job_answer(job, base_of(request), waiting, status, keeps)
 
         job, response = await run_in_threadpool(ask.commit, act)
     if job is not None:
@@ -90,7 +92,9 @@ def _prepared(parts: Parts, tenant: UUID, job_id: UUID, given: Given) -> Output 
     if given.sha256 is None:
         return None
     image = parts.inputs.get(tenant, given.sha256)
-    if image is None:
-        why = "refers to no image of yours; upload it with POST /api/v1/inputs"
-        raise InvalidInput([FieldProblem("output", why)])
-    return parts.resolving.copied(doubt, image)
+    try:
+        if image is not None:
+            return parts.resolving.copied(doubt, image)
+    except FileNotFoundError:
+        pass  # its time has passed since the look
+    raise InvalidInput([FieldProblem("output", NO_IMAGE)])

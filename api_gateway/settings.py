@@ -7,6 +7,7 @@ from typing import Self
 
 from db.artifact_place import ArtifactPlace, artifact_place
 from jobs.errors import InvalidSetting
+from jobs.retention import FOR_EVER, Keeps, keeps_given
 from jobs.wire import DEFAULT_POOL, pool_name
 
 _REDIS_SCHEMES = ("redis://", "rediss://")
@@ -28,6 +29,8 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8100
     body_timeout: float = 60.0
+    keeps: Keeps = FOR_EVER
+    """How long data of tenants is kept of whom nothing else is said."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
@@ -44,6 +47,7 @@ class Settings:
             host=environ.get("SEGQ_HOST") or cls.host,
             port=_port(environ.get("SEGQ_PORT") or str(cls.port)),
             body_timeout=_body_timeout(environ.get("SEGQ_BODY_TIMEOUT") or str(cls.body_timeout)),
+            keeps=keeps_given(environ.get("SEGQ_KEEP_OUTPUTS"), environ.get("SEGQ_KEEP_JOBS")),
         )
 
 

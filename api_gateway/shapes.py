@@ -11,13 +11,14 @@ from api_gateway import (
     batch_documents,
     documents,
     money_documents,
+    problem_documents,
     request_documents,
     tenant_documents,
 )
 
 _ALL = (
     *(*documents.ALL, *money_documents.ALL, *tenant_documents.ALL, *batch_documents.ALL),
-    *request_documents.ALL,
+    *(*request_documents.ALL, *problem_documents.ALL),
 )
 
 

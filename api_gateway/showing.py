@@ -29,9 +29,12 @@ def _base(scheme: str, host: str | None, server: tuple[str, int], root: str) -> 
 
 async def show(request: Request, job: Job, *, forecast: bool = False) -> dict[str, Any]:
     """The job as JSON; a queued one with what it waits for and, if wanted, when it starts."""
+    parts = parts_of(request)
+    if job.finished_at is not None:
+        keeps = await parts.kept_times.of(job.tenant_id)
+        return job_json.document(job, base_of(request), None, keeps=keeps)
     if job.state is not State.QUEUED:
         return job_json.document(job, base_of(request), None)
-    parts = parts_of(request)
     waiting = waiting_of(job, await parts.waiting.of(job))
     found = await parts.forecasts.of(job, waiting) if forecast and waiting else None
     return job_json.document(job, base_of(request), waiting, found)

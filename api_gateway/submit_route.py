@@ -18,7 +18,7 @@ from api_gateway.problems import Problem
 from api_gateway.showing import base_of
 from api_gateway.submits import Submit
 from db.idempotency import Answer
-from db.rows import Input, Job, NewJob
+from db.rows import Job, NewJob
 from jobs.states import State
 
 LARGEST_BODY = 30_000_000
@@ -71,18 +71,16 @@ async def _with_images(request: Request, tenant: UUID, raw: bytes) -> Response:
         if ask.replay is not None:
             return ask.replay
 
-        def check() -> tuple[NewJob, list[Input]]:
+        def check() -> NewJob:
             return read(parts, tenant, raw)
 
         if len(raw) <= SMALL_BODY:
-            new, images = await run_in_threadpool(check)
+            new = await run_in_threadpool(check)
         else:
-            new, images = await parts.with_images(check)
+            new = await parts.with_images(check)
         waiting = await parts.waiting.of(new)
 
         def accept() -> tuple[Job, Answer]:
-            for image in images:
-                parts.inputs.add(image)
             job = parts.jobs.add(new)
             return job, job_answer(job, base_of(request), waiting, 202)
 

@@ -32,6 +32,13 @@ class Tenant(Document):
     weight: int = Field(description="Its share of calls, beside the other tenants' weights.")
     max_queued: int | None = Field(description="Waiting jobs at the most; null: no cap.")
     max_running: int | None = Field(description="Running jobs at the most; null: no cap.")
+    keep_outputs_seconds: int | None = Field(
+        description="How long images are kept after their job's end; null: for ever."
+    )
+    keep_jobs_seconds: int | None = Field(
+        description="How long jobs' data is kept after their end; null: for ever. Images are never "
+        "kept longer."
+    )
     queued: int = Field(description="Jobs that wait: queued and scheduled ones.")
     running: int
     counted_to: int = Field(description="Of each state so many are counted at the most.")

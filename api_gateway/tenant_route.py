@@ -1,5 +1,6 @@
 """`GET /api/v1/tenant`: the tenant that a key opens, with its caps and how near to them it is."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from api_gateway.parts import Parts, parts_of
 from api_gateway.pause_json import pause_json
 from db.job_pages import MOST_COUNTED, JobPages
 from db.tenants import TenantStore
+from jobs.retention import Keeps
 from jobs.states import WAITING, State
 
 router = APIRouter(tags=["tenant"])
@@ -25,13 +27,17 @@ router = APIRouter(tags=["tenant"])
     responses=answers(200, "Tenant", "As it is now", 401, 422, 503),
 )
 async def tenant(request: Request, tenant: Reader) -> JSONResponse:
-    """Its weight, its caps, what pauses of it, and how many of its jobs wait and run."""
+    """Its weight, its caps, how long it keeps what, what pauses of it, and how many of its jobs wait
+    and run.
+    """
     query.none(request)
-    found = await run_in_threadpool(_read, parts_of(request), tenant)
+    parts = parts_of(request)
+    keeps = await parts.kept_times.of(tenant)
+    found = await run_in_threadpool(_read, parts, tenant, keeps)
     return JSONResponse(found, headers={"Cache-Control": "no-store"})
 
 
-def _read(parts: Parts, tenant_id: UUID) -> dict[str, Any]:
+def _read(parts: Parts, tenant_id: UUID, keeps: Keeps) -> dict[str, Any]:
     store = TenantStore(parts.database)
     found = store.get(tenant_id)
     counts = JobPages(parts.database).counts(tenant_id)
@@ -40,6 +46,8 @@ def _read(parts: Parts, tenant_id: UUID) -> dict[str, Any]:
         "weight": found.weight,
         "max_queued": found.max_queued,
         "max_running": found.max_running,
+        "keep_outputs_seconds": _seconds(keeps.images),
+        "keep_jobs_seconds": _seconds(keeps.jobs),
         "queued": sum(counts[state] for state in WAITING),
         "running": counts[State.RUNNING],
         "counted_to": MOST_COUNTED,
@@ -49,3 +57,7 @@ def _read(parts: Parts, tenant_id: UUID) -> dict[str, Any]:
             for one in store.groups(tenant_id)
         ],
     }
+
+
+def _seconds(span: timedelta | None) -> int | None:
+    return None if span is None else span // timedelta(seconds=1)

@@ -67,12 +67,7 @@ async def upload(request: Request, tenant: Submitter) -> Response:
         except ValueError as error:
             raise InvalidInput([FieldProblem("image", str(error))]) from None
         row = images.keep(tenant, picture)
-
-        def note() -> tuple[Input, Answer]:
-            parts.inputs.add(row)
-            return row, Answer(201, {}, text_of(_document(row)))
-
-        return ask.commit(note)[1]
+        return ask.commit(lambda: (row, Answer(201, {}, text_of(_document(row)))))[1]
 
     # The image alone tells one request from another: a repeated form has another boundary.
     async with asked(request, tenant, data) as ask:

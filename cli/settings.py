@@ -14,6 +14,7 @@ from cli.complaint import ComplaintError
 from db.artifact_place import artifact_place
 from jobs.errors import InvalidSetting
 from jobs.limiting import AUTO, FIRST_BELIEF
+from jobs.retention import keeps_given
 from jobs.upstream_keys import given_keys
 
 # The published gateway gives up near 100 s; a call that is still open after this is in doubt.
@@ -66,6 +67,7 @@ def read_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
         )
     if base_url:
         _check_origin(base_url)
+    _check_kept_times(environ)
     if not (environ.get("SEGMIND_PROXY") or "http://").startswith("http://"):
         raise ComplaintError("SEGMIND_PROXY is of no kind that is known; allowed is http://…")
     return Settings(
@@ -88,6 +90,14 @@ def read_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
 def _api_keys(environ: Mapping[str, str]) -> dict[str, str]:
     try:
         return given_keys(environ.get("SEGMIND_API_KEY"), environ.get("SEGMIND_API_KEYS"))
+    except InvalidSetting as error:
+        raise ComplaintError(str(error)) from error
+
+
+def _check_kept_times(environ: Mapping[str, str]) -> None:
+    """The children read them; a wrong one would only be told in their logs."""
+    try:
+        keeps_given(environ.get("SEGQ_KEEP_OUTPUTS"), environ.get("SEGQ_KEEP_JOBS"))
     except InvalidSetting as error:
         raise ComplaintError(str(error)) from error
 

@@ -1,11 +1,11 @@
-"""`segq tenants`: who uses this system, with which share, which caps and which budgets."""
+"""`segq tenants`: who uses this system, with which share, caps and budgets, and what it keeps."""
 
 import argparse
 import os
 from collections.abc import Callable
 from pathlib import Path
 
-from cli import tables
+from cli import kept_times, tables
 from cli.admin_database import admin_database
 from cli.budget import alerts_of, amount_of, set_budget
 from cli.complaint import ComplaintError
@@ -15,9 +15,14 @@ from db.tenants import Limits, Tenant, TenantStore
 from jobs.budgets import Period
 from jobs.limits import BOUNDS
 from jobs.money import Money
+from jobs.retention import DEFAULT
 
 _NONE = "none"
-_HEAD = ("TENANT", "WEIGHT", "MAX QUEUED", "MAX RUNNING", "PAUSED")
+_KEPT = ("keep_outputs", "keep_jobs")
+_HEAD = (
+    *("TENANT", "WEIGHT", "MAX QUEUED", "MAX RUNNING"),
+    *("KEEPS OUTPUTS", "KEEPS JOBS", "PAUSED"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,10 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs.add_parser("list", help="a line for each tenant, and one for each group with a cap")
     limits = verbs.add_parser(
         "limits",
-        help="its weight, its caps and its budgets",
+        help="its weight, its caps, its budgets, and how long it keeps images and jobs",
         description="What is not named stays; `none` takes a cap or a budget away. What waits or "
         "runs beyond a new cap stays, too. A budget is of USD in all, or in each day or month (UTC); "
-        "where more is spent already, nothing new is admitted.",
+        "where more is spent already, nothing new is admitted. What has been kept longer than a new "
+        "time allows is removed within the minute, for good.",
     )
     limits.add_argument("name", metavar="NAME")
     limits.add_argument(
@@ -40,6 +46,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-queued", type=_cap, metavar="N|none", help="jobs that wait, scheduled ones too"
     )
     limits.add_argument("--max-running", type=_cap, metavar="N|none", help="jobs that run at once")
+    limits.add_argument(
+        "--keep-outputs",
+        type=kept_times.reader("keep_outputs"),
+        metavar=kept_times.WORDS,
+        help="images, after their job's end; default: as SEGQ_KEEP_OUTPUTS says",
+    )
+    limits.add_argument(
+        "--keep-jobs",
+        type=kept_times.reader("keep_jobs"),
+        metavar=kept_times.WORDS,
+        help="inputs, metadata, tags, errors, after a job's end; images never longer",
+    )
     limits.add_argument("--budget", metavar="USD|none", help="with --period: what it may spend")
     limits.add_argument(
         "--period",
@@ -75,7 +93,10 @@ def _list(database: Database, _: argparse.Namespace) -> list[str]:
     for tenant in store.all():
         rows.append(_row(tenant))
         rows += [
-            (f"  group {group.name!r}", "", "", _shown(group.max_running), pause_words(group.pause))
+            (
+                *(f"  group {group.name!r}", "", "", _shown(group.max_running)),
+                *("", "", pause_words(group.pause)),
+            )
             for group in store.groups(tenant.id)
         ]
     return list(tables.lines(_HEAD, rows)) if rows else ["there is no tenant yet"]
@@ -83,8 +104,8 @@ def _list(database: Database, _: argparse.Namespace) -> list[str]:
 
 def _limits(database: Database, options: argparse.Namespace) -> list[str]:
     given = {
-        name: None if value == _NONE else value
-        for name in BOUNDS
+        name: None if value in {_NONE, DEFAULT} else value
+        for name in (*BOUNDS, *_KEPT)
         if (value := getattr(options, name)) is not None
     }
     budget = _budget(options)
@@ -96,7 +117,8 @@ def _limits(database: Database, options: argparse.Namespace) -> list[str]:
         lines.append(set_budget(database, options.name, *budget))
     if not lines:
         raise ComplaintError(
-            "name what is to change: --weight, --max-queued, --max-running or --budget"
+            "name what is to change: --weight, --max-queued, --max-running, --keep-outputs, "
+            "--keep-jobs or --budget"
         )
     return lines
 
@@ -130,7 +152,8 @@ _VERBS = {"create": _create, "list": _list, "limits": _limits, "group": _group}
 
 def _row(tenant: Tenant) -> tuple[str, ...]:
     caps = (_shown(tenant.max_queued), _shown(tenant.max_running))
-    return (tenant.name, str(tenant.weight), *caps, pause_words(tenant.pause))
+    kept = (kept_times.shown(tenant.keep_outputs), kept_times.shown(tenant.keep_jobs))
+    return (tenant.name, str(tenant.weight), *caps, *kept, pause_words(tenant.pause))
 
 
 def _shown(cap: int | None) -> str:

@@ -22,6 +22,7 @@ from jobs.budgets import EVERY, NOTHING, Share, of_call, of_job
 from jobs.catalog import Transport
 from jobs.errors import RequestHeld
 from jobs.money import Money
+from jobs.retention import Removed
 from jobs.states import FINAL, WAITING, State
 
 _PIECE = 1_000
@@ -44,6 +45,8 @@ class Recorded:
     cost_known: bool
     claimed_at: datetime
     finished_at: datetime | None
+    removed: Removed
+    """How much of its job's data is."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,9 @@ class AuditStore:
         while True:
             with self._database.read() as connection:
                 rows = connection.execute(
-                    select(attempts, jobs.c.tenant_id, jobs.c.model, jobs.c.input)
+                    select(
+                        *(attempts, jobs.c.tenant_id, jobs.c.model, jobs.c.input, jobs.c.removed)
+                    )
                     .join(jobs, jobs.c.id == attempts.c.job_id)
                     .where(
                         attempts.c.account_id == account_id,
@@ -96,13 +101,18 @@ class AuditStore:
             after = (rows[-1].claimed_at, rows[-1].id)
 
     def jobs_of(self, model: str, until: datetime) -> Iterator[Job]:
-        """The jobs of a model that were there by then, in the order in which they came."""
+        """The jobs of a model that were there by then and have their data, in the order in which
+        they came.
+        """
         after = UUID(int=0)
         while True:
             with self._database.read() as connection:
                 rows = connection.execute(
                     select(jobs)
-                    .where(jobs.c.id > after, jobs.c.model == model, jobs.c.created_at <= until)
+                    .where(
+                        *(jobs.c.id > after, jobs.c.model == model, jobs.c.created_at <= until),
+                        jobs.c.removed < Removed.ALL,
+                    )
                     .order_by(jobs.c.id)
                     .limit(_PIECE)
                 ).all()
@@ -266,4 +276,5 @@ def _recorded(row: Any) -> Recorded:
         cost_known=bool(row.cost_known),
         claimed_at=row.claimed_at,
         finished_at=row.finished_at,
+        removed=Removed(row.removed),
     )

@@ -16,6 +16,7 @@ from db.budget_gate import pass_at
 from db.bulk_insert import insert_many
 from db.engine import Database
 from db.job_tags import tag
+from db.job_uploads import HeldUploads, refer, refusal_of
 from db.new_jobs import let_in, row_of_new
 from db.queue_room import QueueRoom
 from db.rows import Job
@@ -39,6 +40,7 @@ class BatchIntake:
         self._database = database
         self._books = Books(database)
         self._room = QueueRoom(database)
+        self._uploads = HeldUploads(database)
         self._there = select(batch_lines.c.key, batch_lines.c.digest).where(
             among(database, batch_lines.c.key, "keys")
         )
@@ -86,6 +88,8 @@ class BatchIntake:
                     raise IllegalMove(f"the batch is {batch.state}: it takes no more", batch.state)
                 # What was sent before may be sent again, whenever its answer was lost.
                 return Taken(0, known, tuple(rejected))
+            new, lacking = self._with_images(connection, new)
+            rejected += lacking
             added, stopped = self._let_in(connection, batch, new, now)
             if strict and (rejected or stopped):
                 raise _NotAllError(Taken(0, 0, tuple(rejected), stopped))
@@ -110,6 +114,21 @@ class BatchIntake:
             else:
                 others.append(Rejection(line.number, line.custom_id, (_OTHER,)))
         return new, known, others
+
+    def _with_images(
+        self, connection: Connection, new: Sequence[Line]
+    ) -> tuple[list[Line], list[Rejection]]:
+        """Those whose uploaded images stay for them, and those of which one is not kept any more."""
+        gone = self._uploads.hold(connection, [line.new for line in new])
+        there: list[Line] = []
+        lacking: list[Rejection] = []
+        for line in new:
+            refusal = refusal_of(line.new, gone) if gone else None
+            if refusal is None:
+                there.append(line)
+            else:
+                lacking.append(Rejection(line.number, line.custom_id, tuple(refusal.problems)))
+        return there, lacking
 
     def _digests(
         self, connection: Connection, batch: Batch, names: Sequence[str]
@@ -138,7 +157,7 @@ class BatchIntake:
         books = self._books.open(connection, now, wanted, (Period.TOTAL,))
         added: list[tuple[Line, Job]] = []
         for line, job in zip(
-            fitting, let_in([one.new for one in fitting], rooms, books, now), strict=True
+            fitting, let_in([one.new for one in fitting], rooms, books, now, ()), strict=True
         ):
             if not isinstance(job, Job):
                 short = (line.number, job)
@@ -188,6 +207,7 @@ class BatchIntake:
         )
         tag(connection, [job for _, job in added])
         note_added(connection, (job for _, job in added))
+        refer(connection, [job for _, job in added])
         connection.execute(_MORE, {"batch": batch.id, "more": len(added)})
 
     def _note(

@@ -1,13 +1,14 @@
 """What the stores of batches take and give: frozen values, no open rows."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row
 
+from db.ids import new_id
 from db.rows import NewJob
 from jobs.batches import BatchState, Sweep
 from jobs.errors import FieldProblem, Refusal
@@ -42,6 +43,11 @@ class NewBatch:
     budget: Money | None = None
     stop_after: int | None = None
     metadata: dict[str, Any] | None = None
+    id: UUID = field(default_factory=new_id)
+
+    @property
+    def group(self) -> str:
+        return group_of(self.id)
 
 
 @dataclass(frozen=True)

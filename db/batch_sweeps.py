@@ -29,6 +29,7 @@ from jobs.budgets import NOTHING, Period, of_job
 from jobs.changing import why_not_retried
 from jobs.errors import IllegalMove
 from jobs.money import Money
+from jobs.retention import Removed
 from jobs.states import FINAL, WAITING, Priority, State
 
 PART = 1_000
@@ -202,7 +203,10 @@ class BatchSweeps:
         wanted = [
             row
             for row in asked
-            if why_not_retried(State(row.state), has_outputs=row.id in made) is None
+            if why_not_retried(
+                State(row.state), has_outputs=row.id in made, removed=Removed(row.removed)
+            )
+            is None
         ]
         rooms = self._room.open(connection, {batch.tenant_id: len(wanted)}, now)
         books = self._books.open(connection, now, [batch.tenant_id], (Period.TOTAL,))
@@ -264,6 +268,7 @@ def _again(now: datetime) -> dict[str, Any]:
         "cancel_requested_at": None,
         "cancel_drops": False,
         "finished_at": None,
+        "removed": Removed.NOTHING,
     }
 
 

@@ -7,7 +7,6 @@ from sqlalchemy import Connection, insert, select, update
 from db.batch_counts import counts_of, counts_of_many
 from db.batch_rows import Batch, NewBatch, batch_of
 from db.engine import Database
-from db.ids import new_id
 from db.tables import batches
 from jobs.batches import BatchState, Counts
 from jobs.errors import IllegalMove, NotFound
@@ -26,7 +25,7 @@ class BatchStore:
             row = connection.execute(
                 insert(batches)
                 .values(
-                    id=new_id(),
+                    id=new.id,
                     tenant_id=new.tenant_id,
                     pool=new.pool,
                     name=new.name,

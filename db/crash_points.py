@@ -42,6 +42,8 @@ class CrashPoint(StrEnum):
     """Sweeper: what a file of receipts says is committed; the file is still there."""
     RELEASED = "released"
     """Upkeep: jobs whose time has come are queued; no ticket is on its way."""
+    LET_GO = "let_go"
+    """Upkeep: it is committed that data of jobs is gone; none of its bytes are removed."""
     RESUMED = "resumed"
     """Upkeep: the end of an account's pause is committed; the limiter still pauses."""
 

@@ -15,6 +15,7 @@ from jobs.doubts import DoubtEnd
 from jobs.failures import FailureKind
 from jobs.matching import Standing
 from jobs.money import Money
+from jobs.retention import Removed
 from jobs.states import State
 
 _RAN = (State.SUCCEEDED, FailureKind.RESULT_REJECTED)
@@ -68,6 +69,8 @@ class Sibling:
     standing: Standing
     claimed_at: datetime
     request_id: str | None
+    is_removed: bool
+    """Whether its job's input is, so that nobody knows what it was made of."""
 
 
 DOUBTS: Select[Any] = select(
@@ -100,6 +103,7 @@ def sibling_of(row: Any, standing: Standing) -> Sibling:
         standing=standing,
         claimed_at=row.claimed_at,
         request_id=row.request_id,
+        is_removed=row.removed == Removed.ALL,
     )
 
 

@@ -12,6 +12,7 @@ from db.engine import Database
 from db.tables import accounts, attempts, jobs
 from jobs.failures import FailureKind
 from jobs.matching import Standing
+from jobs.retention import Removed
 from jobs.states import State
 
 _WITH_A_ROW = (FailureKind.UPSTREAM_ERROR, FailureKind.RESULT_REJECTED, FailureKind.WORKER_LOST)
@@ -80,6 +81,7 @@ class DoubtStore:
                     jobs.c.tenant_id,
                     jobs.c.input,
                     jobs.c.model,
+                    jobs.c.removed,
                 )
                 .join(jobs, jobs.c.id == attempts.c.job_id)
                 .where(
@@ -131,6 +133,7 @@ class DoubtStore:
                     jobs.c.tenant_id,
                     jobs.c.input,
                     jobs.c.model,
+                    jobs.c.removed,
                 )
                 .join(jobs, jobs.c.id == attempts.c.job_id)
                 .where(
@@ -139,6 +142,7 @@ class DoubtStore:
                     attempts.c.outcome == State.SUCCEEDED,
                     attempts.c.finished_at.is_not(None),
                     jobs.c.model == model,
+                    jobs.c.removed < Removed.ALL,
                 )
                 .order_by(attempts.c.claimed_at)
                 .limit(limit)

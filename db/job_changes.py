@@ -23,6 +23,7 @@ from jobs.budgets import NOTHING, Period, of_job
 from jobs.changing import OF_DOUBTS, why_not_canceled, why_not_changed, why_not_retried
 from jobs.doubts import OnDoubt
 from jobs.errors import BudgetExceeded, IllegalMove, NotFound
+from jobs.retention import Removed
 from jobs.states import FINAL, WAITING, Priority, State
 
 
@@ -115,7 +116,8 @@ class JobChanges:
         """
         with self._database.write() as connection:
             job = self._locked(connection, tenant_id, job_id)
-            _refuse(why_not_retried(job.state, has_outputs=bool(job.outputs)), job)
+            why_not = why_not_retried(job.state, has_outputs=bool(job.outputs), removed=job.removed)
+            _refuse(why_not, job)
             now = pass_at(self._database, connection)
             if job.state in FINAL:
                 if job.batch_id is not None:
@@ -138,6 +140,7 @@ class JobChanges:
                     "cancel_requested_at": None,
                     "cancel_drops": False,
                     "finished_at": None,
+                    "removed": Removed.NOTHING,
                 },
             )
 

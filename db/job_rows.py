@@ -52,6 +52,8 @@ def job_of(row: Row[Any], found: tuple[Output, ...] = (), doubt: JobDoubt | None
         held_for=row.held_for,
         batch_id=row.batch_id,
         custom_id=row.custom_id,
+        outputs_removed_at=row.outputs_removed_at,
+        data_removed_at=row.data_removed_at,
     )
 
 

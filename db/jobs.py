@@ -28,6 +28,7 @@ from db.engine import Database
 from db.job_doubts import doubts_of
 from db.job_rows import job_of, outputs_of
 from db.job_tags import tag
+from db.job_uploads import HeldUploads, refer
 from db.new_jobs import let_in, row_of_new
 from db.queue_room import QueueRoom
 from db.rows import Job, NewJob
@@ -45,12 +46,14 @@ class JobStore:
         self._database = database
         self._books = Books(database)
         self._room = QueueRoom(database)
+        self._uploads = HeldUploads(database)
         self._of_ids = select(jobs).where(among(database, jobs.c.id, "ids"))
 
     def add(self, new: NewJob) -> Job:
         """Keep a job durably: `scheduled` when its `run_at` is still to come, else `queued`.
 
-        Raises `TooManyQueued`, and `BudgetExceeded` where a budget of its tenant does not cover it.
+        Raises `TooManyQueued`, `BudgetExceeded` where a budget of its tenant does not cover it, and
+        `InvalidInput` where an uploaded image that it refers to is not kept any more.
         """
         return self.add_many([new])[0]
 
@@ -76,18 +79,20 @@ class JobStore:
         if not new:
             return []
         with self._database.write(savepoint=False) as connection:
+            lacking = self._uploads.hold(connection, new)
             now = pass_at(self._database, connection)
             wanted = Counter(one.tenant_id for one in new)
             # Queues before budgets, as everywhere (docs/architecture.md): two that each wait for
             # the other's row would be a deadlock.
             rooms = self._room.open(connection, wanted, now)
             books = self._books.open(connection, now, wanted, (Period.TOTAL,))
-            found = list(let_in(new, rooms, books, now))
+            found = list(let_in(new, rooms, books, now, lacking))
             added = [job for job in found if isinstance(job, Job)]
             if added:
                 connection.execute(insert(jobs), [row_of_new(job) for job in added])
                 tag(connection, added)
                 note_added(connection, added)
+                refer(connection, added)
             self._room.write(connection, rooms)
             books.write(connection)
         return found

@@ -1,12 +1,13 @@
 """Jobs that are about to be added: who is let in, and their rows."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from db.budget_books import OpenBooks
 from db.ids import new_id
+from db.job_uploads import Upload, refusal_of
 from db.queue_room import Room
 from db.rows import Job, NewJob
 from jobs.errors import BudgetExceeded, Refusal
@@ -15,15 +16,22 @@ from jobs.states import State
 
 
 def let_in(
-    new: Sequence[NewJob], rooms: Mapping[UUID, Room], books: OpenBooks, now: datetime
+    new: Sequence[NewJob],
+    rooms: Mapping[UUID, Room],
+    books: OpenBooks,
+    now: datetime,
+    lacking: Collection[Upload],
 ) -> Iterator[Job | Refusal]:
     """Each job as its row will say, or why it is refused: of each tenant the first get in.
 
     One that is refused takes nothing of the queue's room and of the budget from those after it.
+    `lacking`: uploaded images that are not kept any more, as `HeldUploads.hold` has found.
     """
     for one in new:
         room = rooms.get(one.tenant_id)
-        if room is not None and room.left <= 0:
+        if lacking and (wrong := refusal_of(one, lacking)) is not None:
+            yield wrong
+        elif room is not None and room.left <= 0:
             yield room.refusal
         elif (short := books.admit_job(one.tenant_id, one.estimate)) is not None:
             yield BudgetExceeded(short, one.estimate)

@@ -12,6 +12,7 @@ from jobs.credits import Reading
 from jobs.doubts import DoubtEnd, OnDoubt
 from jobs.failures import Failure
 from jobs.money import ZERO, Money
+from jobs.retention import Removed
 from jobs.retry import Decision
 from jobs.states import Priority, State
 
@@ -108,6 +109,17 @@ class Job:
     batch_id: UUID | None = None
     custom_id: str | None = None
     """What its client calls it in its batch."""
+    outputs_removed_at: datetime | None = None
+    """Since when its images are removed; their rows are left."""
+    data_removed_at: datetime | None = None
+    """Since when its input, metadata, tags, error and outputs are."""
+
+    @property
+    def removed(self) -> Removed:
+        """How much of its data is removed."""
+        if self.data_removed_at is not None:
+            return Removed.ALL
+        return Removed.NOTHING if self.outputs_removed_at is None else Removed.IMAGES
 
 
 @dataclass(frozen=True)
@@ -121,6 +133,8 @@ class Input:
     width: int
     height: int
     bytes: int
+    generation: int = 0
+    """How often it was removed and has come again."""
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,9 @@ class Tenant:
     max_running: int | None
     pause: HandPause | None
     created_at: datetime
+    keep_outputs: int | None = None
+    """Seconds after a job's end; 0: for ever; None: as the environment says."""
+    keep_jobs: int | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class Limits(TypedDict, total=False):
     weight: int
     max_queued: int | None
     max_running: int | None
+    keep_outputs: int | None
+    keep_jobs: int | None
 
 
 class TenantStore:
@@ -187,4 +192,6 @@ def _tenant(row: Row[Any]) -> Tenant:
         max_running=row.max_running,
         pause=hand_pause_of(row),
         created_at=row.created_at,
+        keep_outputs=row.keep_outputs,
+        keep_jobs=row.keep_jobs,
     )

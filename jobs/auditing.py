@@ -28,6 +28,8 @@ class Attempt:
     """The cost was never told: it stands until somebody knows."""
     request_id: str | None
     keys: tuple[str, ...]
+    is_removed: bool = False
+    """Its inputs have had their time and are removed, so that it has no keys."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ class Compared:
     """
     open: list[Attempt] = field(default_factory=list)
     """Calls that have not ended, or are in doubt: what they cost is not booked."""
+    removed: list[Attempt] = field(default_factory=list)
+    """Paid calls that nothing is left of to find them by: their requests are among the unmatched."""
     too_fresh: list[Attempt] = field(default_factory=list)
     """Calls that the provider does not list yet, and need not."""
     pairs: int = 0
@@ -119,6 +123,8 @@ def compared(
         elif attempt.paid:
             if attempt.finished_at > listed_by:
                 result.too_fresh.append(attempt)
+            elif attempt.is_removed:
+                result.removed.append(attempt)
             else:
                 result.differences.append(Difference(Kind.NOT_LISTED, attempt, None))
     result.unmatched = [

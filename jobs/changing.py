@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from types import MappingProxyType
 
+from jobs.retention import Removed
 from jobs.states import FINAL, WAITING, State
 
 _RETRIED_FROM = frozenset({State.FAILED, State.CANCELED, State.EXPIRED, State.SCHEDULED})
@@ -58,11 +59,23 @@ def why_not_resolved(state: State) -> str | None:
     return _NOT_RESOLVED[state]
 
 
-def why_not_retried(state: State, *, has_outputs: bool) -> str | None:
+def why_not_retried(
+    state: State, *, has_outputs: bool, removed: Removed = Removed.NOTHING
+) -> str | None:
     """None for a job whose images are not there and whose calls are all known to have ended.
 
     A job that was canceled while its call ran may have outputs: they were paid for.
     """
+    if removed is Removed.ALL:
+        return (
+            "the job's data has been removed, since its time had passed: nothing is left to run; "
+            "submit it anew"
+        )
+    if removed is Removed.IMAGES:
+        return (
+            "the job has had its images, which have been removed since, and another run would be "
+            "paid again; submit it anew for that"
+        )
     if has_outputs and state is State.CANCELED:
         return (
             "the job was canceled while its call ran: its images are there, and another run would "

@@ -123,8 +123,9 @@ class BatchBudgetExceeded(SegqError):  # noqa: N818
         self.asked = asked
 
 
-Refusal = TooManyQueued | BudgetExceeded | BatchBudgetExceeded
-"""Why a job is not let in."""
+Refusal = TooManyQueued | BudgetExceeded | BatchBudgetExceeded | InvalidInput
+"""Why a job is not let in. Its input was good when it was checked; an uploaded image of it may have
+been removed since."""
 
 
 class NotAllowed(SegqError):  # noqa: N818

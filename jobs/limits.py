@@ -1,8 +1,14 @@
-"""What a tenant may be told: its name, its weight and its caps, with their bounds."""
+"""What a tenant may be told: its name, its weight, its caps and how long it keeps what, with their
+bounds.
+"""
 
 import re
+from datetime import timedelta
 from types import MappingProxyType
 
+from jobs.retention import LEAST, MOST
+
+_SECOND = timedelta(seconds=1)
 LONGEST_NAME = 100
 LONGEST_GROUP = 200
 """Characters, of a tenant's name and of a group's."""
@@ -25,7 +31,13 @@ def complaint_of_name(name: str) -> str | None:
 
 
 def complaint_of_limit(name: str, value: int) -> str | None:
-    """Why a limit (one of `BOUNDS`) cannot be this; None when it can."""
+    """Why a limit (one of `BOUNDS`, or of `jobs.retention.LEAST` in seconds) cannot be this; None
+    when it can.
+    """
+    if name in LEAST:
+        low, high = LEAST[name] // _SECOND, MOST // _SECOND
+        fits = value == 0 or low <= value <= high
+        return None if fits else f"must be 0, for ever, or {low:,} to {high:,} seconds"
     low, high = BOUNDS[name]
     return None if low <= value <= high else f"must be a whole number from {low:,} to {high:,}"
 

@@ -79,6 +79,7 @@ class Unclear(StrEnum):
         "a call with the same inputs is still under way, and the history cannot tell them apart"
     )
     NO_SEED = "the model takes no seed, so its calls cannot be told apart in Segmind's history"
+    SIBLING_GONE = "another call with this one's seed has had its data removed, so that they cannot be told apart"
     INPUT_GONE = "the image that was sent is no longer kept, so the call cannot be recognised"
     DIFFERS = "Segmind's history lists a call with this one's seed and other inputs"
     UNREADABLE = "Segmind's history has rows that cannot be read, and one of them may be this call"

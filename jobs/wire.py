@@ -18,6 +18,7 @@ PROBE_CREDITS = "segq.probe_credits"
 POLL = "segq.poll"
 RECONCILE = "segq.reconcile"
 TEND_BATCHES = "segq.tend_batches"
+PURGE = "segq.purge"
 
 TICKET_CAP = 2_000
 """Tickets in a pool's queue at the most, so that Redis stays small with a million jobs waiting."""

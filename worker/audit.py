@@ -70,6 +70,10 @@ def _lines(found: Audit, done: Mapping[str, int]) -> list[str]:
         f"not listed yet    {found.too_fresh:>9}",
         f"of others         {len(found.strangers):>9}  no job here asks for them",
     ]
+    if found.removed:
+        lines.append(
+            f"data removed      {found.removed:>9}  nothing is left to find their requests by"
+        )
     lines += [
         f"left out: account {name}, since its key is not known here" for name in found.left_out
     ]
@@ -108,6 +112,7 @@ def _document(found: Audit, done: Mapping[str, int]) -> dict[str, object]:
         "open": found.open,
         "not_listed_yet": found.too_fresh,
         "of_others": len(found.strangers),
+        "data_removed": found.removed,
         "left_out": list(found.left_out),
         "adopted": dict(done),
         "differences": [

@@ -14,6 +14,7 @@ from jobs.catalog import MODELS
 from jobs.errors import UnknownModel
 from jobs.matching import SEED, key_of
 from jobs.money import ZERO
+from jobs.retention import Removed
 from jobs.shown_inputs import is_digest, shown
 from upstream import HistoryRow
 from worker.calling import Asking, InputGone, sent_inputs
@@ -48,6 +49,7 @@ def attempts_of(
     `known` requests.
     """
     for one in parts.audits.attempts(account_id, first - AROUND, last + AROUND):
+        keys = () if one.request_id in known else _keys_of_attempt(parts, one)
         yield auditing.Attempt(
             id=str(one.attempt_id),
             job_id=str(one.job_id),
@@ -58,7 +60,8 @@ def attempts_of(
             paid=bool(one.cost),
             believed=not one.cost_known,
             request_id=one.request_id,
-            keys=() if one.request_id in known else _keys_of_attempt(parts, one),
+            keys=keys,
+            is_removed=not keys and one.removed is not Removed.NOTHING,
         )
 
 
@@ -95,6 +98,8 @@ def keys_of_job(parts: Parts, job: Job) -> tuple[str, ...]:
 
 
 def _keys_of_attempt(parts: Parts, one: Recorded) -> tuple[str, ...]:
+    if one.removed is Removed.ALL:
+        return ()
     inputs = _inputs(parts, one, one.seed)
     return () if inputs is None else _keys(one.model, inputs)
 

@@ -38,6 +38,8 @@ class Audit:
     """Of a request that is not recorded: the jobs whose call it may be."""
     listed: dict[str, Listed]
     """Of requests that no attempt is, by id."""
+    removed: int = 0
+    """Paid calls whose inputs are removed, and whose requests are among those of `strangers`."""
     left_out: tuple[str, ...] = ()
     """Accounts with calls of these days whose keys are not known: their side cannot be read."""
 
@@ -77,7 +79,7 @@ def audit(parts: Parts, first: datetime, last: datetime) -> Audit:
         for one in unmatched
         if one.request.id in jobs
     ]
-    inside = [one for side in sides for one in side.attempts if first <= one.claimed_at <= last]
+    inside = [one for side in sides for one in side.attempts if _made_then(one, first, last)]
     # By id: accounts of one team have each other's calls in their histories.
     theirs = {
         one.request.id: one.request.cost
@@ -98,6 +100,9 @@ def audit(parts: Parts, first: datetime, last: datetime) -> Audit:
         strangers=tuple(one.request for one in unmatched if one.request.id not in jobs),
         jobs=jobs,
         listed=unexplained,
+        removed=sum(
+            _made_then(one, first, last) for side in sides for one in side.compared.removed
+        ),
         left_out=tuple(left_out),
     )
 
@@ -140,6 +145,10 @@ def _concerns(one: Difference, first: datetime, last: datetime) -> bool:
     if one.attempt is not None:
         return first <= one.attempt.claimed_at <= last
     return one.request is not None and _within(one.request.created_at, first, last)
+
+
+def _made_then(one: auditing.Attempt, first: datetime, last: datetime) -> bool:
+    return first <= one.claimed_at <= last
 
 
 def _inside(one: Listed, first: datetime, last: datetime) -> bool:

@@ -20,6 +20,7 @@ _BEGAN = datetime.now(UTC) - timedelta(seconds=time.monotonic())
 UPKEEP_TASKS = (
     *(wire.TOP_UP, wire.SWEEP, wire.POLL, wire.RECONCILE, wire.PROBE_CREDITS),
     wire.TEND_BATCHES,
+    wire.PURGE,
 )
 
 
@@ -74,6 +75,7 @@ def beat_schedule(probe_seconds: float) -> dict[str, Any]:
         wire.TEND_BATCHES: 1.0,
         wire.RECONCILE: 2.0,
         wire.SWEEP: 5.0,
+        wire.PURGE: 10.0,
         wire.PROBE_CREDITS: probe_seconds,
     }
     return {

@@ -83,21 +83,28 @@ def look(parts: Parts, segmind: Segmind, model: str, doubts: Sequence[Doubt]) ->
         one.attempt_id: requests[one.request_id] for one in doubts if one.request_id in requests
     }
     sought = [call for key, call in calls.items() if call is not None and key not in named]
-    siblings = [
-        call
-        for one in parts.doubts.siblings(doubts, AROUND)
-        if one.model == model and one.request_id not in requests
-        if (call := _call(parts, one, one.seed, one)) is not None
-    ]
+    siblings: list[Call] = []
+    unknown: set[int | None] = set()
+    for one in parts.doubts.siblings(doubts, AROUND):
+        if one.model == model and one.request_id not in requests:
+            call = None if one.is_removed else _call(parts, one, one.seed, one)
+            if call is None:
+                unknown.add(one.seed)
+            else:
+                siblings.append(call)
     taken = parts.doubts.held(requests) | {one.id for one in named.values()}
     free = [_listed(one) for one in requests.values() if one.id not in taken]
     images = images_of(model)
     verdicts = matched(sought + siblings, free, images)
     found: dict[UUID, Request | Unclear] = {**named}
+    seeds_of = {one.attempt_id: one.seed for one in doubts}
     for key in calls.keys() - named.keys():
         verdict = verdicts.get(str(key), Unclear.INPUT_GONE)
         if verdict is Unclear.MISSING and history.skipped:
             verdict = Unclear.UNREADABLE
+        if isinstance(verdict, Listed) and seeds_of[key] in unknown:
+            # The row may be that of the call of which nobody knows any more what it was made of.
+            verdict = Unclear.SIBLING_GONE
         found[key] = requests[verdict.request_id] if isinstance(verdict, Listed) else verdict
     ended = [_listed(one) for one in requests.values() if one.status is HistoryStatus.COMPLETED]
     witnesses = [

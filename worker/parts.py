@@ -22,7 +22,10 @@ from db.engine import Database
 from db.held_jobs import HeldJobs
 from db.idempotency import IdempotencyStore
 from db.inputs import InputStore
+from db.job_removals import JobRemovals
 from db.jobs import JobStore
+from db.keeping import Keeping
+from db.removals import Removals
 from db.requests import RequestStore
 from db.rows import Terms
 from db.runs import RunStore
@@ -86,6 +89,9 @@ class Parts:
     acceptances: Acceptances
     doubts: DoubtStore
     audits: AuditStore
+    keeping: Keeping
+    job_removals: JobRemovals
+    removals: Removals
     doubt_timing: DoubtTiming
     stalls_after: float
     askers: ThreadPoolExecutor
@@ -166,6 +172,9 @@ def build(settings: worker_settings.Settings, *, as_guest: bool = False) -> Part
         acceptances=Acceptances(requests, artifacts),
         doubts=DoubtStore(database),
         audits=AuditStore(database),
+        keeping=Keeping(database, settings.keeps),
+        job_removals=JobRemovals(database),
+        removals=Removals(database),
         doubt_timing=settings.doubts,
         stalls_after=settings.stalls_after,
         askers=ThreadPoolExecutor(ASKERS, "asker"),

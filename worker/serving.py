@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from jobs.wire import UPKEEP_QUEUE, ticket_queue
 from worker.announcing import Announcement
 from worker.app import app
+from worker.celery_settings import UPKEEP_TASKS
 from worker.following import follow, follow_for_all
 from worker.parts import parts, parts_when_possible
 from worker.processes import run_celery
@@ -25,7 +26,7 @@ from worker.vitals import Vitals
 
 log = structlog.get_logger()
 
-UPKEEP_THREADS = 6
+UPKEEP_THREADS = len(UPKEEP_TASKS) + 1
 """One for each kind of turn, and one more: a sweep that takes long must not hold up the top-up."""
 
 

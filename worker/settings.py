@@ -15,6 +15,7 @@ from jobs.doubts import USUAL_TIMING, DoubtTiming
 from jobs.errors import InvalidSetting
 from jobs.limiting import AUTO, FIRST_BELIEF, MOST
 from jobs.money import ZERO, Money, parse
+from jobs.retention import FOR_EVER, Keeps, keeps_given
 from jobs.timing import CallTiming
 from jobs.upstream_keys import given_keys
 from jobs.wire import pool_name
@@ -61,6 +62,8 @@ class Settings:
     """How long the circuit breaker opens first."""
     stalls_after: float = 45.0
     """Seconds without a task taken, while some wait, after which the process starts anew."""
+    keeps: Keeps = FOR_EVER
+    """How long data of tenants is kept of whom nothing else is said."""
     history_url: str | None = None
     image_hosts: str | None = None
 
@@ -116,6 +119,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
             look_every=timedelta(seconds=number("SEGQ_LOOK_SECONDS", 10, 0.2, 3_600)),
         ),
         stalls_after=number("SEGQ_STALL_SECONDS", 45, 1, 3_600),
+        keeps=keeps_given(environment.get("SEGQ_KEEP_OUTPUTS"), environment.get("SEGQ_KEEP_JOBS")),
         history_url=environment.get("SEGMIND_HISTORY_URL") or None,
         image_hosts=environment.get("SEGMIND_IMAGE_HOSTS") or None,
     )

@@ -11,6 +11,7 @@ from worker import polling, upkeep
 from worker.app import app
 from worker.batches import tend_batches
 from worker.parts import parts
+from worker.purging import purge
 from worker.reconciling import reconcile
 from worker.run import run_ticket
 from worker.sweeper import sweep
@@ -67,6 +68,12 @@ def reconcile_once() -> dict[str, int]:
 @one_at_a_time
 def tend() -> dict[str, int]:
     return tend_batches(parts())
+
+
+@app.task(name=wire.PURGE, send_events=False)
+@one_at_a_time
+def purge_once() -> dict[str, int]:
+    return purge(parts())
 
 
 @app.task(name=wire.PROBE_CREDITS, send_events=False)

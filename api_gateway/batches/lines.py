@@ -13,7 +13,7 @@ from api_gateway.batches.templates import fill, names_in
 from api_gateway.images_in import Picture
 from api_gateway.job_in import Resolve
 from api_gateway.problems import Problem
-from db.batch_rows import Batch, Line, Rejection
+from db.batch_rows import Batch, Line, NewBatch, Rejection
 from jobs.catalog.inputs import shown
 from jobs.errors import FieldProblem, InvalidInput
 
@@ -25,7 +25,14 @@ _NOT_OF_JOB = frozenset({"custom_id", _VARS})
 class LineReader:
     """Reads the records of one upload into one batch, in order."""
 
-    def __init__(self, batch: Batch, resolve: Resolve, first_line: int, *, is_csv: bool) -> None:
+    def __init__(
+        self,
+        batch: Batch | NewBatch,
+        resolve: Resolve,
+        first_line: int = 1,
+        *,
+        is_csv: bool = False,
+    ) -> None:
         """`resolve` finds what an image refers to. `first_line`: the number of the first record, for
         an upload in parts.
         """

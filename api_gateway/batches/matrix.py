@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from api_gateway.kept_images import IMAGE_FOR_MANY, is_image_inside
 from jobs.catalog.inputs import shown
 from jobs.errors import FieldProblem, InvalidInput
 
@@ -54,6 +55,12 @@ def read(given: Any) -> Matrix:
         )
         for name, values in given.items()
         if not isinstance(values, list | dict) or not values
+    ]
+    wrong = wrong or [
+        FieldProblem(f"matrix.{name}", IMAGE_FOR_MANY, shown(value))
+        for name, values in given.items()
+        for value in (values.values() if isinstance(values, dict) else values)
+        if is_image_inside(name, value)
     ]
     if wrong:
         raise InvalidInput(wrong)

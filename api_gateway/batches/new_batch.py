@@ -7,6 +7,7 @@ from typing import Any, TypedDict, TypeVar
 from uuid import UUID
 
 from api_gateway import envelope, storable
+from api_gateway.kept_images import IMAGE_FOR_MANY, is_image_inside
 from db.batch_rows import NewBatch
 from jobs import money
 from jobs.batches import MOST_JOBS
@@ -120,6 +121,11 @@ def _of_jobs(members: _Members) -> dict[str, Any]:
             for name, value in given.items()
             if name not in around.model.parameters
         ]
+    members.problems += [
+        FieldProblem(f"input.{name}", IMAGE_FOR_MANY, shown(value))
+        for name, value in given.items()
+        if is_image_inside(name, value)
+    ]
     if complaint := storable.complaint(given):
         members.problems.append(FieldProblem("input", complaint, shown(given)))
     return found

@@ -23,6 +23,7 @@ from api_gateway.parts import parts_of
 from api_gateway.problems import Problem
 from api_gateway.query import Query, whole
 from api_gateway.showing import base_of
+from api_gateway.submit_route import SMALL_BODY
 from db.batch_rows import Batch
 from db.batches import BatchStore
 from db.idempotency import Answer
@@ -68,6 +69,12 @@ async def open_batch(request: Request, tenant: Submitter) -> Response:
     async with asked(request, tenant, raw) as ask:
         if ask.replay is not None:
             return ask.replay
+        if lines is not None:
+            check = partial(whole_batch.check, parts, new, lines)
+            if len(raw) <= SMALL_BODY:
+                await run_in_threadpool(check)
+            else:
+                await parts.with_images(check)
 
         def act() -> tuple[Batch, Answer]:
             if lines is None:

@@ -92,7 +92,7 @@ async def add_jobs(request: Request, batch_id: UUID, tenant: Submitter) -> Respo
 def _keep(parts: Parts, batch: Batch, kept: KeptImages, strict: bool, chunk: Chunk) -> Taken:
     """The images that came in lines first, so that no job stands without its own."""
     for picture in chunk.pictures:
-        parts.inputs.add(kept.keep(batch.tenant_id, picture))
+        kept.keep(batch.tenant_id, picture)
     taken = BatchIntake(parts.database).take(
         batch.tenant_id, batch.id, chunk.lines, chunk.rejections, strict=strict
     )

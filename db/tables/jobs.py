@@ -1,4 +1,4 @@
-"""Jobs and their tags."""
+"""Jobs, their tags, and the uploaded images that they need."""
 
 from sqlalchemy import (
     BigInteger,
@@ -61,6 +61,10 @@ jobs = Table(
     Column("created_at", Instant, nullable=False),
     Column("started_at", Instant),
     Column("finished_at", Instant),
+    # How much of its data is removed (jobs/retention.py), and since when what is.
+    Column("removed", SmallInteger, nullable=False, server_default=text("0")),
+    Column("outputs_removed_at", Instant),
+    Column("data_removed_at", Instant),
     CheckConstraint(
         "state in ({})".format(", ".join(f"'{state}'" for state in State)), name="state"
     ),
@@ -104,6 +108,17 @@ Index(
     sqlite_where=_ended,
 )
 
+# Of each tenant those that have ended the longest time ago and of which something may be removed yet.
+_is_kept = jobs.c.finished_at.is_not(None) & jobs.c.data_removed_at.is_(None)
+Index(
+    "ix_jobs_kept",
+    jobs.c.tenant_id,
+    jobs.c.removed,
+    jobs.c.finished_at,
+    postgresql_where=_is_kept,
+    sqlite_where=_is_kept,
+)
+
 # The tags of `jobs.tags` once more, each in a row, so that jobs are found by them.
 job_tags = Table(
     "job_tags",
@@ -113,3 +128,14 @@ job_tags = Table(
     Column("tenant_id", Uuid, ForeignKey("tenants.id"), nullable=False),
 )
 Index("ix_job_tags_listed", job_tags.c.tenant_id, job_tags.c.tag, job_tags.c.job_id)
+
+# The uploaded images that a job may still need, so that they stay (db/job_uploads.py). Written with
+# the job, removed when it needs them no more.
+job_uploads = Table(
+    "job_uploads",
+    metadata,
+    Column("job_id", Uuid, ForeignKey("jobs.id"), primary_key=True),
+    Column("sha256", String(64), primary_key=True),
+    Column("tenant_id", Uuid, nullable=False),
+)
+Index("ix_job_uploads_of_image", job_uploads.c.tenant_id, job_uploads.c.sha256)

@@ -14,6 +14,10 @@ tenants = Table(
     # Jobs that run at once at the most; null: no cap.
     Column("max_running", Integer),
     *pause(),
+    # Seconds after a job's end that its images, and its data, are kept (jobs/retention.py). 0: for
+    # ever; null: as long as the environment says.
+    Column("keep_outputs", Integer),
+    Column("keep_jobs", Integer),
     Column("created_at", Instant, nullable=False),
     CheckConstraint("weight >= 1", name="weight"),
 )

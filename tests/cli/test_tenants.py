@@ -47,11 +47,12 @@ def test_a_tenant_its_limits_and_its_groups(run: Run, url: str) -> None:
     assert "shop is the name of another tenant" in run("tenants", "create", "shop", code=1)
     assert "must be up to 100 of letters" in run("tenants", "create", "a b", code=1)
     words = ("--weight", "4", "--max-queued", "100000", "--max-running", "20")
-    assert re.search(r"shop +4 +100,000 +20\n", run("tenants", "limits", "shop", *words) + "\n")
+    said = run("tenants", "limits", "shop", *words)
+    assert re.search(r"shop +4 +100,000 +20 +default +default\n", said)
     run("tenants", "limits", "shop", "--max-queued", "none")
     run("tenants", "group", "shop", "nightly", "--max-running", "3")
     listed = run("tenants", "list").splitlines()
-    assert re.fullmatch(r"shop +4 +none +20", listed[1])
+    assert re.fullmatch(r"shop +4 +none +20 +default +default", listed[1])
     assert re.fullmatch(r"  group 'nightly' +3", listed[2])
     for named in (
         ("tenants", "group", "shop", "x" * 201, "--max-running", "3"),
@@ -67,6 +68,30 @@ def test_a_tenant_its_limits_and_its_groups(run: Run, url: str) -> None:
     database = Database(url)
     tenant = TenantStore(database).named("shop")
     assert (tenant.weight, tenant.max_queued, tenant.max_running) == (4, None, 20)
+    database.close()
+
+
+def test_how_long_a_tenant_keeps_what(run: Run, url: str) -> None:
+    run("tenants", "create", "shop")
+    said = run("tenants", "limits", "shop", "--keep-outputs", "30d", "--keep-jobs", "forever")
+    assert re.search(r"shop +1 +none +none +30d +forever\n", said)
+    said = run("tenants", "limits", "shop", "--keep-outputs", "36h", "--keep-jobs", "90d")
+    assert re.search(r"shop +1 +none +none +36h +90d\n", said)
+    run("tenants", "limits", "shop", "--keep-outputs", "default", "--weight", "2")
+    assert re.fullmatch(
+        r"shop +2 +none +none +default +90d", run("tenants", "list").splitlines()[1]
+    )
+    for words, least in (
+        (("--keep-outputs", "0h"), "1h"),
+        (("--keep-outputs", "30"), "1h"),
+        (("--keep-jobs", "47h"), "2d"),
+        (("--keep-jobs", "never"), "2d"),
+    ):
+        wrong = run("tenants", "limits", "shop", *words, code=2)
+        assert f"from {least} to 3650d, or default" in " ".join(wrong.split())
+    database = Database(url)
+    tenant = TenantStore(database).named("shop")
+    assert (tenant.keep_outputs, tenant.keep_jobs) == (None, 90 * 86_400)
     database.close()
 
 

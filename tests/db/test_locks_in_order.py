@@ -12,13 +12,16 @@ from db.account_values import Account
 from db.accounts import AccountStore
 from db.budgets import BudgetStore
 from db.engine import Database
+from db.inputs import InputStore
 from db.job_changes import JobChanges
+from db.job_removals import JobRemovals
 from db.jobs import JobStore
 from db.migrate import upgrade
-from db.rows import Claim, Held, Job, Moved, NewJob, Settlement, Terms
+from db.rows import Claim, Held, Input, Job, Moved, NewJob, Settlement, Terms
 from db.runs import RunStore
 from db.tables import accounts, jobs
 from db.tenants import Limits, TenantStore
+from db.upload_removals import remove_uploads
 from jobs.budgets import Period
 from jobs.credits import Reading
 from jobs.errors import BudgetExceeded, IllegalMove, TooManyQueued
@@ -36,6 +39,7 @@ WAITING = text(
     " WHERE datname = current_database() AND wait_event_type = 'Lock'"
 )
 MOST_RUNNING = 4
+IMAGES = ("ab" * 32, "cd" * 32)
 TURNS = 25
 
 
@@ -89,7 +93,7 @@ def _work(
         new = [
             NewJob(
                 chance.choice(tenants),
-                *("segmind", "ssd-canny", {"seed": -1}, PRICE),
+                *("segmind", "ssd-canny", _input(chance), PRICE),
                 group=chance.choice("xy"),
                 start_by=chance.choice([None, None, soon]),
                 finish_by=chance.choice([None, None, soon]),
@@ -106,12 +110,31 @@ def _work(
         assert not [one for one in done if isinstance(one, Exception)]
         settled += len(done)
         store.expire(20)
-        some = chance.choice(known)
+        _purge(database, chance.choice(tenants), chance)
+        some = chance.choice(known or [None])
+        if some is None:
+            continue
         try:
             chance.choice([changes.cancel, changes.retry])(some.tenant_id, some.id)
         except (IllegalMove, TooManyQueued, BudgetExceeded):
             continue
     return settled
+
+
+def _input(chance: random.Random) -> dict[str, Any]:
+    image = chance.choice([None, None, *IMAGES])
+    return {"seed": -1} if image is None else {"seed": -1, "image": f"segq:{image}"}
+
+
+def _purge(database: Database, tenant: UUID, chance: random.Random) -> None:
+    """All that has ended has had its time, and an image that is removed is uploaded again."""
+    by, removals = datetime.now(UTC) + timedelta(hours=1), JobRemovals(database)
+    removals.remove_images(tenant, by, 5)
+    removals.remove_data(tenant, by, 5)
+    remove_uploads(database, tenant, by, 5)
+    inputs, sha256 = InputStore(database), chance.choice(IMAGES)
+    number = inputs.next_generation(tenant, sha256)
+    inputs.add(Input(tenant, sha256, f"inputs/{number}", "image/png", 1, 1, 1, number))
 
 
 def _end(claim: Claim, chance: random.Random) -> Settlement:

@@ -31,6 +31,9 @@ class Job:
     number: int
     cost: Money
     error: Mapping[str, Any] | None
+    images_removed: bool
+    """Their time has passed: SQL says that they are gone."""
+    data_removed: bool
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,8 @@ def _job(row: Any) -> Job:
         number=row.number,
         cost=Money(row.cost),
         error=row.error,
+        images_removed=row.outputs_removed_at is not None,
+        data_removed=row.data_removed_at is not None,
     )
 
 

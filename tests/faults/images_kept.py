@@ -25,6 +25,10 @@ def images(evidence: Evidence, found: Matched) -> Iterator[str]:
     step = max(1, len(evidence.outputs) // MOST_DRAWN)
     for place, output in enumerate(sorted(evidence.outputs, key=lambda one: one.sha256)):
         job = evidence.jobs[output.job_id]
+        if job.images_removed:
+            if evidence.store.has(output.artifact):
+                yield f"job {output.job_id}, image {output.n}: is still kept, though it is removed"
+            continue
         wrong = _look(evidence, output)
         if wrong is not None:
             yield f"job {output.job_id}, image {output.n}: {wrong}"

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -175,6 +176,11 @@ def a_reservation_that_outlives_its_call(world: World) -> None:
 @_plants("succeeded and has no image")
 def a_success_without_an_image(world: World) -> None:
     world.connection.execute(delete(outputs).where(outputs.c.job_id == world.ids["one"]))
+
+
+@_plants("is still kept, though it is removed")
+def an_image_that_outlives_its_time(world: World) -> None:
+    world.job("one", outputs_removed_at=datetime.now(UTC))
 
 
 @_plants("is not kept")

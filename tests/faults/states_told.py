@@ -52,6 +52,8 @@ def _moves(job: Job, its: Sequence[Attempt], evidence: Evidence) -> Iterator[str
         for output in evidence.outputs
         if output.job_id == job.id
     }
+    if job.data_removed:
+        return
     if job.state is State.SUCCEEDED and not numbers:
         yield f"job {job.id} succeeded and has no image"
     if numbers - {job.number}:

@@ -34,7 +34,9 @@ DIES_WITH = {
 IN_UPKEEP = {CrashPoint.SWEPT, CrashPoint.RELEASED, CrashPoint.RESUMED}
 OF_V2 = {CrashPoint.WRITTEN, CrashPoint.POLLED}
 """Crossed in test_requests_lost.py."""
-CROSSED = {*DIES_WITH, CrashPoint.ACCEPTED, *IN_UPKEEP, *OF_V2}
+OF_RETENTION = {CrashPoint.LET_GO}
+"""Crossed in test_data_removed.py."""
+CROSSED = {*DIES_WITH, CrashPoint.ACCEPTED, *IN_UPKEEP, *OF_V2, *OF_RETENTION}
 
 
 def test_every_point_is_crossed_here() -> None:

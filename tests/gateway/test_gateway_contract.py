@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import httpx
 import pytest
 from openapi_spec_validator import validate
 
+from db.job_removals import JobRemovals
 from tests.gateway.conftest import Submit
 from tests.gateway.gateway_process import Gateway
 from tests.gateway.pictures import picture
@@ -54,17 +56,22 @@ def test_every_operation_keeps_its_promises(
     explore(gateway, client, tmp_path, "--phases", "examples,coverage,fuzzing,stateful")
 
 
-@pytest.mark.parametrize("state", ["queued", "running", "succeeded", "in_doubt"])
+@pytest.mark.parametrize("state", ["queued", "running", "succeeded", "in_doubt", "removed"])
 def test_every_operation_on_a_job_does_in_each_of_its_states(
     gateway: Gateway, client: httpx.Client, tmp_path: Path, submit: Submit, state: str
 ) -> None:
     job = submit()["id"]
     if state != "queued":
         claimed = claim(gateway, job)
-        if state == "succeeded":
+        if state in {"succeeded", "removed"}:
             succeed(gateway, claimed, picture(), picture())
         elif state == "in_doubt":
             doubt(gateway, claimed)
+        if state == "removed":
+            by = datetime.now(UTC) + timedelta(hours=1)
+            removals = JobRemovals(gateway.database)
+            assert removals.remove_images(claimed.job.tenant_id, by, 100)
+            assert removals.remove_data(claimed.job.tenant_id, by, 100)
     # What can be wrong with a request is the same in each state, and covered above.
     words = ("--phases", "fuzzing", "--include-path-regex", "job_id")
     explore(gateway, client, tmp_path, *words, job_id=job, n=1)

@@ -64,6 +64,11 @@ def test_a_job_starts_with_the_defaults(gateway: Gateway, submit: Submit) -> Non
         "doubt": None,
         "cancel_requested": False,
         "note": None,
+        "outputs_kept_until": None,
+        "outputs_removed_at": None,
+        "kept_until": None,
+        "data_removed": False,
+        "data_removed_at": None,
         "links": {"self": own, "cancel": f"{own}/cancel", "outputs": []},
     }
 

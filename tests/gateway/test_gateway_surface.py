@@ -3,7 +3,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api_gateway import documents
+from api_gateway import documents, problem_documents
 from jobs.scopes import Scope
 from tests.gateway import worker_hands
 from tests.gateway.conftest import SMALL_INPUT, Submit, is_problem
@@ -187,8 +187,8 @@ def test_the_answers_are_as_described(
     documents.Job.model_validate(job)
     worker_hands.succeed(gateway, worker_hands.claim(gateway, job["id"]), picture())
     documents.Job.model_validate(client.get(f"/api/v1/jobs/{job['id']}").json())
-    documents.Problem.model_validate(client.get("/nothing").json())
-    documents.Problem.model_validate(client.post("/api/v1/jobs", json={"x": 1}).json())
+    problem_documents.Problem.model_validate(client.get("/nothing").json())
+    problem_documents.Problem.model_validate(client.post("/api/v1/jobs", json={"x": 1}).json())
     headers = {"Content-Type": "image/jpeg"}
     upload = client.post("/api/v1/inputs", content=picture(), headers=headers)
     documents.KeptImage.model_validate(upload.json())

@@ -1,0 +1,133 @@
+"""Removes data that has had its time: the database says that it is gone, then its bytes go.
+
+A turn is bounded in rows, objects and bytes, goes on where another has ended or died, and is harmless
+when two of them run at once. Where nothing is due it is one look. An upkeep that is told to stop ends
+it between two chunks.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from uuid import UUID
+
+import structlog
+
+from db.artifacts import ArtifactsAway
+from db.crash_points import CrashPoint, reached
+from db.keeping import Due
+from db.upload_backfill import backfill
+from db.upload_removals import remove_uploads
+from worker.parts import Parts
+from worker.stopping import stopping
+
+log = structlog.get_logger()
+
+CHUNK = 500
+"""Rows of a kind let go in one commit."""
+MOST_LET_GO = 5_000
+"""Rows let go in one turn, about. A turn comes every 10 s."""
+MOST_WALKED = 20_000
+"""Jobs gone through in one turn by what comes before the very first."""
+MOST_OBJECTS = 2_000
+MOST_BYTES = 20 * 10**9
+"""Bytes removed in one turn, about: some file systems take their time with large files."""
+
+
+def purge(parts: Parts) -> dict[str, int]:
+    """One turn; how much was let go and removed."""
+    done = Counter[str]()
+    due = parts.keeping.due()
+    if due and _may_begin(parts):
+        _let_go(parts, due, done)
+    if done:
+        reached(CrashPoint.LET_GO)
+    _remove(parts, done)
+    if done:
+        log.info(
+            "data_removed",
+            images_of=done["images"],
+            jobs=done["jobs"],
+            uploads=done["uploads"],
+            objects=done["objects"],
+            bytes=done["bytes"],
+        )
+    return dict(done)
+
+
+def _may_begin(parts: Parts) -> bool:
+    """Whether it is known of all jobs which uploaded images they need."""
+    ended = False
+    for _ in range(MOST_WALKED // CHUNK):
+        ended = backfill(parts.database, CHUNK)
+        if ended or stopping.is_set():
+            break
+    return ended
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A kind of data of a tenant. `take` looks at up to so many rows, at fewer when no more are due;
+    it gives how many it has looked at, and how many let go.
+    """
+
+    what: str
+    take: Callable[[int], tuple[int, int]]
+
+
+def _let_go(parts: Parts, due: list[Due], done: Counter[str]) -> None:
+    """By turns, so that one tenant with a million of them keeps no other waiting."""
+    steps = deque(_steps(parts, due))
+    left = MOST_LET_GO
+    while steps and left > 0 and not stopping.is_set():
+        step = steps.popleft()
+        seen, gone = step.take(CHUNK)
+        if gone:
+            done[step.what] += gone
+        left -= seen
+        if seen == CHUNK:
+            steps.append(step)
+
+
+def _steps(parts: Parts, due: list[Due]) -> Iterator[_Step]:
+    removals = parts.job_removals
+    for one in due:
+        if one.images is not None:
+            yield _Step("images", _all(removals.remove_images, one.tenant_id, one.images))
+    for one in due:
+        if one.jobs is not None:
+            yield _Step("jobs", _all(removals.remove_data, one.tenant_id, one.jobs))
+        if one.uploads is not None:
+            take = partial(remove_uploads, parts.database, one.tenant_id, one.uploads)
+            yield _Step("uploads", take)
+
+
+def _all(
+    verb: Callable[[UUID, datetime, int], int], tenant_id: UUID, ended_by: datetime
+) -> Callable[[int], tuple[int, int]]:
+    """Of a verb that looks at no more than it lets go."""
+
+    def take(limit: int) -> tuple[int, int]:
+        count = verb(tenant_id, ended_by, limit)
+        return count, count
+
+    return take
+
+
+def _remove(parts: Parts, done: Counter[str]) -> None:
+    """Work off what is let go, by this turn or by one that has died."""
+    while done["objects"] < MOST_OBJECTS and done["bytes"] < MOST_BYTES:
+        if stopping.is_set():
+            return
+        some = parts.removals.next(CHUNK)
+        if not some:
+            return
+        artifacts = [one.artifact for one in some]
+        try:
+            list(parts.askers.map(parts.artifacts.remove, artifacts))
+        except ArtifactsAway as error:
+            log.warning("removal_delayed", reason=str(error))
+            return
+        parts.removals.done(artifacts)
+        done.update(objects=len(some), bytes=sum(one.bytes for one in some))
