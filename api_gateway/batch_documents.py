@@ -59,7 +59,17 @@ class Batch(ListedBatch):
     stop_after: int | None
     pause: HandPause | None
     doing: Sweep | None = Field(description="What is being done to all its jobs; null: nothing.")
+    keep_outputs: str = Field(
+        description="How long images of its jobs are kept after their end, if its tenant's are not "
+        "for a shorter time: `30d`, `36h` or `forever`."
+    )
+    keep_jobs: str = Field(description="Likewise all data of its jobs, and its own.")
     defaults: dict[str, Any]
+    data_removed: bool = Field(
+        description="Whether its time has passed: `defaults` and `metadata` are empty, and the "
+        "rejected lines are gone."
+    )
+    data_removed_at: str | None
 
 
 class BatchList(Document):

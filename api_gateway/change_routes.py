@@ -123,7 +123,7 @@ async def _move(
             return ask.replay
         before = await run_in_threadpool(parts.jobs.get, tenant, found)
         waiting = await parts.waiting.of(before)
-        keeps = await parts.kept_times.of(tenant)
+        keeps = await parts.kept_times.of_job(before)
 
         def act() -> tuple[Job, Answer]:
             job = verb(tenant, found)

@@ -1,4 +1,4 @@
-"""How long a tenant's data is kept: it is asked for with each job that is shown, and seldom changes."""
+"""How long data is kept: it is asked for with each job that is shown, and seldom changes."""
 
 from uuid import UUID
 
@@ -6,6 +6,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api_gateway.remembered import Remembered
 from db.keeping import Keeping
+from db.rows import Job
 from jobs.retention import Keeps
 
 _REMEMBERED_SECONDS = 3.0
@@ -16,11 +17,15 @@ class KeptTimes:
 
     def __init__(self, keeping: Keeping) -> None:
         self._keeping = keeping
-        self._tenants = Remembered(self._look)
+        self._known = Remembered(self._look)
 
     async def of(self, tenant_id: UUID) -> Keeps:
-        """The times that hold for the jobs of a tenant."""
-        return await self._tenants.of(tenant_id)
+        """The times of a tenant."""
+        return await self._known.of((tenant_id, None))
 
-    async def _look(self, tenant_id: UUID) -> tuple[Keeps, float]:
-        return await run_in_threadpool(self._keeping.of, tenant_id), _REMEMBERED_SECONDS
+    async def of_job(self, job: Job) -> Keeps:
+        """The times that hold for a job: its batch's, or its tenant's."""
+        return await self._known.of((job.tenant_id, job.batch_id))
+
+    async def _look(self, whose: tuple[UUID, UUID | None]) -> tuple[Keeps, float]:
+        return await run_in_threadpool(self._keeping.of, *whose), _REMEMBERED_SECONDS

@@ -137,7 +137,7 @@ def _found(job: Job, n: str) -> Output:
 
 def _removed(what: str, at: datetime) -> Problem:
     when = times.text(at)
-    words = f"{what} removed at {when}, when the time had passed for which its tenant keeps them"
+    words = f"{what} removed at {when}, when the time had passed for which they are kept"
     return Problem(problems.DATA_REMOVED, words, members={"removed_at": when})
 
 
@@ -145,7 +145,7 @@ async def _seconds_left(parts: Parts, job: Job) -> int:
     """For how long an image may be cached: no longer than it is kept."""
     until = None
     if job.finished_at is not None:
-        until = (await parts.kept_times.of(job.tenant_id)).until(job.finished_at).outputs
+        until = (await parts.kept_times.of_job(job)).until(job.finished_at).outputs
     if until is None:
         return _A_YEAR
     return max(0, min(_A_YEAR, int((until - datetime.now(UTC)).total_seconds())))

@@ -16,6 +16,9 @@ from jobs.limits import LONGEST_GROUP, LONGEST_NAME
 from jobs.states import Priority
 
 Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+Span = Annotated[
+    str, WithJsonSchema({"type": "string", "pattern": "^(forever|[1-9][0-9]{0,5}[hd])$"})
+]
 Tag = Annotated[str, Field(max_length=envelope.LONGEST_TAG)]
 
 
@@ -138,6 +141,14 @@ class NewBatch(BaseModel):
     on_error: Literal["continue", "stop_after_n"] | None = None
     stop_after: int | None = Field(
         None, ge=1, le=MOST_OF_BATCH, description="It pauses when so many have failed."
+    )
+    keep_outputs: Span | None = Field(
+        None,
+        description="How long images are kept after their job's end; no longer than the tenant's.",
+    )
+    keep_jobs: Span | None = Field(
+        None,
+        description="Likewise all data of its jobs, after their end, and its own, after its end.",
     )
     tags: list[Tag] | None = Field(None, max_length=envelope.MOST_TAGS)
     run_at: Time | None = None

@@ -68,7 +68,7 @@ async def resolve(request: Request, tenant: Submitter, job_id: str) -> Response:
         wanted = Resolution(given.verdict, given.note, given.request_id, output)
         before = await run_in_threadpool(parts.jobs.get, tenant, found)
         waiting = await parts.waiting.of(before)
-        keeps = await parts.kept_times.of(tenant)
+        keeps = await parts.kept_times.of_job(before)
 
         def act() -> tuple[Job, Answer]:
             job = parts.resolving.resolve(tenant, found, wanted)

@@ -31,7 +31,7 @@ async def show(request: Request, job: Job, *, forecast: bool = False) -> dict[st
     """The job as JSON; a queued one with what it waits for and, if wanted, when it starts."""
     parts = parts_of(request)
     if job.finished_at is not None:
-        keeps = await parts.kept_times.of(job.tenant_id)
+        keeps = await parts.kept_times.of_job(job)
         return job_json.document(job, base_of(request), None, keeps=keeps)
     if job.state is not State.QUEUED:
         return job_json.document(job, base_of(request), None)

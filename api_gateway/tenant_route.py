@@ -1,6 +1,5 @@
 """`GET /api/v1/tenant`: the tenant that a key opens, with its caps and how near to them it is."""
 
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +14,7 @@ from api_gateway.parts import Parts, parts_of
 from api_gateway.pause_json import pause_json
 from db.job_pages import MOST_COUNTED, JobPages
 from db.tenants import TenantStore
-from jobs.retention import Keeps
+from jobs.retention import Keeps, seconds_of
 from jobs.states import WAITING, State
 
 router = APIRouter(tags=["tenant"])
@@ -46,8 +45,8 @@ def _read(parts: Parts, tenant_id: UUID, keeps: Keeps) -> dict[str, Any]:
         "weight": found.weight,
         "max_queued": found.max_queued,
         "max_running": found.max_running,
-        "keep_outputs_seconds": _seconds(keeps.images),
-        "keep_jobs_seconds": _seconds(keeps.jobs),
+        "keep_outputs_seconds": seconds_of(keeps.images),
+        "keep_jobs_seconds": seconds_of(keeps.jobs),
         "queued": sum(counts[state] for state in WAITING),
         "running": counts[State.RUNNING],
         "counted_to": MOST_COUNTED,
@@ -57,7 +56,3 @@ def _read(parts: Parts, tenant_id: UUID, keeps: Keeps) -> dict[str, Any]:
             for one in store.groups(tenant_id)
         ],
     }
-
-
-def _seconds(span: timedelta | None) -> int | None:
-    return None if span is None else span // timedelta(seconds=1)

@@ -1,10 +1,10 @@
-"""How long a tenant keeps what, as an operator writes it: `30d`, `36h`, `forever` or `default`."""
+"""How long a tenant, or a batch, keeps what, as it is written: `30d`, `36h`, `forever`; `default`."""
 
 import argparse
 from collections.abc import Callable
 from datetime import timedelta
 
-from jobs.retention import DEFAULT, read_span, span_text
+from jobs.retention import DEFAULT, read_span, seconds_of, span_text
 
 WORDS = "30d|36h|forever|default"
 
@@ -16,10 +16,21 @@ def reader(name: str) -> Callable[[str], int | str]:
         if text == DEFAULT:
             return DEFAULT
         try:
-            span = read_span(text, name)
+            return seconds_of(read_span(text, name)) or 0
         except ValueError as error:
             raise argparse.ArgumentTypeError(f"{text!r} {error}, or {DEFAULT}") from None
-        return 0 if span is None else span // timedelta(seconds=1)
+
+    return read
+
+
+def of_batch(name: str) -> Callable[[str], str]:
+    """Of an option: a time as it is written, checked."""
+
+    def read(text: str) -> str:
+        try:
+            return span_text(read_span(text, name))
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{text!r} {error}") from None
 
     return read
 

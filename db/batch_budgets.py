@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, select, update
 
 from db.batch_counts import counts_of
+from db.batch_rows import GOES_ON_AGAIN
 from db.tables import batches
 from jobs.batches import BatchState
 from jobs.errors import BatchBudgetExceeded
@@ -47,7 +48,7 @@ def take_back(connection: Connection, batch_id: UUID, estimate: Money) -> None:
             raise BatchBudgetExceeded(Money(batch.budget), committed, estimate)
     closed = BatchState.CLOSED if batch.state == BatchState.CANCELED else batch.state
     connection.execute(
-        update(batches).where(batches.c.id == batch_id).values(finished_at=None, state=closed)
+        update(batches).where(batches.c.id == batch_id).values(**GOES_ON_AGAIN, state=closed)
     )
 
 

@@ -1,8 +1,9 @@
 """What the stores of batches take and give: frozen values, no open rows."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,12 +11,21 @@ from sqlalchemy import Row
 
 from db.ids import new_id
 from db.rows import NewJob
+from db.tables import batches
 from jobs.batches import BatchState, Sweep
 from jobs.errors import FieldProblem, Refusal
 from jobs.money import Money
+from jobs.retention import FOR_EVER, Keeps
 from jobs.states import Priority, State
 
 _PRIORITIES = {priority.rank: priority for priority in Priority}
+
+
+GOES_ON_AGAIN: Mapping[str, Any] = {
+    "finished_at": None,
+    "kept_short": batches.c.keep_outputs.is_not(None) | batches.c.keep_jobs.is_not(None),
+}
+"""Values of a batch that had finished, and some of whose jobs are tried once more."""
 
 
 def group_of(batch_id: UUID) -> str:
@@ -43,6 +53,8 @@ class NewBatch:
     budget: Money | None = None
     stop_after: int | None = None
     metadata: dict[str, Any] | None = None
+    keeps: Keeps = FOR_EVER
+    """Its own times; its tenant's hold where they are shorter."""
     id: UUID = field(default_factory=new_id)
 
     @property
@@ -77,6 +89,9 @@ class Batch:
     closed_at: datetime | None
     finished_at: datetime | None
     """When it was seen that all its jobs had ended, and no more come."""
+    keeps: Keeps
+    data_removed_at: datetime | None
+    """Since when its defaults, its metadata and its rejected lines are removed."""
 
     @property
     def group(self) -> str:
@@ -134,4 +149,15 @@ def batch_of(row: Row[Any]) -> Batch:
         created_at=row.created_at,
         closed_at=row.closed_at,
         finished_at=row.finished_at,
+        keeps=own_times(row),
+        data_removed_at=row.data_removed_at,
     )
+
+
+def own_times(row: Row[Any]) -> Keeps:
+    """How long a batch wants its jobs' images and data kept; for ever where it does not say."""
+    return Keeps(_span(row.keep_outputs), _span(row.keep_jobs))
+
+
+def _span(seconds: int | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)

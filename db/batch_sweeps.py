@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, case, select, update
 
 from db.among import among
 from db.batch_counts import Move, counts_of, note_moves
-from db.batch_rows import Batch, batch_of
+from db.batch_rows import GOES_ON_AGAIN, Batch, batch_of
 from db.batches import locked
 from db.budget_books import Books
 from db.budget_gate import pass_at
@@ -29,7 +29,7 @@ from jobs.budgets import NOTHING, Period, of_job
 from jobs.changing import why_not_retried
 from jobs.errors import IllegalMove
 from jobs.money import Money
-from jobs.retention import Removed
+from jobs.retention import Removed, removed_of
 from jobs.states import FINAL, WAITING, Priority, State
 
 PART = 1_000
@@ -98,7 +98,7 @@ class BatchSweeps:
                 batch,
                 Sweep.RETRY,
                 state=goes_on,
-                finished_at=None,
+                **GOES_ON_AGAIN,
                 sweep_states=[str(one) for one in states],
                 failed_before=0,
             )
@@ -204,7 +204,9 @@ class BatchSweeps:
             row
             for row in asked
             if why_not_retried(
-                State(row.state), has_outputs=row.id in made, removed=Removed(row.removed)
+                State(row.state),
+                has_outputs=row.id in made,
+                removed=removed_of(row.outputs_removed_at, row.data_removed_at),
             )
             is None
         ]

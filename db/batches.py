@@ -11,6 +11,7 @@ from db.tables import batches
 from jobs.batches import BatchState, Counts
 from jobs.errors import IllegalMove, NotFound
 from jobs.money import Money
+from jobs.retention import FOR_EVER, seconds_of
 
 
 class BatchStore:
@@ -34,6 +35,9 @@ class BatchStore:
                     priority=new.priority.rank,
                     budget=new.budget,
                     stop_after=new.stop_after,
+                    keep_outputs=seconds_of(new.keeps.outputs),
+                    keep_jobs=seconds_of(new.keeps.jobs),
+                    kept_short=new.keeps != FOR_EVER,
                     state=BatchState.OPEN,
                     created_at=self._database.time(connection),
                 )

@@ -41,8 +41,11 @@ class JobRemovals:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def remove_images(self, tenant_id: UUID, ended_by: datetime, limit: int) -> int:
-        """Let go the images of up to `limit` jobs of the tenant that had ended by then.
+    def remove_images(
+        self, tenant_id: UUID, ended_by: datetime, limit: int, batch_id: UUID | None = None
+    ) -> int:
+        """Let go the images of up to `limit` jobs of the tenant, or of a batch of it, that had ended
+        by then.
 
         And the uploaded images of those that cannot be retried. A job with a call that may still
         bring an image is left out.
@@ -50,7 +53,7 @@ class JobRemovals:
         with self._database.write() as connection:
             rows = connection.execute(
                 select(jobs.c.id, jobs.c.state, jobs.c.model, jobs.c.input, jobs.c.finished_at)
-                .where(*_of(tenant_id, Removed.NOTHING, ended_by), _has_none(_OPEN))
+                .where(*_of(tenant_id, batch_id, Removed.NOTHING, ended_by), _has_none(_OPEN))
                 .order_by(jobs.c.finished_at)
                 .limit(limit)
                 .with_for_update(skip_locked=True, of=jobs)
@@ -59,9 +62,11 @@ class JobRemovals:
                 self._remove_images(connection, tenant_id, rows)
         return len(rows)
 
-    def remove_data(self, tenant_id: UUID, ended_by: datetime, limit: int) -> int:
-        """Remove all of the data of up to `limit` jobs of the tenant that had ended by then, and
-        whose images are gone.
+    def remove_data(
+        self, tenant_id: UUID, ended_by: datetime, limit: int, batch_id: UUID | None = None
+    ) -> int:
+        """Remove all of the data of up to `limit` jobs of the tenant, or of a batch of it, that had
+        ended by then, and whose images are gone.
 
         Left out are those of which the provider's history may still be asked about a call: it is
         compared with their inputs.
@@ -70,7 +75,7 @@ class JobRemovals:
             found = connection.execute(
                 select(jobs.c.id)
                 .where(
-                    *_of(tenant_id, Removed.IMAGES, ended_by),
+                    *_of(tenant_id, batch_id, Removed.IMAGES, ended_by),
                     _has_none(or_(_OPEN, attempts.c.next_look_at.is_not(None))),
                 )
                 .order_by(jobs.c.finished_at)
@@ -213,9 +218,12 @@ class JobRemovals:
             )
 
 
-def _of(tenant_id: UUID, removed: Removed, ended_by: datetime) -> list[ColumnElement[bool]]:
+def _of(
+    tenant_id: UUID, batch_id: UUID | None, removed: Removed, ended_by: datetime
+) -> list[ColumnElement[bool]]:
     return [
-        jobs.c.tenant_id == tenant_id,
+        # By the one or the other: each has an index of its own.
+        jobs.c.tenant_id == tenant_id if batch_id is None else jobs.c.batch_id == batch_id,
         *ended(removed),
         jobs.c.finished_at <= ended_by,
         jobs.c.state.in_(FINAL),

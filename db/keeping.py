@@ -5,61 +5,79 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, or_, select
+from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, or_, select, true
 
+from db.batch_rows import own_times
 from db.engine import Database
-from db.tables import inputs, jobs, tenants
+from db.tables import batches, inputs, jobs, tenants
 from jobs.retention import FOR_EVER, Keeps, Removed
 
 
 @dataclass(frozen=True)
 class Due:
-    """A tenant of which something may be removed: of each kind what had ended, or was used, by then;
-    None: nothing of that kind.
+    """Whose data may be removed, a tenant's or that of one of its batches: of each kind what had
+    ended, or was used, by then; None: nothing of that kind.
+
+    `over`: the batch's own times have nothing left to remove.
     """
 
     tenant_id: UUID
     images: datetime | None
     jobs: datetime | None
-    uploads: datetime | None
+    uploads: datetime | None = None
+    batches: datetime | None = None
+    batch_id: UUID | None = None
+    over: bool = False
+
+    @property
+    def is_something(self) -> bool:
+        return bool(self.images or self.jobs or self.uploads or self.batches or self.over)
 
 
 class Keeping:
-    """What tenants' rows say, with the `usual` times for those of whom nothing is said."""
+    """What the rows of tenants and batches say, with the `usual` times for tenants of whom nothing is
+    said.
+    """
 
     def __init__(self, database: Database, usual: Keeps) -> None:
         self._database = database
         self._usual = usual
 
-    def of(self, tenant_id: UUID) -> Keeps:
-        """How long a tenant's data is kept; it must exist.
+    def of(self, tenant_id: UUID, batch_id: UUID | None = None) -> Keeps:
+        """How long data of a tenant, or of one of its batches, is kept; both must exist.
 
-        Whose times hold for a job is said here, and for many at once in `due`. A batch with times
-        of its own is to be asked first, in both.
+        Whose times hold for a job is said here, and for many at once in `due`: its batch's, but none
+        that is longer than its tenant's.
         """
         with self._database.read() as connection:
-            mine = _KEEPS.where(tenants.c.id == tenant_id)
-            return self._keeps(connection.execute(mine).one())
+            mine = self._keeps(connection.execute(_KEEPS.where(tenants.c.id == tenant_id)).one())
+            if batch_id is None:
+                return mine
+            row = connection.execute(_OWN.where(batches.c.id == batch_id)).one()
+            return own_times(row).within(mine)
 
     def due(self) -> list[Due]:
-        """The tenants of whom something is due, by one look at the oldest of each kind of each.
+        """The tenants and batches of which something is due, by one look at the oldest of each kind
+        of each.
 
-        Who keeps everything for ever is not looked at.
+        A tenant who keeps everything for ever is not looked at, nor a batch without times of its own:
+        its jobs are its tenant's.
         """
         with self._database.read() as connection:
             now = self._database.time(connection)
             rows = connection.execute(_OLDEST if self._usual != FOR_EVER else _OLDEST_OF_OWN).all()
-        found = [self._due(row, now) for row in rows]
-        return [one for one in found if one.images or one.jobs or one.uploads]
+            short = connection.execute(_OLDEST_OF_BATCH).all()
+        found = [self._due(row, now) for row in rows] + [_due_of_batch(row, now) for row in short]
+        return [one for one in found if one.is_something]
 
     def _due(self, row: Row[Any], now: datetime) -> Due:
         keeps = self._keeps(row)
-        ended = [one for one in (row.oldest_whole, row.oldest_without_images) if one is not None]
         return Due(
             row.id,
             images=_due_by(now, keeps.images, row.oldest_whole),
-            jobs=_due_by(now, keeps.jobs, min(ended, default=None)),
+            jobs=_due_by(now, keeps.jobs, _oldest(row)),
             uploads=_due_by(now, keeps.uploads, row.oldest_upload),
+            batches=_due_by(now, keeps.jobs, row.oldest_batch),
         )
 
     def _keeps(self, row: Row[Any]) -> Keeps:
@@ -68,9 +86,32 @@ class Keeping:
         )
 
 
+def _due_of_batch(row: Row[Any], now: datetime) -> Due:
+    """By its own times alone; its tenant's, if they are shorter, are seen to with the tenant's."""
+    keeps = own_times(row)
+    of_itself = row.finished_at if row.data_removed_at is None else None
+    all_is_gone = _oldest(row) is None and row.data_removed_at is not None
+    return Due(
+        row.tenant_id,
+        images=_due_by(now, keeps.images, row.oldest_whole),
+        jobs=_due_by(now, keeps.jobs, _oldest(row)),
+        batches=_due_by(now, keeps.jobs, of_itself),
+        batch_id=row.id,
+        over=row.finished_at is not None
+        and row.oldest_whole is None
+        and (keeps.jobs is None or all_is_gone),
+    )
+
+
+def _oldest(row: Row[Any]) -> datetime | None:
+    """The end of the job that has ended first and of which anything is left."""
+    found = [one for one in (row.oldest_whole, row.oldest_without_images) if one is not None]
+    return min(found, default=None)
+
+
 def ended(removed: Removed) -> list[ColumnElement[bool]]:
     """That a job has ended, has so much of its data removed, and not all of it: the conditions of
-    `ix_jobs_kept`, in its own words.
+    `ix_jobs_kept` and `ix_jobs_kept_of_batch`, in their own words.
     """
     return [
         jobs.c.removed == removed,
@@ -92,11 +133,11 @@ def _due_by(now: datetime, span: timedelta | None, oldest: datetime | None) -> d
     return now - span
 
 
-def _oldest_job(removed: Removed) -> ScalarSelect[Any]:
+def _oldest_job(whose: ColumnElement[bool], removed: Removed) -> ScalarSelect[Any]:
     # Not `min`, and no EXISTS: of this no planner makes a join, which would read all jobs.
     return (
         select(jobs.c.finished_at)
-        .where(jobs.c.tenant_id == tenants.c.id, *ended(removed))
+        .where(whose, *ended(removed))
         .order_by(jobs.c.finished_at)
         .limit(1)
         .scalar_subquery()
@@ -104,17 +145,40 @@ def _oldest_job(removed: Removed) -> ScalarSelect[Any]:
 
 
 _KEEPS: Select[Any] = select(tenants.c.keep_outputs, tenants.c.keep_jobs)
+_OWN: Select[Any] = select(batches.c.keep_outputs, batches.c.keep_jobs)
+_OF_TENANT = jobs.c.tenant_id == tenants.c.id
 _OLDEST: Select[Any] = select(
     tenants.c.id,
     tenants.c.keep_outputs,
     tenants.c.keep_jobs,
-    _oldest_job(Removed.NOTHING).label("oldest_whole"),
-    _oldest_job(Removed.IMAGES).label("oldest_without_images"),
+    _oldest_job(_OF_TENANT, Removed.NOTHING).label("oldest_whole"),
+    _oldest_job(_OF_TENANT, Removed.IMAGES).label("oldest_without_images"),
     select(inputs.c.unused_since)
     .where(inputs.c.tenant_id == tenants.c.id, inputs.c.unused_since.is_not(None))
     .order_by(inputs.c.unused_since)
     .limit(1)
     .scalar_subquery()
     .label("oldest_upload"),
+    select(batches.c.finished_at)
+    .where(
+        batches.c.tenant_id == tenants.c.id,
+        batches.c.finished_at.is_not(None),
+        batches.c.data_removed_at.is_(None),
+    )
+    .order_by(batches.c.finished_at)
+    .limit(1)
+    .scalar_subquery()
+    .label("oldest_batch"),
 )
 _OLDEST_OF_OWN = _OLDEST.where(or_(tenants.c.keep_outputs > 0, tenants.c.keep_jobs > 0))
+_OF_BATCH = jobs.c.batch_id == batches.c.id
+_OLDEST_OF_BATCH: Select[Any] = select(
+    batches.c.id,
+    batches.c.tenant_id,
+    batches.c.keep_outputs,
+    batches.c.keep_jobs,
+    batches.c.finished_at,
+    batches.c.data_removed_at,
+    _oldest_job(_OF_BATCH, Removed.NOTHING).label("oldest_whole"),
+    _oldest_job(_OF_BATCH, Removed.IMAGES).label("oldest_without_images"),
+).where(batches.c.kept_short.is_(true()))

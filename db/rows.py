@@ -12,7 +12,7 @@ from jobs.credits import Reading
 from jobs.doubts import DoubtEnd, OnDoubt
 from jobs.failures import Failure
 from jobs.money import ZERO, Money
-from jobs.retention import Removed
+from jobs.retention import Removed, removed_of
 from jobs.retry import Decision
 from jobs.states import Priority, State
 
@@ -117,9 +117,7 @@ class Job:
     @property
     def removed(self) -> Removed:
         """How much of its data is removed."""
-        if self.data_removed_at is not None:
-            return Removed.ALL
-        return Removed.NOTHING if self.outputs_removed_at is None else Removed.IMAGES
+        return removed_of(self.outputs_removed_at, self.data_removed_at)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,13 @@ class Removed(IntEnum):
     when, and what it cost are left."""
 
 
+def removed_of(outputs_removed_at: datetime | None, data_removed_at: datetime | None) -> Removed:
+    """Of a job; one that never had images has none removed."""
+    if data_removed_at is not None:
+        return Removed.ALL
+    return Removed.NOTHING if outputs_removed_at is None else Removed.IMAGES
+
+
 LEAST: Mapping[str, timedelta] = MappingProxyType(
     {
         "keep_outputs": timedelta(hours=1),
@@ -57,12 +64,16 @@ class Keeps:
     @property
     def images(self) -> timedelta | None:
         """The shorter of the two: images do not outlive their job's data."""
-        return min((one for one in (self.outputs, self.jobs) if one is not None), default=None)
+        return _shorter(self.outputs, self.jobs)
 
     @property
     def uploads(self) -> timedelta | None:
         """Of an uploaded image, from when it was last uploaded or a job that needed it has ended."""
         return None if self.images is None else max(self.images, LEAST_OF_UPLOADS)
+
+    def within(self, most: "Keeps") -> "Keeps":
+        """These times, and none longer than `most` says."""
+        return Keeps(_shorter(self.outputs, most.outputs), _shorter(self.jobs, most.jobs))
 
     def until(self, ended_at: datetime) -> KeptUntil:
         """Until when the data of a job is kept that ended then: what is shown, and what is held to."""
@@ -71,6 +82,10 @@ class Keeps:
 
 FOR_EVER = Keeps()
 """As everything is kept where nobody says anything."""
+
+
+def _shorter(one: timedelta | None, other: timedelta | None) -> timedelta | None:
+    return min((span for span in (one, other) if span is not None), default=None)
 
 
 def _after(moment: datetime, span: timedelta | None) -> datetime | None:
@@ -108,6 +123,11 @@ def read_span(text: str, what: str) -> timedelta | None:
 
 
 _UNITS = MappingProxyType({"h": "hours", "d": "days"})
+
+
+def seconds_of(span: timedelta | None) -> int | None:
+    """Whole seconds; None: for ever."""
+    return None if span is None else span // timedelta(seconds=1)
 
 
 def span_text(span: timedelta | None) -> str:

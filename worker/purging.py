@@ -15,6 +15,8 @@ from uuid import UUID
 import structlog
 
 from db.artifacts import ArtifactsAway
+from db.batch_removals import MOST as MOST_BATCHES
+from db.batch_removals import end_own_times, remove_batches
 from db.crash_points import CrashPoint, reached
 from db.keeping import Due
 from db.upload_backfill import backfill
@@ -41,6 +43,9 @@ def purge(parts: Parts) -> dict[str, int]:
     due = parts.keeping.due()
     if due and _may_begin(parts):
         _let_go(parts, due, done)
+        for one in due:
+            if one.over and one.batch_id is not None:
+                end_own_times(parts.database, one.batch_id)
     if done:
         reached(CrashPoint.LET_GO)
     _remove(parts, done)
@@ -50,6 +55,7 @@ def purge(parts: Parts) -> dict[str, int]:
             images_of=done["images"],
             jobs=done["jobs"],
             uploads=done["uploads"],
+            batches=done["batches"],
             objects=done["objects"],
             bytes=done["bytes"],
         )
@@ -94,23 +100,35 @@ def _steps(parts: Parts, due: list[Due]) -> Iterator[_Step]:
     removals = parts.job_removals
     for one in due:
         if one.images is not None:
-            yield _Step("images", _all(removals.remove_images, one.tenant_id, one.images))
+            yield _Step("images", _all(removals.remove_images, one, one.images))
     for one in due:
         if one.jobs is not None:
-            yield _Step("jobs", _all(removals.remove_data, one.tenant_id, one.jobs))
+            yield _Step("jobs", _all(removals.remove_data, one, one.jobs))
+        if one.batches is not None:
+            yield _Step("batches", _batches(parts, one, one.batches))
         if one.uploads is not None:
             take = partial(remove_uploads, parts.database, one.tenant_id, one.uploads)
             yield _Step("uploads", take)
 
 
 def _all(
-    verb: Callable[[UUID, datetime, int], int], tenant_id: UUID, ended_by: datetime
+    verb: Callable[[UUID, datetime, int, UUID | None], int], due: Due, ended_by: datetime
 ) -> Callable[[int], tuple[int, int]]:
     """Of a verb that looks at no more than it lets go."""
 
     def take(limit: int) -> tuple[int, int]:
-        count = verb(tenant_id, ended_by, limit)
+        count = verb(due.tenant_id, ended_by, limit, due.batch_id)
         return count, count
+
+    return take
+
+
+def _batches(parts: Parts, due: Due, finished_by: datetime) -> Callable[[int], tuple[int, int]]:
+    """A few, since each has many rows, count as a whole chunk."""
+
+    def take(limit: int) -> tuple[int, int]:
+        count = remove_batches(parts.database, due.tenant_id, finished_by, due.batch_id)
+        return (limit if count == MOST_BATCHES else count), count
 
     return take
 

@@ -15,6 +15,7 @@ from db.hand_pauses import HandPause
 from jobs import money
 from jobs.batches import BatchState, Counts
 from jobs.money import Money
+from jobs.retention import span_text
 from jobs.states import State
 
 
@@ -82,11 +83,15 @@ def document(view: View, base: str) -> dict[str, Any]:
         "stop_after": batch.stop_after,
         "pause": pause_json(view.pause),
         "doing": batch.sweep,
+        "keep_outputs": span_text(batch.keeps.outputs),
+        "keep_jobs": span_text(batch.keeps.jobs),
         "defaults": batch.defaults,
         "metadata": batch.metadata,
         "created_at": times.text(batch.created_at),
         "closed_at": times.text(batch.closed_at),
         "finished_at": times.text(batch.finished_at),
+        "data_removed": batch.data_removed_at is not None,
+        "data_removed_at": times.text(batch.data_removed_at),
         "links": {
             name: own if name == "self" else f"{own}/{name}"
             for name in ("self", "jobs", "results", "rejected", "images.zip", "contact-sheet.jpg")

@@ -17,9 +17,9 @@ _LONGEST_CAPTION = 32
 
 @dataclass(frozen=True)
 class Picture:
-    """An image as it is kept, and what stands below it."""
+    """An image as it is kept, and what stands below it. None: it is not kept any more."""
 
-    artifact: str
+    artifact: str | None
     caption: str
 
 
@@ -44,6 +44,8 @@ def sheet(pictures: Sequence[Picture], columns: int, store: ArtifactStore) -> by
 
 
 def _small(one: Picture, store: ArtifactStore) -> Iterable[Image.Image]:
+    if one.artifact is None:
+        return
     try:
         image = Image.open(io.BytesIO(store.get(one.artifact)))
         # A JPEG is decoded no larger than it is needed.

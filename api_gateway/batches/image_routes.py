@@ -17,6 +17,7 @@ from api_gateway.parts import Parts, parts_of
 from api_gateway.query import Query, whole
 from db.batch_results import BEGIN, BatchResults, Page
 from db.batches import BatchStore
+from jobs.retention import Removed
 from jobs.states import State
 
 router = APIRouter(tags=["batches"])
@@ -41,7 +42,8 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
 async def images(request: Request, batch_id: UUID, tenant: Reader) -> Response:
     """Those that there are now, in the order of the lines, as `000000-<custom_id>.jpg` and so on.
 
-    It is written while it is sent: its length is not known before.
+    It is written while it is sent: its length is not known before. Images whose time has passed are
+    named in `left-out.txt`, its last file.
     """
     query.none(request)
     parts = parts_of(request)
@@ -78,7 +80,9 @@ async def images(request: Request, batch_id: UUID, tenant: Reader) -> Response:
     },
 )
 async def contact_sheet(request: Request, batch_id: UUID, tenant: Reader) -> Response:
-    """The first images, small, in the order of the lines, each with its line's name."""
+    """The first images, small, in the order of the lines, each with its line's name. The place of one
+    whose time has passed is empty.
+    """
     given = Query(request.query_params, ("limit", "columns"))
     limit = given.one("limit", whole(1, MOST_ON_SHEET), _ON_SHEET)
     columns = given.one("columns", whole(1, 20), 10)
@@ -105,7 +109,11 @@ def _first(pages: Iterator[Page], limit: int) -> list[Picture]:
     found: list[Picture] = []
     for page in pages:
         for one in page.results:
-            found += [Picture(it.artifact, one.job.custom_id or "") for it in one.job.outputs]
+            is_kept = one.job.removed is Removed.NOTHING
+            found += [
+                Picture(output.artifact if is_kept else None, one.job.custom_id or "")
+                for output in one.job.outputs
+            ]
         if len(found) >= limit:
             break
     return found[:limit]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict, TypeVar
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from jobs.batches import MOST_JOBS
 from jobs.catalog.inputs import shown
 from jobs.errors import FieldProblem, InvalidInput
 from jobs.money import Money
+from jobs.retention import LEAST, Keeps, read_span
 from jobs.states import Priority
 
 T = TypeVar("T")
@@ -23,7 +24,8 @@ CONTINUE, STOP_AFTER = "continue", "stop_after_n"
 OF_JOBS = tuple(one for one in envelope.MEMBERS if one not in {"priority", "group", "metadata"})
 """Members of a job that a batch may say for all its lines."""
 MEMBERS = (
-    *("name", "priority", "budget", "on_error", "stop_after", "metadata", *OF_JOBS),
+    *("name", "priority", "budget", "on_error", "stop_after", "keep_outputs", "keep_jobs"),
+    *("metadata", *OF_JOBS),
     *("jobs", "matrix"),
 )
 
@@ -74,6 +76,7 @@ def read(given: Any, tenant: UUID, pool: str) -> NewBatch:
         budget=members.take("budget", _budget, None),
         stop_after=stop_after,
         metadata=members.take("metadata", envelope.read_metadata, nothing),
+        keeps=Keeps(*(members.take(name, _kept(name), None) for name in LEAST)),
     )
     if members.problems:
         raise InvalidInput(members.problems)
@@ -154,6 +157,13 @@ def _budget(value: Any) -> Money:
     if found is None or found <= 0:
         raise ValueError('must be an amount of USD above 0 as text, such as "5.00"')
     return found
+
+
+def _kept(name: str) -> Callable[[Any], timedelta | None]:
+    def read(value: Any) -> timedelta | None:
+        return read_span(value if isinstance(value, str) else "", name)
+
+    return read
 
 
 def _on_error(value: Any) -> str:

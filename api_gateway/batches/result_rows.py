@@ -32,6 +32,8 @@ def result(one: Result, base: str) -> dict[str, Any]:
         "seed": job.seed,
         "error": job.error,
         "outputs": [output_json(own, output) for output in job.outputs],
+        "outputs_removed_at": times.text(job.outputs_removed_at),
+        "data_removed": job.data_removed_at is not None,
         "metadata": job.metadata,
         "finished_at": times.text(job.finished_at),
     }
@@ -57,7 +59,9 @@ def _row(shown: dict[str, Any]) -> list[str]:
         **shown,
         "error_kind": error.get("kind"),
         "error_message": error.get("message"),
-        "images": " ".join(output["url"] for output in shown["outputs"]),
+        "images": " ".join(output["url"] for output in shown["outputs"])
+        if shown["outputs_removed_at"] is None
+        else "",
     }
     return [_defused(values[name]) for name in CSV_COLUMNS]
 

@@ -2,15 +2,17 @@
 
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-import structlog
-
 from api_gateway.batches.image_names import file_name
-from db.artifacts import ArtifactStore
-from db.batch_results import Page
+from db.artifacts import ArtifactStore, Pieces
+from db.batch_results import Page, Result
+from db.rows import Output
+from jobs.retention import Removed
 
-log = structlog.get_logger()
+LEFT_OUT = "left-out.txt"
+_MOST_NAMED = 10_000
 
 
 class _Sink:
@@ -40,19 +42,19 @@ class _Sink:
 def zip_file(pages: Iterator[Page], store: ArtifactStore) -> Iterator[bytes]:
     """Every image of these pages, as it is: JPEGs do not get smaller.
 
-    One whose bytes are gone is left out.
+    Those that are removed, or whose bytes are gone, are left out and named in `LEFT_OUT` at the end.
     """
-    sink = _Sink()
+    sink, left_out = _Sink(), _LeftOut()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
         for page in pages:
             for one in page.results:
                 for output in one.job.outputs:
-                    try:
-                        pieces = store.read(output.artifact, 0, output.bytes)
-                    except FileNotFoundError:
-                        log.warning("image_left_out", job=str(one.job.id), n=output.n)
+                    name = file_name(one, output)
+                    pieces = _pieces(one, output, store)
+                    if pieces is None:
+                        left_out.add(name)
                         continue
-                    entry = zipfile.ZipInfo(file_name(one, output), _moment(one.job.finished_at))
+                    entry = zipfile.ZipInfo(name, _moment(one.job.finished_at))
                     entry.external_attr = 0o644 << 16
                     # Said before, so that no entry is larger than its head says it may be.
                     entry.file_size = output.bytes
@@ -60,7 +62,35 @@ def zip_file(pages: Iterator[Page], store: ArtifactStore) -> Iterator[bytes]:
                         for piece in pieces:
                             file.write(piece)
                             yield sink.taken()
+        if left_out.count:
+            archive.writestr(LEFT_OUT, left_out.text())
     yield sink.taken()
+
+
+def _pieces(one: Result, output: Output, store: ArtifactStore) -> Pieces | None:
+    """Of an image that is kept, its bytes; whose time has passed is shown to nobody."""
+    if one.job.removed is not Removed.NOTHING:
+        return None
+    try:
+        return store.read(output.artifact, 0, output.bytes)
+    except FileNotFoundError:
+        return None
+
+
+@dataclass
+class _LeftOut:
+    count: int = 0
+    _names: list[str] = field(default_factory=list)
+
+    def add(self, name: str) -> None:
+        self.count += 1
+        if len(self._names) < _MOST_NAMED:
+            self._names.append(name)
+
+    def text(self) -> str:
+        more = self.count - len(self._names)
+        names = [*self._names, *([f"and {more:,} more"] if more else [])]
+        return "\n".join(["These images are not kept any more:", *names, ""])
 
 
 def _moment(ended: datetime | None) -> tuple[int, int, int, int, int, int]:

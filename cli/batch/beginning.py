@@ -125,6 +125,8 @@ class Beginning:
             "budget": None if options.budget is None else f"{options.budget:f}",
             "priority": options.priority,
             "stop-after": options.stop_after,
+            "keep-outputs": options.keep_outputs,
+            "keep-jobs": options.keep_jobs,
         }
         return {one: value for one, value in found.items() if value is not None}
 
@@ -135,6 +137,11 @@ class Beginning:
         found |= {one: settings[one] for one in same if one in settings}
         if self._defaults.values:
             found["input"] = self._defaults.placed(self._local)
+        found |= {
+            one.replace("-", "_"): settings[one]
+            for one in ("keep-outputs", "keep-jobs")
+            if one in settings
+        }
         if "stop-after" in settings:
             found |= {"on_error": "stop_after_n", "stop_after": settings["stop-after"]}
         return found

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
+from cli import kept_times
 from cli.batch.names import USUAL
 from cli.complaint import ComplaintError
 from jobs.states import Priority
@@ -50,6 +51,13 @@ def add_run_words(parser: argparse.ArgumentParser) -> None:
     add("--budget", type=_budget, metavar="USD", help="what all jobs may cost together")
     add("--priority", choices=[*map(str, Priority)], help="of all jobs; default: normal")
     add("--stop-after", type=_count, metavar="N", help="pause when so many jobs have failed")
+    for name, what in (("keep-outputs", "images"), ("keep-jobs", "all of its data")):
+        add(
+            f"--{name}",
+            type=kept_times.of_batch(name.replace("-", "_")),
+            metavar="TIME",
+            help=f"for how long segq keeps {what} after a job's end: 36h, 30d; default: the tenant's",
+        )
     add(
         "--names",
         default=USUAL,

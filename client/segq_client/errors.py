@@ -14,6 +14,7 @@ SegqError
 │   │   └── InsufficientScopeError  it lacks a scope [insufficient-scope]
 │   ├── BudgetExceededError         the budget does not cover it [budget-exceeded]
 │   ├── NotFoundError               there is no such thing, or it is another tenant's [not-found]
+│   │   └── DataRemovedError        it was here, and its time has passed [data-removed]
 │   ├── ConflictError               something else stands against it
 │   │   ├── IllegalMoveError        the job's state [illegal-move]
 │   │   ├── RequestHeldError        another call has this request [request-held]

@@ -108,6 +108,10 @@ class NotFoundError(ProblemError):
     """There is no such job, output, model or address, or it is another tenant's."""
 
 
+class DataRemovedError(NotFoundError):
+    """It was here, and the time has passed for which it is kept."""
+
+
 class ConflictError(ProblemError):
     """Something else stands against it: the job's state, or another request."""
 
@@ -159,6 +163,7 @@ BY_TYPE: Mapping[str, type[ProblemError]] = {
     "insufficient-scope": InsufficientScopeError,
     "budget-exceeded": BudgetExceededError,
     "not-found": NotFoundError,
+    "data-removed": DataRemovedError,
     "illegal-move": IllegalMoveError,
     "request-held": RequestHeldError,
     "idempotency-key-in-use": IdempotencyError,

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -12,7 +13,9 @@ from sqlalchemy import (
     String,
     Table,
     Uuid,
+    false,
     text,
+    true,
 )
 
 from db.column_types import Document, Instant
@@ -47,6 +50,13 @@ batches = Table(
     Column("created_at", Instant, nullable=False),
     Column("closed_at", Instant),
     Column("finished_at", Instant),
+    # Seconds for which it wants images, and data, of its jobs kept: never longer than its tenant does.
+    Column("keep_outputs", Integer),
+    Column("keep_jobs", Integer),
+    # Whether these times may still have something to remove.
+    Column("kept_short", Boolean, nullable=False, server_default=false()),
+    # Since when its defaults, its metadata and its rejected lines are removed.
+    Column("data_removed_at", Instant),
     CheckConstraint(
         "state in ({})".format(", ".join(f"'{state}'" for state in BatchState)), name="state"
     ),
@@ -55,6 +65,17 @@ Index("ix_batches_listed", batches.c.tenant_id, batches.c.id)
 # The few that upkeep has something to do with.
 _goes_on = batches.c.finished_at.is_(None)
 Index("ix_batches_going_on", batches.c.id, postgresql_where=_goes_on, sqlite_where=_goes_on)
+
+_is_kept = batches.c.finished_at.is_not(None) & batches.c.data_removed_at.is_(None)
+Index(
+    "ix_batches_kept",
+    batches.c.tenant_id,
+    batches.c.finished_at,
+    postgresql_where=_is_kept,
+    sqlite_where=_is_kept,
+)
+_is_short = batches.c.kept_short.is_(true())
+Index("ix_batches_kept_short", batches.c.id, postgresql_where=_is_short, sqlite_where=_is_short)
 
 # Where each job of a batch stands among its lines. A line is written once and never changed, so that
 # no move of its job has to write its indexes anew. It comes in one commit with its job, under the lock

@@ -119,6 +119,17 @@ Index(
     sqlite_where=_is_kept,
 )
 
+# And of each batch: one may keep its own for a shorter time.
+_is_kept_of_batch = jobs.c.batch_id.is_not(None) & _is_kept
+Index(
+    "ix_jobs_kept_of_batch",
+    jobs.c.batch_id,
+    jobs.c.removed,
+    jobs.c.finished_at,
+    postgresql_where=_is_kept_of_batch,
+    sqlite_where=_is_kept_of_batch,
+)
+
 # The tags of `jobs.tags` once more, each in a row, so that jobs are found by them.
 job_tags = Table(
     "job_tags",

@@ -1,13 +1,15 @@
 """Time that passes for what has ended, for tests: it is moved into the past, since clocks are not."""
 
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from sqlalchemy import Column, Table, select, update
 
+from db.batch_removals import MOST, end_own_times, remove_batches
 from db.engine import Database
 from db.job_removals import JobRemovals
-from db.keeping import Keeping
-from db.tables import inputs, jobs
+from db.keeping import Due, Keeping
+from db.tables import batches, inputs, jobs
 from db.upload_backfill import backfill
 from db.upload_removals import remove_uploads
 from jobs.retention import FOR_EVER, Keeps
@@ -20,6 +22,7 @@ def pass_time(database: Database, span: timedelta) -> None:
     moved: tuple[tuple[Table, Column[datetime]], ...] = (
         (jobs, jobs.c.finished_at),
         (inputs, inputs.c.unused_since),
+        (batches, batches.c.finished_at),
     )
     with database.write() as connection:
         for table, moment in moved:
@@ -36,21 +39,27 @@ def purge_rows(database: Database, usual: Keeps = FOR_EVER) -> list[int]:
     """All that upkeep would let go now, in small chunks; how many rows each of them dealt with."""
     while not backfill(database, CHUNK):
         pass
-    removals, dealt_with = JobRemovals(database), list[int]()
+    dealt_with = list[int]()
     # Twice: an image whose last job has gone is due in the next turn.
     keeping = Keeping(database, usual)
     for due in (one for _ in range(2) for one in keeping.due()):
-        for verb, by in (
-            (removals.remove_images, due.images),
-            (removals.remove_data, due.jobs),
-        ):
-            while by is not None:
-                dealt_with.append(verb(due.tenant_id, by, CHUNK))
-                if dealt_with[-1] < CHUNK:
-                    break
-        while due.uploads is not None:
-            seen, _ = remove_uploads(database, due.tenant_id, due.uploads, CHUNK)
-            dealt_with.append(seen)
-            if seen < CHUNK:
-                break
+        for most, take in _verbs(database, due):
+            dealt_with.append(take())
+            while dealt_with[-1] == most:
+                dealt_with.append(take())
+        if due.over and due.batch_id is not None:
+            end_own_times(database, due.batch_id)
     return dealt_with
+
+
+def _verbs(database: Database, due: Due) -> Iterator[tuple[int, Callable[[], int]]]:
+    """What removes what is due, each with how many it deals with at once."""
+    removals, whose = JobRemovals(database), due.tenant_id
+    if (images := due.images) is not None:
+        yield CHUNK, lambda: removals.remove_images(whose, images, CHUNK, due.batch_id)
+    if (data := due.jobs) is not None:
+        yield CHUNK, lambda: removals.remove_data(whose, data, CHUNK, due.batch_id)
+    if (done := due.batches) is not None:
+        yield MOST, lambda: remove_batches(database, whose, done, due.batch_id)
+    if (uploads := due.uploads) is not None:
+        yield CHUNK, lambda: remove_uploads(database, whose, uploads, CHUNK)[0]
