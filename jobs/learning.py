@@ -5,9 +5,9 @@ many calls as the provider had accepted in its window. It is *expected* where mo
 than was known to be good, and a surprise elsewhere: then the limit has fallen, somebody else uses
 the key, or it is no limit of calls in a window at all.
 
-Upward there are two ways. A *ramp* doubles the rate every eighth of a window, without bursts: it
-looks for a limit that nobody knows yet, or goes back to one that was good. A *trial* adds `inc`
-calls to a limit that was met, and a failed one waits for some clean windows until the next.
+Upward there are two ways. A *ramp* doubles the rate every eighth of a window, with next to no
+bursts: it looks for a limit that nobody knows yet, or goes back to one that was good. A *trial* adds
+`inc` calls to a limit that was met, and a failed one waits for some clean windows until the next.
 
 Times are integers in microseconds; limits are calls in a window.
 """

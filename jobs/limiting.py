@@ -13,7 +13,7 @@ from jobs.breaker import Breaker
 from jobs.concurrency import Flights
 from jobs.failures import Failure, FailureKind
 from jobs.learning import Belief
-from jobs.pace import LEAD, MARGIN, SECOND, SLACK, Calls, burst, interval
+from jobs.pace import LEAD, MARGIN, SECOND, SLACK, Calls, burst, catch_up, interval
 
 PROBE = 1 * SECOND
 """How long the first call after a pause goes alone: a refusal comes at once."""
@@ -271,7 +271,9 @@ class Limiting:
 
     @property
     def _burst(self) -> int:
-        return 1 if self.known.rate else burst(self.known.belief)
+        if self.known.rate:
+            return catch_up(self.known.rate, self.limits.window)
+        return burst(self.known.belief)
 
     @property
     def _lead(self) -> int:

@@ -24,6 +24,9 @@ SLACK = PERMIT_LIFE + SEND_GUARD + JITTER
 """A granted call counts this much longer than a window, until it is known when it arrived."""
 LEAD = SECOND // 10
 """A permit may be granted this much before it opens, so that its job is claimed by then."""
+CATCH_UP = SECOND // 4
+"""Who asks so late in a ramp loses no call by it. Were they lost, a search would end where a busy
+machine asks too seldom, and not where the provider refuses."""
 MARGIN = SECOND // 50
 """By how much a stated reset may be rounded up."""
 
@@ -73,3 +76,8 @@ def interval(window: int, rate: int) -> int:
 def burst(rate: int) -> int:
     """Calls that may leave at once after a rest: a tenth of the window's, at least one."""
     return max(1, rate // 10)
+
+
+def catch_up(rate: int, window: int) -> int:
+    """Calls of a ramp that may leave at once: those of `CATCH_UP`, at least one."""
+    return max(1, rate * CATCH_UP // window)

@@ -17,6 +17,7 @@ local SEND_GUARD = 5 * SECOND
 local JITTER = SECOND / 4
 local SLACK = PERMIT_LIFE + SEND_GUARD + JITTER
 local LEAD = SECOND / 10
+local CATCH_UP = SECOND / 4
 local MARGIN = SECOND / 50
 local PROBE = 1 * SECOND
 local BRIEF = SECOND / 4

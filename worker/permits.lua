@@ -10,7 +10,8 @@ local function interval()
 end
 
 local function burst()
-  return s.rate > 0 and 1 or math.max(1, math.floor(s.belief / 10))
+  local most = s.rate > 0 and s.rate * CATCH_UP / s.window or s.belief / 10
+  return math.max(1, math.floor(most))
 end
 
 local function lead()

@@ -17,6 +17,7 @@ from benchmarks.side import a_side, an_api_key
 from db.engine import Database
 from db.tenants import DEFAULT_TENANT, TenantStore
 from jobs import money
+from jobs.budgets import Period
 from jobs.money import Money
 
 SUBJECT = "500 submits at once, a budget for 100"
@@ -35,7 +36,7 @@ def measure(report: Report, share: float) -> None:
         key = an_api_key(database)
         database.close()
         whole = money.text(Money(covered * price))
-        _segq(url, "budget", "set", DEFAULT_TENANT, whole, "--period", "total")
+        _segq(url, "tenants", "limits", DEFAULT_TENANT, "--budget", whole, "--period", Period.TOTAL)
         with Fleet(folder, url, servers.valkey.url, servers.upstream.url) as fleet:
             gateways = [fleet.gateway() for _ in range(_GATEWAYS)]
             answers = asyncio.run(_submit(gateways, key, _TIMES * covered))

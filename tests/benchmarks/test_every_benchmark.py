@@ -20,8 +20,8 @@ TINY = {
     "simulated": "--jobs 10 --limit 10 --window 2 --processes 1",
     "polls": "--requests 40 --age 10 --seconds 3 --loop 1.5",
     "batch": "--lines 300 --million 500 --images 4 --tasks 50",
-    "allowance": "--cells 300/fixed/known,300/fixed/bucket-20-low --windows 2 --window 2 "
-    "--latency 0.1",
+    "allowance": "--cells 300/fixed/known,300/fixed/bucket-20-low,budget/exact --windows 2 "
+    "--window 2 --latency 0.1 --share 0.05",
 }
 MEASURES = {
     "drain": {"rate", "CPU of the worker process"},
@@ -44,12 +44,13 @@ MEASURES = {
     },
     "allowance": {
         "least in a window", "median", "use", "95 % from window", "longest silence", "429s", "CPU",
-        "busy", "busiest sandbox",
+        "busy", "busiest sandbox", "accepted", "accepted beyond the budget",
+        "`segq budget check` red",
     },
 }  # fmt: skip
 TARGETS = {
     "drain": 4, "slots": 4, "claims": 7, "sqlite": 2, "start-latency": 2, "polls": 6,
-    "allowance": 7, "simulated": 9, "batch": 12,
+    "allowance": 10, "simulated": 9, "batch": 12,
 }  # fmt: skip
 
 
@@ -98,6 +99,10 @@ def _check(found: Report) -> None:
                 assert 0 < values[name, "median"] <= 10
                 assert 0 <= values[name, "least in a window"] <= values[name, "median"]
                 assert 1 <= values[name, "95 % from window"] <= 4
+            budget = "500 submits at once, a budget for 100"
+            assert values[budget, "accepted"] == 5  # a twentieth of it
+            assert values[budget, "accepted beyond the budget"] == 0
+            assert values[budget, "`segq budget check` red"] == 0
             assert "TRIED OUT" in str(found.settings["note"])
         case "polls":
             assert len(values) == 9

@@ -1,6 +1,6 @@
 import pytest
 
-from jobs.arrival import LONGEST, arrived_within
+from jobs.arrival import LONGEST, LONGEST_TOLD, arrived_within
 
 
 @pytest.mark.parametrize(
@@ -10,8 +10,9 @@ from jobs.arrival import LONGEST, arrived_within
         (0.02, None, 1.0, 0.02),  # a v2 answer: it was counted before it was given
         (6.04, 6.0, 0.001, 0.046),
         (6.04, 6.0, 0.1, 0.145),  # 6.0 may be 5.9
-        (9.0, 6.0, 0.001, LONGEST),
-        (6.0, 7.0, 0.001, LONGEST),  # that cannot be: a clock was set
+        (6.4, 6.0, 0.001, 0.406),  # a busy machine
+        (9.0, 6.0, 0.001, LONGEST_TOLD),  # a provider that had it queued
+        (6.0, 7.0, 0.001, LONGEST_TOLD),  # that cannot be: a clock was set
         (-3600.0, None, 1.0, LONGEST),
     ],
 )

@@ -227,6 +227,20 @@ PACE_CASES = (
         auto=True,
     ),
     Case(
+        "who asks late in a search makes a quarter of a second good",
+        975,
+        (
+            *(Ask(0, True, opens=0) for _ in range(4)),
+            # An interval is 0.06 s.
+            Ask(0, True, opens=0.06),
+            Ask(0, False, 0.12 - LEAD),
+            *(Ask(1, True, opens=0) for _ in range(4)),
+            Ask(1, True, opens=0.06),
+            Ask(1, False, 0.12 - LEAD),
+        ),
+        auto=True,
+    ),
+    Case(
         "a search is not led on by permits that were given back",
         60,
         (
