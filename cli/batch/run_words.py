@@ -12,9 +12,10 @@ from jobs.states import Priority
 
 _EXAMPLES = """\
 examples:
-  segq batch run lanterns.csv --model ssd-1b --out lanterns --budget 5
+  segq batch run lanterns.csv --images photos --model ssd-canny --out lanterns --budget 5
   segq batch run --images photos --model ssd-canny --set prompt='a watercolour' --out painted
-  segq batch run --model ssd-1b --set prompt='a {style} cat' --matrix style=red,blue --matrix seed=1..10 --out cats
+  segq batch run --images photos --model ssd-canny --set prompt='a {style} cat' --matrix style=red,blue \\
+    --matrix seed=1..10 --out cats
 
 The same command again goes on where it was cut off; nothing is sent, paid or fetched twice.
 

@@ -98,7 +98,7 @@ def test_what_is_left_out_is_told(
     assert page.crop((10, 10, 420, 205)).convert("L").getextrema() == (255, 255)
     good, bad = results(client, made)
     assert (good["outputs_removed_at"] is not None, good["data_removed"]) == (True, False)
-    assert (bad["outputs_removed_at"], bad["error"]["kind"]) == (None, "model_error")
+    assert (bad["outputs_removed_at"], bad["error"]["kind"]) == (None, "result_rejected")
     is_problem(client.get(good["outputs"][0]["url"]), 410, "data-removed")
     sheet = client.get(f"{address}/results", params={"format": "csv"}).text.splitlines()
     assert "/outputs/" not in sheet[1]

@@ -12,6 +12,7 @@ from jobs.scopes import Scope
 from tests.gateway.conftest import SMALL_INPUT, is_problem
 from tests.gateway.gateway_process import Gateway
 
+BATCH = "/api/v1/batches/00000000-0000-7000-8000-000000000000"
 NEEDS = [
     (Scope.SUBMIT, "POST", "/api/v1/jobs"),
     (Scope.SUBMIT, "POST", "/api/v1/inputs"),
@@ -30,6 +31,16 @@ NEEDS = [
     (Scope.READ, "GET", "/api/v1/pauses"),
     (Scope.READ, "GET", "/api/v1/models"),
     (Scope.READ, "GET", "/api/v1/models/ssd-canny"),
+    (Scope.SUBMIT, "POST", "/api/v1/batches"),
+    (Scope.SUBMIT, "PATCH", BATCH),
+    *((Scope.SUBMIT, "POST", f"{BATCH}/{verb}") for verb in ("jobs", "close", "retry")),
+    *((Scope.CANCEL, "POST", f"{BATCH}/{verb}") for verb in ("cancel", "pause", "resume")),
+    (Scope.READ, "GET", "/api/v1/batches"),
+    (Scope.READ, "GET", BATCH),
+    *(
+        (Scope.READ, "GET", f"{BATCH}/{part}")
+        for part in ("events", "results", "rejected", "images.zip", "contact-sheet.jpg")
+    ),
 ]
 
 
@@ -75,15 +86,17 @@ def test_the_list_above_is_whole(gateway: Gateway) -> None:
         for security in operation.get("security", [])
         for scope in security["api_key"]
     }
-    tried = {
-        (scope, method, path.replace("/x", "/{job_id}").replace("/0", "/{n}"))
-        for scope, method, path in NEEDS
-        if method != "HEAD"
-    }
-    tried = {(s, m, p.replace("models/ssd-canny", "models/{slug}")) for s, m, p in tried}
+    tried = {(scope, method, _described(path)) for scope, method, path in NEEDS if method != "HEAD"}
     # Those two look for themselves at what they are asked to pause: see test_gateway_pauses.py.
     verbs = {(Scope.CANCEL, "POST", f"/api/v1/pauses{verb}") for verb in ("", "/resume")}
     assert told == tried | verbs
+
+
+def _described(path: str) -> str:
+    """As the OpenAPI document has it."""
+    path = path.replace(BATCH, "/api/v1/batches/{batch_id}")
+    path = path.replace("models/ssd-canny", "models/{slug}")
+    return path.replace("/x", "/{job_id}").replace("/0", "/{n}")
 
 
 def test_a_key_that_only_submits_sees_no_job(

@@ -52,6 +52,8 @@ def test_a_job_starts_with_the_defaults(gateway: Gateway, submit: Submit) -> Non
         "seed": None,
         "priority": "normal",
         "group": "",
+        "batch": None,
+        "custom_id": None,
         "tags": [],
         "metadata": {},
         "run_at": None,
