@@ -101,3 +101,8 @@ def answer(problem: Problem, instance: str) -> Response:
 
 def _short(field: str) -> str:
     return field if len(field) <= _LONGEST_FIELD else f"{field[: _LONGEST_FIELD - 1]}…"
+
+
+def printable(field: str) -> str:
+    """A field's name, short and such as UTF-8 has: a caller's may hold a lone surrogate."""
+    return _short(field.encode("utf-8", "backslashreplace").decode())

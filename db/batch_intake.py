@@ -1,6 +1,7 @@
 """Takes lines into a batch: each once, whoever sends it how often."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -81,8 +82,12 @@ class BatchIntake:
         with self._database.write(savepoint=False) as connection:
             batch = locked(connection, tenant_id, batch_id)
             now = pass_at(self._database, connection)
-            new, known, others = self._sorted_out(connection, batch, lines)
-            rejected = [*rejections, *others]
+            if batch.data_removed_at is not None:
+                # Nor can what was sent before be known: it was filled in from what is gone.
+                raise IllegalMove(
+                    "the batch's data has been removed: open another one", batch.state
+                )
+            new, known, rejected = self._sorted_out(connection, batch, lines, rejections)
             if batch.state is not BatchState.OPEN:
                 if new:
                     raise IllegalMove(f"the batch is {batch.state}: it takes no more", batch.state)
@@ -98,17 +103,30 @@ class BatchIntake:
         return Taken(len(added), known, tuple(rejected), stopped)
 
     def _sorted_out(
-        self, connection: Connection, batch: Batch, lines: Sequence[Line]
+        self,
+        connection: Connection,
+        batch: Batch,
+        lines: Sequence[Line],
+        rejections: Sequence[Rejection],
     ) -> tuple[list[Line], int, list[Rejection]]:
-        """Those that are new, how many are there already, and those whose names are another's."""
-        there = self._digests(connection, batch, [line.custom_id for line in lines])
+        """Those that are new, how many are there already, and those that cannot be taken: for what is
+        wrong with them, or because their names are another's.
+        """
+        named = [line.custom_id for line in lines]
+        named += [one.custom_id for one in rejections if one.digest is not None]
+        there = self._digests(connection, batch, named)
         new: list[Line] = []
         known, others = 0, []
+        for one in rejections:
+            if one.digest is not None and there.get(one.custom_id) == one.digest:
+                known += 1
+            else:
+                others.append(one)
         for line in lines:
             digest = there.get(line.custom_id)
             if digest is None:
                 there[line.custom_id] = line.digest
-                new.append(line)
+                new.append(_following(line, batch))
             elif digest == line.digest:
                 known += 1
             else:
@@ -235,6 +253,13 @@ class BatchIntake:
 
     def _rejections(self, connection: Connection, batch_id: UUID) -> int:
         return connection.scalar(_HOW_MANY, {"batch": batch_id}) or 0
+
+
+def _following(line: Line, batch: Batch) -> Line:
+    """The line with its batch's priority, which may have changed since the upload began."""
+    if not line.follows or line.new.priority is batch.priority:
+        return line
+    return replace(line, new=replace(line.new, priority=batch.priority))
 
 
 class _NotAllError(Exception):

@@ -100,21 +100,30 @@ class Batch:
 
 @dataclass(frozen=True)
 class Line:
-    """A checked line. `number`: its place in the upload, from 1; `digest`: of what it asks for."""
+    """A checked line. `number`: its place in the upload, from 1; `digest`: of what it asks for.
+
+    `follows`: it says no priority, and has its batch's, whatever that is when it is taken.
+    """
 
     number: int
     custom_id: str
     new: NewJob
     digest: bytes
+    follows: bool = False
 
 
 @dataclass(frozen=True)
 class Rejection:
-    """A line that is not taken, and all that is wrong with it."""
+    """A line that is not taken, and what is wrong with it.
+
+    `digest`: of what it asks for. One that is there already is known by it: what was good when it
+    came, a `finish_by` or an image, may be no more.
+    """
 
     number: int
     custom_id: str
     errors: tuple[FieldProblem, ...]
+    digest: bytes | None = None
 
 
 @dataclass(frozen=True)

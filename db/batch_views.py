@@ -22,7 +22,7 @@ from jobs.states import State
 _PACE = timedelta(minutes=1)
 _MOST_PACED = 20_000
 """Ends of the last minute are counted up to here."""
-_PIECE = 1_000
+_PIECE = 200
 
 
 @dataclass(frozen=True)

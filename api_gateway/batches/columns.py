@@ -4,6 +4,7 @@ values for the batch's templates.
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from jobs.catalog.inputs import shown
 from jobs.catalog.model import Kind, Model
 from jobs.errors import FieldProblem, InvalidInput, UnknownModel
 
+MOST_COLUMNS = 1_000
 METADATA = "metadata."
 """`metadata.order` is the member `order` of a job's metadata."""
 _MEMBERS = frozenset({"custom_id", *envelope.MEMBERS} - {"input", "metadata", "group"})
@@ -39,9 +41,13 @@ class Columns:
         """
         self._names = [name.strip() for name in _fields(header)]
         self._default = defaults.get("model")
+        if len(self._names) > MOST_COLUMNS:
+            why = f"has {len(self._names):,} columns, and may have {MOST_COLUMNS:,}"
+            raise InvalidInput([FieldProblem("header", why)])
         wrong = [
             FieldProblem("header", f"names the column {shown(name)} twice")
-            for name in sorted({one for one in self._names if self._names.count(one) > 1})
+            for name, count in sorted(Counter(self._names).items())
+            if count > 1
         ]
         other = next((one for one in _SEPARATORS if one in header), None)
         if len(self._names) == 1 and other is not None:
@@ -66,12 +72,15 @@ class Columns:
             if name not in known and not name.startswith(METADATA)
         ]
 
-    def row(self, raw: bytes) -> Row:
-        """Raises `InvalidInput` for a row of another length than the header."""
+    def row(self, raw: bytes) -> Row | None:
+        """None for one whose fields are all empty, as spreadsheets leave behind the last. Raises
+        `InvalidInput` for a row of another length than the header.
+        """
         fields = _fields(raw)
         if len(fields) != len(self._names):
             raise _wrong(f"has {len(fields)} fields, and the header {len(self._names)}")
-        return Row({name: one for name, one in zip(self._names, fields, strict=True) if one})
+        found = {name: one for name, one in zip(self._names, fields, strict=True) if one}
+        return Row(found) if found else None
 
     def line(self, row: Row, used: set[str]) -> dict[str, Any]:
         """The row as a line of JSON Lines would say it. Raises `InvalidInput`."""

@@ -5,10 +5,10 @@ upload of any length takes the same memory, and its sender waits for the databas
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
@@ -20,13 +20,29 @@ from api_gateway.images_in import Picture
 from db.batch_rows import Line, Rejection, Taken
 from jobs.errors import FieldProblem, InvalidInput, Refusal
 
+T = TypeVar("T")
+
 CHUNK = 1_000
 """Lines in one commit."""
 _CHUNK_BYTES = 2_000_000
 MOST_STRICT = 10_000
 """Lines that are held until the last one was checked."""
+MOST_STRICT_IMAGES = 64_000_000
+"""Bytes of images in such lines."""
+MOST_STRICT_REJECTED = 1_000
+"""With so many nothing more is read: none will be kept."""
+MOST_WITHOUT_A_LINE = 16_000_000
+"""Bytes. A few kilobytes of gzip can be megabytes of nothing."""
 MOST_TOLD = 100
 """Rejected lines that an answer names; the others are read from the batch."""
+
+
+class Aside(Protocol):
+    """Runs what takes long beside the event loop, and away from the threads of short queries."""
+
+    async def __call__(self, work: Callable[[], T], /) -> T:
+        """What it comes to."""
+        ...
 
 
 class Cutter(Protocol):
@@ -83,20 +99,28 @@ class Chunk:
         return self
 
 
-Keep = Callable[[Chunk], Taken]
-"""Keeps a chunk in one commit, in a thread. Raises what `BatchIntake.take` raises."""
+@dataclass(frozen=True)
+class Ways:
+    """What an upload has others do: `aside` runs slow work in one of the few threads that are for it,
+    `store` keeps images, and `keep` a chunk in one commit, raising what `BatchIntake.take` raises.
+    """
+
+    aside: Aside
+    store: Callable[[Sequence[Picture]], None]
+    keep: Callable[[Chunk], Taken]
 
 
 class Intake:
     """One upload. Whatever cuts it off, the lines that had come whole are kept."""
 
-    def __init__(self, cutter: Cutter, reader: LineReader, keep: Keep, *, gzipped: bool) -> None:
+    def __init__(self, cutter: Cutter, reader: LineReader, ways: Ways, *, gzipped: bool) -> None:
         self._cutter = cutter
         self._reader = reader
-        self._keep = keep
+        self._ways = ways
         self._unpack: Gunzip | Plain = Gunzip() if gzipped else Plain()
         self._gathered: list[Record] = []
         self._size = 0
+        self._without_a_line = 0
         self._under_way: asyncio.Task[Taken] | None = None
         self.came = Came()
 
@@ -117,15 +141,49 @@ class Intake:
 
     async def _take_all(self, pieces: AsyncIterator[bytes]) -> None:
         async for piece in pieces:
-            for part in self._unpack.feed(piece):
-                await self._add(self._cutter.feed(part))
+            parts = self._unpack.feed(piece)
+            while await self._cut(lambda parts=parts: self._next_part(parts)):  # type: ignore[misc]
+                pass
             if self.came.stopped is not None:
                 return
         self._unpack.end()
-        await self._add(self._cutter.end())
+        await self._cut(self._cutter.end)
         await self._check()
 
-    async def _add(self, records: Iterator[Record]) -> None:
+    def _next_part(self, parts: Iterator[bytes]) -> Iterator[Record] | None:
+        part = next(parts, None)
+        if part is None:
+            return None
+        self._without_a_line += len(part)
+        return self._cutter.feed(part)
+
+    async def _cut(self, cut: Callable[[], Iterator[Record] | None]) -> bool:
+        """Gather what `cut` gives; False: there was nothing to cut. What comes before a mistake is
+        gathered, too.
+        """
+        found: list[Record] = []
+
+        def work() -> bool:
+            records = cut()
+            # One by one: a list of all would be lost with the first mistake.
+            for record in records or ():
+                found.append(record)  # noqa: PERF402
+            return records is not None
+
+        try:
+            more = await self._ways.aside(work)
+        except InvalidInput:
+            await self._add(found)
+            raise
+        await self._add(found)
+        if self._without_a_line > MOST_WITHOUT_A_LINE:
+            why = f"has {MOST_WITHOUT_A_LINE:,} bytes without the end of a line"
+            raise InvalidInput([FieldProblem("body", why)])
+        return more
+
+    async def _add(self, records: Sequence[Record]) -> None:
+        if records:
+            self._without_a_line = 0
         for record in records:
             self._gathered.append(record)
             self._size += len(record.raw or b"")
@@ -136,7 +194,7 @@ class Intake:
         """Check what was gathered, and have it kept."""
         gathered, self._gathered, self._size = self._gathered, [], 0
         if gathered and self.came.stopped is None:
-            await self._take(await run_in_threadpool(self._checked, gathered))
+            await self._take(await self._ways.aside(lambda: self._checked(gathered)))
 
     def _checked(self, gathered: list[Record]) -> Chunk:
         chunk = Chunk()
@@ -153,7 +211,13 @@ class Intake:
         """Have it kept once the chunk before is, while the next one is read."""
         await self._end()
         if self.came.stopped is None:
-            self._under_way = asyncio.ensure_future(run_in_threadpool(self._keep, chunk))
+            self._under_way = asyncio.ensure_future(self._kept(chunk))
+
+    async def _kept(self, chunk: Chunk) -> Taken:
+        """The images that came in lines first, so that no job stands without its own."""
+        if chunk.pictures:
+            await self._ways.aside(lambda: self._ways.store(chunk.pictures))
+        return await run_in_threadpool(self._ways.keep, chunk)
 
     async def _end(self) -> None:
         """All that was checked is kept."""
@@ -176,8 +240,8 @@ class Intake:
 class StrictIntake(Intake):
     """One upload of which all lines are kept, in one commit, or none."""
 
-    def __init__(self, cutter: Cutter, reader: LineReader, keep: Keep, *, gzipped: bool) -> None:
-        super().__init__(cutter, reader, keep, gzipped=gzipped)
+    def __init__(self, cutter: Cutter, reader: LineReader, ways: Ways, *, gzipped: bool) -> None:
+        super().__init__(cutter, reader, ways, gzipped=gzipped)
         self._all = Chunk()
 
     async def _take(self, chunk: Chunk) -> None:
@@ -185,10 +249,17 @@ class StrictIntake(Intake):
         if len(self._all.lines) > MOST_STRICT:
             why = f"may have at most {MOST_STRICT:,} lines with strict=true: send it in parts"
             raise InvalidInput([FieldProblem("body", why)])
+        if sum(len(one.data) for one in self._all.pictures) > MOST_STRICT_IMAGES:
+            why = f"may hold {MOST_STRICT_IMAGES:,} bytes of images with strict=true: upload them first"
+            raise InvalidInput([FieldProblem("body", why)])
+        if len(self._all.rejections) > MOST_STRICT_REJECTED:
+            why = f"has more than {MOST_STRICT_REJECTED:,} lines that cannot be taken, so none was"
+            raise InvalidInput([FieldProblem("body", why)])
 
     async def _end(self) -> None:
-        if not self._all.rejections and not self.came.wrong:
-            self.came.add(await run_in_threadpool(self._keep, self._all))
+        # One whose like is there already may be no rejection.
+        if all(one.digest is not None for one in self._all.rejections) and not self.came.wrong:
+            self.came.add(await self._kept(self._all))
         else:
             self.came.add(Taken(0, 0, tuple(self._all.rejections)))
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from api_gateway import job_in, storable, strict_json
+from api_gateway import job_in, problems, storable, strict_json
 from api_gateway.batches.columns import Columns
 from api_gateway.batches.records import LONGEST, Record
-from api_gateway.batches.templates import fill, names_in
+from api_gateway.batches.templates import Filling, names_in
 from api_gateway.images_in import Picture
 from api_gateway.job_in import Resolve
 from api_gateway.problems import Problem
@@ -18,6 +18,8 @@ from jobs.catalog.inputs import shown
 from jobs.errors import FieldProblem, InvalidInput
 
 LONGEST_ID = 200
+MOST_ERRORS = 20
+"""Of one line are told, and kept; a line may have a hundred thousand wrong members."""
 _VARS = "vars"
 _NOT_OF_JOB = frozenset({"custom_id", _VARS})
 
@@ -54,21 +56,21 @@ class LineReader:
         """
         number = record.number + self._offset
         if record.raw is None:
-            too_long = f"is longer than {LONGEST:,} bytes: upload an image first, and refer to it"
-            return _rejected(number, {}, [FieldProblem("line", too_long)])
-        given: dict[str, Any] = {}
+            return _rejected(number, {}, [FieldProblem("line", _too_long(record))])
+        given: dict[str, Any] | None = {}
         try:
             if self._is_csv and self._columns is None:
                 self._columns = Columns(record.raw, self._batch.defaults, self._used)
                 return None
             given = self._given(record.raw)
-            return self._line(number, given)
+            return None if given is None else self._line(number, given)
         except Problem as problem:
-            return _rejected(number, given, [replace(one, field="line") for one in problem.errors])
+            wrong = [replace(one, field="line") for one in problem.errors]
+            return _rejected(number, given or {}, wrong)
         except InvalidInput as error:
             if self._is_csv and self._columns is None:
                 raise
-            return _rejected(number, given, error.problems)
+            return _rejected(number, given or {}, error.problems)
 
     def line_of(self, number: int, given: Any) -> Line | Rejection:
         """A line that was read from JSON before; or all that is wrong with it."""
@@ -79,28 +81,34 @@ class LineReader:
         except InvalidInput as error:
             return _rejected(number, known, error.problems)
 
-    def _given(self, raw: bytes) -> dict[str, Any]:
-        """Raises `InvalidInput`, and the problem of what is no JSON."""
+    def _given(self, raw: bytes) -> dict[str, Any] | None:
+        """None: an empty row. Raises `InvalidInput`, and the problem of what is no JSON."""
         if self._columns is None:
             return _an_object(strict_json.parse(raw))
         row = self._columns.row(raw)
+        if row is None:
+            return None
         return {**self._columns.line(row, self._used), _VARS: row.fields}
 
-    def _line(self, number: int, given: dict[str, Any]) -> Line:
+    def _line(self, number: int, given: dict[str, Any]) -> Line | Rejection:
         custom_id = _custom_id(number, given)
         whole = self._with_defaults(given)
+        digest = _digest(whole)
         batch = self._batch
-        new, pictures = job_in.job_of(self._resolve, batch.pool, batch.tenant_id, whole)
+        try:
+            new, pictures = job_in.job_of(self._resolve, batch.pool, batch.tenant_id, whole)
+        except InvalidInput as error:
+            return _rejected(number, given, error.problems, digest)
         self.pictures += pictures
+        follows = "priority" not in whole
         new = replace(
             new,
             batch_id=batch.id,
             custom_id=custom_id,
             group=batch.group,
-            # The batch's may change; then the same line is still the same.
-            priority=new.priority if "priority" in whole else batch.priority,
+            priority=batch.priority if follows else new.priority,
         )
-        return Line(number, custom_id, new, _digest(whole))
+        return Line(number, custom_id, new, digest, follows)
 
     def _with_defaults(self, given: dict[str, Any]) -> dict[str, Any]:
         """What the line says, over what the batch does. Raises `InvalidInput`."""
@@ -113,11 +121,24 @@ class LineReader:
             return {**self._rest, **said, "input": own}
         rest, input_ = _but(self._rest, said), _but(self._input, own)
         if self._used:
-            values, missing = _values(given), set[str]()
-            rest, input_ = fill(rest, values, missing), fill(input_, values, missing)
-            if missing:
-                raise InvalidInput([_no_value(name) for name in sorted(missing)])
+            filling = Filling(self._values(given))
+            try:
+                rest, input_ = filling.fill(rest), filling.fill(input_)
+            except ValueError as error:
+                raise InvalidInput([FieldProblem(_VARS, str(error))]) from None
+            if filling.missing:
+                raise InvalidInput([_no_value(name) for name in sorted(filling.missing)])
         return {**rest, **said, "input": {**input_, **own}}
+
+    def _values(self, given: Mapping[str, Any]) -> dict[str, str]:
+        """What templates ask for and the line has. Raises `InvalidInput`."""
+        found = given.get(_VARS, {})
+        if not isinstance(found, dict):
+            raise InvalidInput([FieldProblem(_VARS, "must be an object", shown(found))])
+        return {
+            name: found[name] if isinstance(found[name], str) else json.dumps(found[name])
+            for name in self._used & found.keys()
+        }
 
 
 def _an_object(given: Any) -> dict[str, Any]:
@@ -148,14 +169,6 @@ def _of_number(number: int) -> str:
     return f"line-{number}"
 
 
-def _values(given: Mapping[str, Any]) -> dict[str, str]:
-    """What templates may ask for. Raises `InvalidInput`."""
-    found = given.get(_VARS, {})
-    if not isinstance(found, dict):
-        raise InvalidInput([FieldProblem(_VARS, "must be an object", shown(found))])
-    return {name: one if isinstance(one, str) else json.dumps(one) for name, one in found.items()}
-
-
 def _no_value(name: str) -> FieldProblem:
     return FieldProblem(_VARS, f"has no {name}, which a template of the batch asks for")
 
@@ -165,8 +178,23 @@ def _digest(whole: Mapping[str, Any]) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
-def _rejected(number: int, given: Mapping[str, Any], wrong: Sequence[FieldProblem]) -> Rejection:
+def _too_long(record: Record) -> str:
+    if record.last is not None and record.last > record.number:
+        return (
+            f"and those up to {record.last:,} are one row, longer than {LONGEST:,} bytes: a field "
+            "begins with a quote, and none ends it"
+        )
+    return f"is longer than {LONGEST:,} bytes: upload an image first, and refer to it"
+
+
+def _rejected(
+    number: int,
+    given: Mapping[str, Any],
+    wrong: Sequence[FieldProblem],
+    digest: bytes | None = None,
+) -> Rejection:
     found = given.get("custom_id")
     named = isinstance(found, str) and 1 <= len(found) <= LONGEST_ID
     usable = named and not storable.complaint(found)
-    return Rejection(number, str(found) if usable else _of_number(number), tuple(wrong))
+    told = tuple(replace(one, field=problems.printable(one.field)) for one in wrong[:MOST_ERRORS])
+    return Rejection(number, str(found) if usable else _of_number(number), told, digest)

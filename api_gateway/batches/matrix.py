@@ -1,8 +1,9 @@
 """A matrix: every combination of some values, each a line of a batch."""
 
 import itertools
+import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ from jobs.errors import FieldProblem, InvalidInput
 MOST_LINES = 50_000
 """Of one request, which keeps them in one commit."""
 MOST_NAMES = 10
+LARGEST = 16_384
+"""A value may be in each of fifty thousand lines."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,13 @@ def read(given: Any) -> Matrix:
     wrong = wrong or [
         FieldProblem(f"matrix.{name}", IMAGE_FOR_MANY, shown(value))
         for name, values in given.items()
-        for value in (values.values() if isinstance(values, dict) else values)
+        for value in _values(values)
         if is_image_inside(name, value)
+    ]
+    wrong = wrong or [
+        FieldProblem(f"matrix.{name}", f"may have values of up to {LARGEST:,} characters as JSON")
+        for name, values in given.items()
+        if any(len(json.dumps(value)) > LARGEST for value in _values(values))
     ]
     if wrong:
         raise InvalidInput(wrong)
@@ -72,6 +80,10 @@ def read(given: Any) -> Matrix:
         )
         raise InvalidInput([FieldProblem("matrix", why)])
     return found
+
+
+def _values(given: list[Any] | dict[str, Any]) -> Collection[Any]:
+    return given.values() if isinstance(given, dict) else given
 
 
 def _labelled(name: str, values: list[Any] | dict[str, Any]) -> tuple[tuple[str, Any], ...]:

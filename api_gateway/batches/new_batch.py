@@ -7,6 +7,7 @@ from typing import Any, TypedDict, TypeVar
 from uuid import UUID
 
 from api_gateway import envelope, storable
+from api_gateway.job_answer import text_of
 from api_gateway.kept_images import IMAGE_FOR_MANY, is_image_inside
 from db.batch_rows import NewBatch
 from jobs import money
@@ -20,6 +21,8 @@ from jobs.states import Priority
 T = TypeVar("T")
 
 LONGEST_NAME = 200
+LARGEST_DEFAULTS = 65_536
+"""Characters: they are read with each look at the batch, and filled in for each line."""
 CONTINUE, STOP_AFTER = "continue", "stop_after_n"
 OF_JOBS = tuple(one for one in envelope.MEMBERS if one not in {"priority", "group", "metadata"})
 """Members of a job that a batch may say for all its lines."""
@@ -131,6 +134,9 @@ def _of_jobs(members: _Members) -> dict[str, Any]:
     ]
     if complaint := storable.complaint(given):
         members.problems.append(FieldProblem("input", complaint, shown(given)))
+    if len(text_of(found)) > LARGEST_DEFAULTS:
+        why = f"and what else all lines have may have {LARGEST_DEFAULTS:,} characters as JSON"
+        members.problems.append(FieldProblem("input", why))
     return found
 
 

@@ -15,19 +15,22 @@ _BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class Record:
-    """`number`: of its (first) line in the upload, or of the member in the array, from 1.
+    """`number`: of its (first) line in the upload, or of the member in the array, from 1; `last`: of
+    its last line, where it has several.
 
     `raw` is None for one that is longer than `LONGEST`; its bytes are gone.
     """
 
     number: int
     raw: bytes | None
+    last: int | None = None
 
 
 class _Lines:
     """Lines, ended by LF or CR LF, numbered as an editor does."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, skips_empty: bool) -> None:
+        self._skips_empty = skips_empty
         self._kept = b""
         self._number = 1
         self._too_long = False
@@ -35,7 +38,11 @@ class _Lines:
     def feed(self, piece: bytes) -> Iterator[Record]:
         first, *others = piece.split(b"\n")
         for one in others:
-            yield self._line(first)
+            if first or self._kept or self._too_long or not self._skips_empty:
+                yield self._line(first)
+            else:
+                # A million of them are a few kilobytes of gzip.
+                self._number += 1
             first = one
         self._keep(first)
 
@@ -64,7 +71,7 @@ class JsonLines:
     """Each line that is not blank is a record."""
 
     def __init__(self) -> None:
-        self._lines = _Lines()
+        self._lines = _Lines(skips_empty=True)
 
     def feed(self, piece: bytes) -> Iterator[Record]:
         """The records that end in this piece."""
@@ -79,7 +86,7 @@ class CsvRows:
     """Rows as RFC 4180 has them: a line break between quotes is a part of its field."""
 
     def __init__(self) -> None:
-        self._lines = _Lines()
+        self._lines = _Lines(skips_empty=False)
         self._begun: list[bytes] = []
         self._first = 1
         self._size = 0
@@ -104,17 +111,41 @@ class CsvRows:
         if line.raw is None:
             # Nobody knows how many quotes were in it: what follows is taken for a new row.
             self._begun, self._is_quoted = [], False
-            yield Record(self._first, None)
+            yield Record(self._first, None, line.number)
             return
         self._begun.append(line.raw)
         self._size += len(line.raw)
-        self._is_quoted ^= line.raw.count(b'"') % 2 == 1
+        self._is_quoted = _ends_quoted(line.raw, self._is_quoted)
         if self._is_quoted and self._size <= LONGEST:
             return
         row = b"\n".join(self._begun) if self._size <= LONGEST else None
         self._begun, self._is_quoted = [], False
         if row is None or row.strip():
-            yield Record(self._first, row)
+            yield Record(self._first, row, line.number)
+
+
+def _ends_quoted(line: bytes, is_quoted: bool) -> bool:
+    """Whether a quoted field goes on behind this line; `is_quoted`: whether one came from before it.
+
+    A quote opens a field at its beginning alone: `5" nail` is a text with a quote in it.
+    """
+    at = 0
+    while True:
+        if not is_quoted:
+            quote = line.find(b'"', at)
+            if quote < 0:
+                return False
+            is_quoted = quote == max(at, line.rfind(b",", at, quote) + 1)
+            at = quote + 1 if is_quoted else line.find(b",", quote) + 1
+        elif (at := line.find(b'"', at) + 1) == 0:
+            return True
+        elif line.startswith(b'"', at):
+            at += 1  # two of them are one in the text
+        else:
+            is_quoted = False
+            at = line.find(b",", at) + 1
+        if at == 0:
+            return False
 
 
 _MARK = re.compile(rb'\\.?|["{}\[\],]', re.DOTALL)

@@ -17,7 +17,7 @@ from api_gateway.openapi import parameter, refuses
 from api_gateway.parts import parts_of
 from api_gateway.query import Query, whole
 from api_gateway.showing import base_of
-from db.batch_results import BEGIN, BatchResults, Page, Place
+from db.batch_results import BEGIN, BatchResults, Page, Place, Result
 from db.batch_views import BatchViews
 from db.batches import BatchStore
 from jobs.states import FINAL, State
@@ -26,7 +26,8 @@ router = APIRouter(tags=["batches"])
 
 PIECE = 500
 """Results that are read, written out and sent at once."""
-MOST_RESULTS = 1_000_000
+MOST_RESULTS = 10_000
+"""On a page of a limit: they are held until its cursor is known."""
 INPUT, FINISHED = "input", "finished"
 _FORMATS = {"jsonl": "application/jsonl", "csv": "text/csv; charset=utf-8"}
 NEXT = "Next-Cursor"
@@ -80,7 +81,7 @@ async def results(request: Request, batch_id: UUID, tenant: Reader) -> Response:
     store = BatchResults(parts.database)
     read = store.in_order if order == INPUT else store.as_they_ended
     base = base_of(request)
-    pages = _pages(partial(read, batch_id, states=states), after, limit)
+    pages = _pages(partial(read, batch_id, states=states), order, after, limit)
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     if limit is not None:
         found = await run_in_threadpool(list, pages)
@@ -120,11 +121,16 @@ async def rejected(request: Request, batch_id: UUID, tenant: Reader) -> Response
     return StreamingResponse(content, headers=headers, media_type="application/jsonl")
 
 
-def _pages(read: Callable[..., Page], after: Place, limit: int | None) -> Iterator[Page]:
+def _pages(
+    read: Callable[..., Page], order: str, after: Place, limit: int | None
+) -> Iterator[Page]:
     """Until there is no more, or `limit` results were given."""
     left = limit
     while True:
-        page = read(limit=PIECE if left is None else min(PIECE, left), after=after)
+        # Lines whose jobs have not ended, or otherwise, are no results: as many are read as ever.
+        page = read(limit=PIECE, after=after)
+        if left is not None and len(page.results) > left:
+            page = Page(page.results[:left], _behind(order, page.results[left - 1]))
         yield page
         if page.after is None:
             return
@@ -135,12 +141,17 @@ def _pages(read: Callable[..., Page], after: Place, limit: int | None) -> Iterat
                 return
 
 
+def _behind(order: str, last: Result) -> Place:
+    if order == INPUT:
+        return Place(last.position)
+    return Place(ended=last.job.finished_at, job_id=last.job.id)
+
+
 def _end_of(found: list[Page], after: Place) -> Place:
     """Behind the last result that was given."""
     for page in reversed(found):
         if page.results:
-            last = page.results[-1].job
-            return Place(ended=last.finished_at, job_id=last.id)
+            return _behind(FINISHED, page.results[-1])
     return after
 
 

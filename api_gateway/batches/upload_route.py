@@ -1,5 +1,6 @@
 """`POST /api/v1/batches/{id}/jobs`: lines into a batch, as they arrive."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -11,9 +12,10 @@ from starlette.concurrency import run_in_threadpool
 from api_gateway import problems
 from api_gateway.auth import Submitter
 from api_gateway.batches.batch_json import rejections
-from api_gateway.batches.intake import CUTTERS, MOST_STRICT, Came, Chunk, Intake, StrictIntake
+from api_gateway.batches.intake import CUTTERS, MOST_STRICT, Came, Chunk, Intake, StrictIntake, Ways
 from api_gateway.batches.lines import LineReader
 from api_gateway.batches.routes import MOST_TICKETS
+from api_gateway.images_in import Picture
 from api_gateway.job_answer import text_of
 from api_gateway.kept_images import KeptImages
 from api_gateway.openapi import answers, parameter
@@ -81,18 +83,24 @@ async def add_jobs(request: Request, batch_id: UUID, tenant: Submitter) -> Respo
     batch, _ = await run_in_threadpool(BatchStore(parts.database).get, tenant, batch_id)
     kept = KeptImages(parts.inputs, parts.artifacts)
     reader = LineReader(batch, partial(kept.resolve, tenant), first_line, is_csv=kind == "text/csv")
-    keep = partial(_keep, parts, batch, kept, strict)
+    ways = Ways(
+        aside=parts.with_images,
+        store=partial(_store, kept, tenant),
+        keep=partial(_keep, parts, batch, strict),
+    )
     kind_of_intake = StrictIntake if strict else Intake
-    intake = kind_of_intake(CUTTERS[kind](), reader, keep, gzipped=gzipped)
+    intake = kind_of_intake(CUTTERS[kind](), reader, ways, gzipped=gzipped)
     # It may take as long as it likes, as long as something comes.
     request.scope[LIVELY] = True
     return _answer(await intake.run(request.stream()), strict=strict)
 
 
-def _keep(parts: Parts, batch: Batch, kept: KeptImages, strict: bool, chunk: Chunk) -> Taken:
-    """The images that came in lines first, so that no job stands without its own."""
-    for picture in chunk.pictures:
-        kept.keep(batch.tenant_id, picture)
+def _store(kept: KeptImages, tenant: UUID, pictures: Sequence[Picture]) -> None:
+    for picture in pictures:
+        kept.keep(tenant, picture)
+
+
+def _keep(parts: Parts, batch: Batch, strict: bool, chunk: Chunk) -> Taken:
     taken = BatchIntake(parts.database).take(
         batch.tenant_id, batch.id, chunk.lines, chunk.rejections, strict=strict
     )

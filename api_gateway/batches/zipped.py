@@ -39,32 +39,42 @@ class _Sink:
         return written
 
 
-def zip_file(pages: Iterator[Page], store: ArtifactStore) -> Iterator[bytes]:
-    """Every image of these pages, as it is: JPEGs do not get smaller.
+class ZipFile:
+    """Every image as it is: JPEGs do not get smaller.
 
     Those that are removed, or whose bytes are gone, are left out and named in `LEFT_OUT` at the end.
     """
-    sink, left_out = _Sink(), _LeftOut()
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-        for page in pages:
-            for one in page.results:
-                for output in one.job.outputs:
-                    name = file_name(one, output)
-                    pieces = _pieces(one, output, store)
-                    if pieces is None:
-                        left_out.add(name)
-                        continue
-                    entry = zipfile.ZipInfo(name, _moment(one.job.finished_at))
-                    entry.external_attr = 0o644 << 16
-                    # Said before, so that no entry is larger than its head says it may be.
-                    entry.file_size = output.bytes
-                    with archive.open(entry, "w") as file:
-                        for piece in pieces:
-                            file.write(piece)
-                            yield sink.taken()
-        if left_out.count:
-            archive.writestr(LEFT_OUT, left_out.text())
-    yield sink.taken()
+
+    def __init__(self, store: ArtifactStore) -> None:
+        self._store = store
+        self._sink = _Sink()
+        self._archive = zipfile.ZipFile(self._sink, "w", zipfile.ZIP_STORED, allowZip64=True)
+        self._left_out = _LeftOut()
+
+    def add(self, page: Page) -> Iterator[bytes]:
+        """The bytes of the images of this page, piece by piece."""
+        for one in page.results:
+            for output in one.job.outputs:
+                name = file_name(one, output)
+                pieces = _pieces(one, output, self._store)
+                if pieces is None:
+                    self._left_out.add(name)
+                    continue
+                entry = zipfile.ZipInfo(name, _moment(one.job.finished_at))
+                entry.external_attr = 0o644 << 16
+                # Said before, so that no entry is larger than its head says it may be.
+                entry.file_size = output.bytes
+                with self._archive.open(entry, "w") as file:
+                    for piece in pieces:
+                        file.write(piece)
+                        yield self._sink.taken()
+
+    def end(self) -> bytes:
+        """What names them all, behind the last of them."""
+        if self._left_out.count:
+            self._archive.writestr(LEFT_OUT, self._left_out.text())
+        self._archive.close()
+        return self._sink.taken()
 
 
 def _pieces(one: Result, output: Output, store: ArtifactStore) -> Pieces | None:

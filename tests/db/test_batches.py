@@ -1,6 +1,7 @@
 """Batches in the database: lines once, budgets held, what is done to all jobs done once, on both."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -105,6 +106,18 @@ def test_what_is_rejected_is_kept_until_a_line_of_that_name_comes(
     taken = intake.take(batch.tenant_id, batch.id, [changed, *lines_of(batch, "b")])
     assert (taken.accepted, taken.known) == (1, 0)
     assert [one.number for one in taken.rejections] == [9]
+
+
+def test_a_line_without_a_priority_has_its_batchs_of_now(
+    database: Database, batch: Batch, runs: RunStore, account: Account
+) -> None:
+    """Which may have changed since its upload began."""
+    first, second = lines_of(batch, "follows", "says")
+    BatchSweeps(database).set_priority(batch.tenant_id, batch.id, Priority.HIGH)
+    BatchIntake(database).take(batch.tenant_id, batch.id, [replace(first, follows=True), second])
+    sweep(database, batch)
+    found = {one.job.custom_id: one.job.priority for one in claims(runs, account, 2)}
+    assert found == {"follows": Priority.HIGH, "says": Priority.NORMAL}
 
 
 def test_a_full_queue_stops_an_upload_at_its_line(database: Database, tenant: UUID) -> None:

@@ -48,6 +48,22 @@ def test_a_zip_file_holds_every_image_under_a_safe_name(
         assert archive.read("000001-n_code-1.png") == picture("PNG", colour="red")
 
 
+def test_a_zip_file_may_hold_a_part_of_the_lines(
+    client: httpx.Client, made: dict[str, Any]
+) -> None:
+    address = f"/api/v1/batches/{made['id']}/images.zip"
+
+    def names(**part: int) -> list[str]:
+        content = client.get(address, params=part).content
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return [name[:6] for name in archive.namelist()]
+
+    assert names(lines=1) == ["000000"]
+    assert names(first_line=2) == names(first_line=2, lines=1) == ["000001"] * 2
+    assert names(first_line=3, lines=100_000) == []
+    is_problem(client.get(address, params={"lines": 100_001}), 422, "invalid-fields")
+
+
 def test_a_batch_without_images_is_an_empty_zip_file(client: httpx.Client) -> None:
     response = client.get(f"/api/v1/batches/{opened(client)['id']}/images.zip")
     with zipfile.ZipFile(io.BytesIO(response.content)) as archive:

@@ -199,6 +199,38 @@ def test_results_come_in_the_order_of_lines_or_of_ends(
     assert found == ["n0", "n2", "n4"]
 
 
+def test_a_page_of_results_is_full_whatever_lies_between(
+    gateway: Gateway, client: httpx.Client
+) -> None:
+    batch = opened(client)
+    names = [f"n{n}" for n in range(12)]
+    assert came(send(client, batch, [{"custom_id": one} for one in names])) == (12, 0, 0)
+    items = client.get(
+        "/api/v1/jobs", params={"group": f"batch:{batch['id']}", "limit": 20}
+    ).json()["items"]
+    for n, job in enumerate(reversed(items)):
+        claimed = claim(gateway, job["id"])
+        if n % 4 == 3:
+            fail(gateway, claimed)
+        else:
+            succeed(gateway, claimed, picture("PNG"), content_type="image/png")
+    address = f"/api/v1/batches/{batch['id']}/results"
+    found, cursor = [], None
+    while True:
+        part: dict[str, Any] = {"state": "failed", "limit": 2}
+        part |= {"cursor": cursor} if cursor else {}
+        answer = client.get(address, params=part)
+        page = [json.loads(line)["custom_id"] for line in answer.text.splitlines()]
+        assert len(page) <= 2
+        found.append(page)
+        cursor = answer.headers.get("Next-Cursor")
+        if cursor is None:
+            break
+    assert [name for page in found for name in page] == ["n3", "n7", "n11"]
+    assert found[0] == ["n3", "n7"]
+    is_problem(client.get(address, params={"limit": 10_001}), 422, "invalid-fields")
+
+
 def test_results_are_followed_as_they_end(gateway: Gateway, client: httpx.Client) -> None:
     batch, jobs = filled(client)
     claimed = {name: claim(gateway, jobs[name]) for name in jobs}
