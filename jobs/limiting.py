@@ -13,7 +13,7 @@ from jobs.breaker import Breaker
 from jobs.concurrency import Flights
 from jobs.failures import Failure, FailureKind
 from jobs.learning import Belief
-from jobs.pace import LEAD, MARGIN, SECOND, SLACK, Calls, burst, catch_up, interval
+from jobs.pace import LEAD, MARGIN, SECOND, SLACK, Calls, burst, catch_up, interval, spread
 
 PROBE = 1 * SECOND
 """How long the first call after a pause goes alone: a refusal comes at once."""
@@ -142,14 +142,15 @@ class Limiting:
 
     def _no_burst(self, at: int) -> None:
         """No rest was saved where room comes call by call, or the window held calls back."""
-        self.due = max(self.due, at + (self._burst - 1) * self._interval)
+        self.due = max(self.due, at + self._rested)
 
     def _begin(self, now: int) -> None:
         if self.first == 2 and now >= self.alone_until:
             self.first, self.first_permit = 0, ""
         if self.breaker.tester and self.breaker.tester not in self.flights.ends:
             self.breaker.tester = ""  # its worker is lost
-        latest = max(now, self.paused_until) + self._lead + self._burst * self._interval
+        begins = max(now, self.paused_until)
+        latest = begins + self._lead + self._rested + self._step(begins)
         self.due = min(max(self.due, now), latest)
 
     def _next(self, now: int) -> int | Answer:
@@ -168,7 +169,7 @@ class Limiting:
             # A saved burst would be spent at once, and end in the same silence in each window.
             self._no_burst(frees)
         alone_until = self.alone_until if self.first == 2 else 0
-        opens = max(now, alone_until, self.due - (self._burst - 1) * self._interval, frees)
+        opens = max(now, alone_until, self.due - self._rested, frees)
         if opens > now + self._lead:
             return Answer(wait=opens - now - self._lead, waits=Waits.RATE_LIMIT)
         return opens
@@ -176,12 +177,25 @@ class Limiting:
     def _grant(self, permit: str, opens: int, deadline: int) -> None:
         self.calls.add(permit, opens + self.limits.window + SLACK)
         self.flights.ends[permit] = opens + SLACK + deadline
-        self.due = max(self.due, opens) + self._interval
+        self.due = max(self.due, opens)
+        is_burst = self.due + self._interval <= opens + self._rested
+        self.due += self._interval if is_burst else self._step(opens)
         self.known.step_calls += 1
         if self.first == 1:
             self.first, self.first_permit, self.alone_until = 2, permit, opens + PROBE
         if self.breaker.open_for:
             self.breaker.tester = permit
+
+    def _step(self, at: int) -> int:
+        """From a call then until the next: what the window has left is spread until it frees a place.
+        Else a burst would be paid for with silence at the window's end, whoever asks then.
+        """
+        if self.known.rate or not self.calls.in_order:
+            return self._interval  # a search does not know the window
+        until, permit = self.calls.in_order[0]
+        frees = until - (SLACK if permit in self.flights.ends else 0)
+        left = self.known.belief - len(self.calls.in_order)
+        return max(self._interval, spread(frees - at, left))
 
     def answered(self, now: int, permit: str, arrived: int, ended: Ended, *, deadline: int) -> None:
         """The call had reached the provider's counter `arrived` after its permit opened.
@@ -274,6 +288,11 @@ class Limiting:
         if self.known.rate:
             return catch_up(self.known.rate, self.limits.window)
         return burst(self.known.belief)
+
+    @property
+    def _rested(self) -> int:
+        """How far a rest lets calls leave before they are due."""
+        return (self._burst - 1) * self._interval
 
     @property
     def _lead(self) -> int:

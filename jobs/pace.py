@@ -36,24 +36,24 @@ class Calls:
     """The calls that may count in the provider's window: when each stops, by permit."""
 
     until: dict[str, int] = field(default_factory=dict)
-    in_order: list[int] = field(default_factory=list)
+    in_order: list[tuple[int, str]] = field(default_factory=list)
 
     def add(self, permit: str, until: int) -> None:
         """Let the permit's call count until then."""
         self.until[permit] = until
-        insort(self.in_order, until)
+        insort(self.in_order, (until, permit))
 
     def remove(self, permit: str) -> bool:
         """It counts no more; whether it did."""
         until = self.until.pop(permit, None)
         if until is None:
             return False
-        del self.in_order[bisect_left(self.in_order, until)]
+        del self.in_order[bisect_left(self.in_order, (until, permit))]
         return True
 
     def forget(self, now: int) -> None:
         """Drop those that count no more."""
-        gone = bisect_right(self.in_order, now)
+        gone = bisect_right(self.in_order, now, key=lambda one: one[0])
         if gone:
             del self.in_order[:gone]
             self.until = {permit: until for permit, until in self.until.items() if until > now}
@@ -61,7 +61,7 @@ class Calls:
     def frees(self, most: int) -> int:
         """When fewer than `most` (≥ 1) will count; 0 when so already."""
         excess = len(self.in_order) - most
-        return self.in_order[excess] if excess >= 0 else 0
+        return self.in_order[excess][0] if excess >= 0 else 0
 
 
 def interval(window: int, rate: int) -> int:
@@ -71,6 +71,11 @@ def interval(window: int, rate: int) -> int:
     it would lose what is late for good, since the call a window later may come no earlier.
     """
     return -(-window * 39 // (40 * rate))
+
+
+def spread(until: int, calls: int) -> int:
+    """Between two of so many calls that are to last until then, with the same little to spare."""
+    return until * 39 // (40 * (max(0, calls) + 1))
 
 
 def burst(rate: int) -> int:

@@ -18,8 +18,22 @@ local function lead()
   return s.rate > 0 and math.min(LEAD, 2 * interval()) or LEAD
 end
 
+local function rested()
+  return (burst() - 1) * interval()
+end
+
+local function step(at)
+  local oldest = redis.call('ZRANGE', calls, 0, 0, 'WITHSCORES')
+  if s.rate > 0 or #oldest == 0 then
+    return interval()
+  end
+  local frees = tonumber(oldest[2]) - (redis.call('ZSCORE', flights, oldest[1]) and SLACK or 0)
+  local left = math.max(0, s.belief - redis.call('ZCARD', calls))
+  return math.max(interval(), math.floor((frees - at) * 39 / (40 * (left + 1))))
+end
+
 local function no_burst(at)
-  s.due = math.max(s.due, at + (burst() - 1) * interval())
+  s.due = math.max(s.due, at + rested())
 end
 
 local function begin()
@@ -29,8 +43,8 @@ local function begin()
   if s.tester ~= '' and not redis.call('ZSCORE', flights, s.tester) then
     s.tester = ''
   end
-  local latest = math.max(now, s.paused_until) + lead() + burst() * interval()
-  s.due = math.min(math.max(s.due, now), latest)
+  local begins = math.max(now, s.paused_until)
+  s.due = math.min(math.max(s.due, now), begins + lead() + rested() + step(begins))
 end
 
 -- When the next permit opens; or how long to wait until it may be asked for, and for what.
@@ -56,7 +70,7 @@ local function next_opens()
     no_burst(frees)
   end
   local alone_until = s.first == 2 and s.alone_until or 0
-  local opens = math.max(now, alone_until, s.due - (burst() - 1) * interval(), frees)
+  local opens = math.max(now, alone_until, s.due - rested(), frees)
   if opens > now + lead() then
     return nil, opens - now - lead(), 'rate_limit'
   end
@@ -79,7 +93,9 @@ end
 local function grant(permit, opens, deadline)
   redis.call('ZADD', calls, string.format('%.0f', opens + s.window + SLACK), permit)
   redis.call('ZADD', flights, string.format('%.0f', opens + SLACK + deadline), permit)
-  s.due = math.max(s.due, opens) + interval()
+  s.due = math.max(s.due, opens)
+  local is_burst = s.due + interval() <= opens + rested()
+  s.due = s.due + (is_burst and interval() or step(opens))
   s.step_calls = s.step_calls + 1
   if s.first == 1 then
     s.first, s.first_permit, s.alone_until = 2, permit, opens + PROBE

@@ -4,6 +4,7 @@ A case is a story: what happens at which second, and what is expected of it. Per
 a, b, c … in the order in which they are asked for.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from jobs.limiting import Ended
@@ -75,6 +76,16 @@ def calls(letters: str, at: float, latency: float = 0.0, ended: Ended = Ended.CL
     return steps
 
 
+def spread(calls: int, left: int) -> Iterator[float]:
+    """When so many calls of a window of 60 s leave, the first of them at once, with `left` to come
+    after it: what is left is spread until the window frees the next place.
+    """
+    at = 0.0
+    for n in range(calls):
+        yield at
+        at += (60 - at) * 39 / 40 / (left - n + 1)
+
+
 PACE_CASES = (
     Case(
         "a small account has no burst: one call, then one an interval",
@@ -88,20 +99,32 @@ PACE_CASES = (
     ),
     Case(
         "a tenth of the window's calls may leave at once after a rest",
-        30,  # a call in 1.95 s, three at once
+        30,  # three at once, and 27 in the rest of the window
         (
             Ask(0, True, opens=0),
             Ask(0, True, opens=0),
             Ask(0, True, opens=0),
-            Ask(0, False, 1.95 - LEAD),
-            Ask(1.95, True, opens=0),
-            Ask(1.95, False),
+            Ask(0, False, 58.5 / 28 - LEAD),
+            Ask(2.1, True, opens=0),
+            Ask(2.1, False),
+        ),
+    ),
+    Case(
+        "no silence follows a burst: the rest of the window is spread",
+        20,  # two at once
+        (
+            Ask(0, True),
+            *(Ask(at, True) for at in spread(19, 18)),
+            *(Answered(name, 0) for name in "abcdefghijklmnopqrst"),
+            # All of it was used by then, and the burst leaves the window.
+            Ask(58.2, False, 1.8 - LEAD),
+            Ask(60, True, opens=0),
         ),
     ),
     Case(
         "a rest earns one burst, however long it was",
         30,
-        (Ask(0, True), *(Ask(5000, True) for _ in range(3)), Ask(5000, False, 1.95 - LEAD)),
+        (Ask(0, True), *(Ask(5000, True) for _ in range(3)), Ask(5000, False, 58.5 / 28 - LEAD)),
     ),
     Case(
         "an unused permit gives its turn back",
@@ -133,9 +156,9 @@ PACE_CASES = (
         20,  # a call in 2.925 s, two at once
         (
             Ask(0, True),
-            *(Ask(2.925 * n, True) for n in range(19)),
+            *(Ask(at, True) for at in spread(19, 18)),
             *(Answered(name, 0) for name in "abcdefghijklmnopqrst"),
-            Ask(55, False, 5 - LEAD),
+            Ask(59, False, 1 - LEAD),
             Ask(59.95, True, opens=0.05),
             Ask(59.95, False, 0.05 + 2.925 - LEAD),
         ),
@@ -166,7 +189,7 @@ PACE_CASES = (
         (
             *(Ask(0, True) for _ in range(3)),
             *(Answered(name, 0) for name in "abc"),
-            *(Ask(2 * n, True) for n in range(1, 19)),
+            *(Ask(2.11 * n, True) for n in range(1, 19)),
             *(Answered(name, 0) for name in "defghijklmnopqrst"),
             Refused(38, "u", 22, belief=20),
             Ask(38, False, 22),
