@@ -7,6 +7,7 @@ does: each part looks at the jobs as they are.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,7 @@ from sqlalchemy import Connection, Row, case, select, update
 from db.among import among
 from db.batch_counts import Move, counts_of, note_moves
 from db.batch_rows import GOES_ON_AGAIN, Batch, batch_of
-from db.batches import locked
+from db.batches import finish, locked
 from db.budget_books import Books
 from db.budget_gate import pass_at
 from db.engine import Database
@@ -36,6 +37,14 @@ PART = 1_000
 """Jobs in one commit."""
 CANCELING = Who("the cancel of the batch", is_admin=True)
 """Who pauses its jobs until all of them are canceled."""
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What a part came to: how many jobs were changed, and whether the batch finished with it."""
+
+    changed: int
+    finished: bool = False
 
 
 class BatchSweeps:
@@ -71,7 +80,7 @@ class BatchSweeps:
             return self._begin(
                 connection,
                 batch,
-                Sweep.CANCEL,
+                Sweep.CANCEL if batch.jobs else None,
                 state=BatchState.CANCELED,
                 closed_at=batch.closed_at or now,
             )
@@ -83,7 +92,9 @@ class BatchSweeps:
         with self._database.write() as connection:
             batch = locked(connection, tenant_id, batch_id)
             _must_be_idle(batch, Sweep.PRIORITY)
-            return self._begin(connection, batch, Sweep.PRIORITY, priority=priority.rank)
+            some = counts_of(connection, batch.id).to_come.jobs
+            sweep = Sweep.PRIORITY if some else None
+            return self._begin(connection, batch, sweep, priority=priority.rank)
 
     def retry(self, tenant_id: UUID, batch_id: UUID, states: Sequence[State]) -> Batch:
         """Queue those of its jobs again that ended so, without images, while queue and budgets have
@@ -96,7 +107,7 @@ class BatchSweeps:
             return self._begin(
                 connection,
                 batch,
-                Sweep.RETRY,
+                Sweep.RETRY if batch.jobs else None,
                 state=goes_on,
                 **GOES_ON_AGAIN,
                 sweep_states=[str(one) for one in states],
@@ -111,39 +122,45 @@ class BatchSweeps:
         with self._database.read() as connection:
             return list(connection.scalars(mine.order_by(batches.c.id).limit(limit)))
 
-    def go_on(self, batch_id: UUID) -> int:
-        """Do it to the next part of its jobs; how many were changed. The last part ends it."""
+    def go_on(self, batch_id: UUID) -> Swept:
+        """Do it to the next part of its jobs. The last part ends it, and may end the batch."""
         mine = select(batches).where(batches.c.id == batch_id)
         with self._database.write() as connection:
             row = connection.execute(mine).one()
             if row.sweep is None:
-                return 0
+                return Swept(0)
             batch = batch_of(row)
             to = batch.swept + PART
             jobs_here = self._locked_jobs(connection, batch, to)
             # After its jobs, as settles lock them.
             now = connection.execute(mine.with_for_update()).one()
             if (now.sweep, now.swept) != (row.sweep, row.swept):
-                return 0  # somebody was quicker, or wants something else
+                return Swept(0)  # somebody was quicker, or wants something else
             changed, whole = self._change(connection, batch_of(now), jobs_here)
             over = to >= now.jobs or not whole
-            connection.execute(
+            after = connection.execute(
                 update(batches)
                 .where(batches.c.id == batch_id, batches.c.sweep == batch.sweep)
                 .values(swept=to, sweep=None if over else batch.sweep)
-            )
+                .returning(batches)
+            ).one()
             if over and batch.sweep is Sweep.CANCEL:
                 self._pauses.resume(batch.tenant_id, batch.group, CANCELING)
-            return changed
+            # Here, for where it has changed no job no note of one tells upkeep to look.
+            ended = finish(self._database, connection, batch_of(after))
+            return Swept(changed, ended.finished_at is not None)
 
-    def _begin(self, connection: Connection, batch: Batch, sweep: Sweep, **values: Any) -> Batch:
+    def _begin(
+        self, connection: Connection, batch: Batch, sweep: Sweep | None, **values: Any
+    ) -> Batch:
+        """`sweep`: None where there is no job to do it to."""
         row = connection.execute(
             update(batches)
             .where(batches.c.id == batch.id, batches.c.state == batch.state)
-            .values(sweep=sweep if batch.jobs else None, swept=0, **values)
+            .values(sweep=sweep, swept=0, **values)
             .returning(batches)
         ).one()
-        return batch_of(row)
+        return finish(self._database, connection, batch_of(row))
 
     def _locked_jobs(self, connection: Connection, batch: Batch, to: int) -> Sequence[Row[Any]]:
         here = select(batch_lines.c.job_id).where(

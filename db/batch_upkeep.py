@@ -8,10 +8,11 @@ from sqlalchemy import Connection, select, update
 
 from db.batch_counts import add_up, counts_of_many
 from db.batch_rows import Batch, batch_of
+from db.batches import finish, is_over
 from db.engine import Database
 from db.hand_pauses import HandPauses, Who
 from db.tables import batches
-from jobs.batches import BatchState, Counts
+from jobs.batches import Counts
 from jobs.states import State
 
 STOPPER = Who("stop_after_n", is_admin=False)
@@ -43,7 +44,7 @@ class BatchUpkeep:
         stopped: list[tuple[UUID, int]] = []
         for batch, counts in self._going_on({*touched, *also}):
             failed = counts.of(State.FAILED).jobs
-            if _is_finished(batch, counts) and self._finish(batch.id):
+            if is_over(batch, counts) and self._finish(batch.id):
                 finished.append(batch.id)
             elif _has_failed(batch, failed) and self._stop(batch, failed):
                 stopped.append((batch.id, failed))
@@ -64,15 +65,7 @@ class BatchUpkeep:
             batch = self._locked(connection, batch_id)
             if batch is None:
                 return False
-            counts = counts_of_many(connection, [batch_id]).get(batch_id, _NONE)
-            if not _is_finished(batch, counts):
-                return False
-            connection.execute(
-                update(batches)
-                .where(batches.c.id == batch_id)
-                .values(finished_at=self._database.time(connection))
-            )
-            return True
+            return finish(self._database, connection, batch).finished_at is not None
 
     def _stop(self, seen: Batch, failed: int) -> bool:
         with self._database.write() as connection:
@@ -94,15 +87,6 @@ class BatchUpkeep:
             .with_for_update(skip_locked=True)
         ).one_or_none()
         return None if row is None else batch_of(row)
-
-
-def _is_finished(batch: Batch, counts: Counts) -> bool:
-    return (
-        batch.state is not BatchState.OPEN
-        and batch.sweep is None
-        and batch.finished_at is None
-        and not counts.to_come.jobs
-    )
 
 
 def _has_failed(batch: Batch, failed: int) -> bool:
