@@ -84,7 +84,8 @@ class BatchUpkeep:
         row = connection.execute(
             select(batches)
             .where(batches.c.id == batch_id, batches.c.finished_at.is_(None))
-            .with_for_update(skip_locked=True)
+            # Waiting for whoever has it, who comes out soon: its note is gone, and nobody looks again.
+            .with_for_update()
         ).one_or_none()
         return None if row is None else batch_of(row)
 

@@ -2,6 +2,9 @@
 that last thing was.
 """
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from db.account_values import Account
@@ -79,6 +82,23 @@ def test_it_goes_on_while_a_job_runs(
     assert upkeep.tend(100).finished == []
     runs.settle(succeeded(running))
     assert upkeep.tend(100).finished == [batch.id]
+
+
+def test_it_finishes_though_somebody_changes_it_just_then(
+    database: Database, batch: Batch, runs: RunStore, account: Account
+) -> None:
+    """The note of its last job is added up once: who sees it then waits for the batch's row."""
+    BatchIntake(database).take(batch.tenant_id, batch.id, lines_of(batch, *"ab"))
+    BatchStore(database).close(batch.tenant_id, batch.id)
+    for claim in claims(runs, account, 2):
+        BatchUpkeep(database).tend(100)
+        runs.settle(succeeded(claim))
+    with ThreadPoolExecutor(1) as thread:
+        with database.write():
+            BatchStore(database).set_budget(batch.tenant_id, batch.id, None)
+            tending = thread.submit(BatchUpkeep(database).tend, 100)
+            time.sleep(0.5)
+        assert tending.result(20).finished == [batch.id]
 
 
 @pytest.mark.parametrize("verb", ["cancel", "retry"])
