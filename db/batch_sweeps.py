@@ -111,7 +111,8 @@ class BatchSweeps:
                 state=goes_on,
                 **GOES_ON_AGAIN,
                 sweep_states=[str(one) for one in states],
-                failed_before=0,
+                # Those stop it no more, however many are put back.
+                failed_before=counts_of(connection, batch.id).of(State.FAILED).jobs,
             )
 
     def begun(self, limit: int) -> list[UUID]:
