@@ -65,12 +65,14 @@ class BatchSweeps:
                 return batch
             if batch.finished_at is not None:
                 raise IllegalMove("all jobs of the batch have ended", batch.state)
-            self._pauses.pause(tenant_id, batch.group, CANCELING, "it is being canceled")
+            some = counts_of(connection, batch.id).to_come.jobs
+            if some:
+                self._pauses.pause(tenant_id, batch.group, CANCELING, "it is being canceled")
             now = self._database.time(connection)
             return self._begin(
                 connection,
                 batch,
-                Sweep.CANCEL if batch.jobs else None,
+                Sweep.CANCEL if some else None,
                 state=BatchState.CANCELED,
                 closed_at=batch.closed_at or now,
             )
@@ -136,7 +138,7 @@ class BatchSweeps:
                 .returning(batches)
             ).one()
             if over and batch.sweep is Sweep.CANCEL:
-                self._pauses.resume(batch.tenant_id, batch.group, CANCELING)
+                self._pauses.end_own(batch.tenant_id, batch.group, CANCELING)
             # Here, for where it has changed no job no note of one tells upkeep to look.
             ended = finish(self._database, connection, batch_of(after))
             return Swept(changed, ended.finished_at is not None)
