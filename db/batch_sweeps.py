@@ -129,16 +129,18 @@ class BatchSweeps:
             now = connection.execute(mine.with_for_update()).one()
             if (now.sweep, now.swept) != (row.sweep, row.swept):
                 return Swept(0)  # somebody was quicker, or wants something else
+            last = to >= now.jobs
+            if last and batch.sweep is Sweep.CANCEL:
+                # Its tenant's row before its budget's, which the part locks; in one commit with it.
+                self._pauses.end_own(batch.tenant_id, batch.group, CANCELING)
             changed, whole = self._parts.change(connection, batch_of(now), jobs_here)
-            over = to >= now.jobs or not whole
+            over = last or not whole
             after = connection.execute(
                 update(batches)
                 .where(batches.c.id == batch_id, batches.c.sweep == batch.sweep)
                 .values(swept=to, sweep=None if over else batch.sweep)
                 .returning(batches)
             ).one()
-            if over and batch.sweep is Sweep.CANCEL:
-                self._pauses.end_own(batch.tenant_id, batch.group, CANCELING)
             # Here, for where it has changed no job no note of one tells upkeep to look.
             ended = finish(self._database, connection, batch_of(after))
             return Swept(changed, ended.finished_at is not None)
