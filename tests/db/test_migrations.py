@@ -4,15 +4,17 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from db.engine import Database
 from db.migrate import downgrade, is_of_a_later_version, revision_of, upgrade
-from db.tables import metadata
+from db.tables import inputs, metadata
 from tests.sandbox.sandbox_process import ROOT
 from tests.servers.databases import new_database
 
@@ -145,6 +147,35 @@ def test_an_index_that_waits_too_long_is_made_anew(postgres: str) -> None:
     with database.read() as connection:
         broken = "SELECT count(*) FROM pg_index WHERE NOT indisvalid"
         assert connection.scalar(text(broken)) == 0
+    database.close()
+
+
+def test_uploads_of_before_may_be_unused(database_url: str) -> None:
+    """On PostgreSQL no row of them is written: submits would wait for all of them."""
+    database = Database(database_url)
+    upgrade(database, "0024")
+    is_written = "0" if database.is_sqlite else "xmin"
+    with database.write() as connection:
+        tenant, now = uuid4().hex, "2026-01-01 00:00:00.000000+00:00"
+        connection.execute(
+            text("INSERT INTO tenants (id, name, created_at) VALUES (:tenant, 'one', :now)"),
+            {"tenant": tenant, "now": now},
+        )
+        connection.execute(
+            text(
+                "INSERT INTO inputs (tenant_id, sha256, artifact, content_type, width, height,"
+                " bytes, created_at) VALUES (:tenant, 'ab', 'inputs/0', 'image/png', 1, 1, 1, :now)"
+            ),
+            {"tenant": tenant, "now": now},
+        )
+        look = text(f"SELECT {is_written} AS written FROM inputs")  # noqa: S608
+        before = connection.execute(look).scalar_one()
+    upgrade(database)
+    with database.read() as connection:
+        assert connection.execute(look).scalar_one() == before
+        image = connection.execute(select(inputs)).one()
+    assert image.unused_since is not None
+    assert image.created_at <= image.unused_since <= datetime.now(UTC)
     database.close()
 
 
