@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, select, tuple_
+from sqlalchemy import Connection, Row, Select, select, text, tuple_
 
 from db.batch_rows import line_key
 from db.engine import Database
@@ -16,8 +16,11 @@ from db.tables import batch_lines, jobs
 from jobs.states import FINAL, State
 
 SETTLING = timedelta(seconds=2)
-"""In the order of ends a job is shown so long after its end: an earlier end may be committed later."""
-
+"""In the order of ends a job is shown so long after its end at the soonest."""
+READS_ONLY = timedelta(minutes=2)
+"""A transaction that has written nothing for so long only reads, as a backup does for hours. Ours are
+ended when they are idle for a minute (db/engine.py), and so is whoever one of them waits for.
+"""
 
 _FIRST = UUID(int=0)
 
@@ -53,8 +56,9 @@ BEGIN = Place()
 class BatchResults:
     """What a page costs does not grow with what a batch holds."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, reads_only: timedelta = READS_ONLY) -> None:
         self._database = database
+        self._reads_only = reads_only
 
     def in_order(
         self, batch_id: UUID, limit: int, after: Place = BEGIN, states: Sequence[State] = ()
@@ -79,13 +83,14 @@ class BatchResults:
     def as_they_ended(
         self, batch_id: UUID, limit: int, after: Place = BEGIN, states: Sequence[State] = ()
     ) -> Page:
-        """Up to `limit` jobs in the order of their ends, but for the last two seconds."""
+        """Up to `limit` jobs in the order of their ends: those before which none can come any more."""
         wanted = states or sorted(FINAL)
         with self._database.read() as connection:
-            until = self._database.time(connection) - SETTLING
+            # Before the jobs are looked at: who is not under way now is seen there, or ends later.
+            until = self._all_known_until(connection)
             ended = select(jobs).where(
                 jobs.c.batch_id == batch_id,
-                jobs.c.finished_at <= until,
+                jobs.c.finished_at < until,
                 jobs.c.state.in_(wanted),
             )
             if after.ended is not None:
@@ -97,6 +102,20 @@ class BatchResults:
             return Page(found, None)
         last = found[-1].job
         return Page(found, Place(ended=last.finished_at, job_id=last.id))
+
+    def _all_known_until(self, connection: Connection) -> datetime:
+        """Until when all ends are committed.
+
+        A job's end is the moment that its transaction took when it began, and it may wait for others
+        before its commit, or have a thousand jobs to write. So it is not before what began first of
+        all that is under way; and one that has written nothing yet may have taken its moment. SQLite
+        has one writer, who takes it when he has the lock: there ends are committed in their order.
+        """
+        now = self._database.time(connection) - SETTLING
+        if self._database.is_sqlite:
+            return now
+        began: datetime = connection.execute(_BEGAN, {"reads_only": self._reads_only}).scalar_one()
+        return min(now, began)
 
     def _results(
         self,
@@ -113,3 +132,12 @@ class BatchResults:
             )
             here = {row.job_id: row.position for row in connection.execute(lines)}
         return [Result(here[row.id], job_of(row, made.get(row.id, ()))) for row in rows]
+
+
+# At the latest now: this one is among them. Of other roles' PostgreSQL tells that to nobody but those
+# who may see all statistics: all processes of one system share a role.
+_BEGAN = text(
+    "SELECT min(xact_start) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND backend_type = 'client backend'"
+    " AND (backend_xid IS NOT NULL OR xact_start > clock_timestamp() - :reads_only)"
+)

@@ -8,10 +8,11 @@ from sqlalchemy import Connection, select, update
 
 from db.batch_counts import add_up, counts_of_many
 from db.batch_rows import Batch, batch_of
+from db.batches import finish, is_over
 from db.engine import Database
 from db.hand_pauses import HandPauses, Who
 from db.tables import batches
-from jobs.batches import BatchState, Counts
+from jobs.batches import Counts
 from jobs.states import State
 
 STOPPER = Who("stop_after_n", is_admin=False)
@@ -42,10 +43,9 @@ class BatchUpkeep:
         finished: list[UUID] = []
         stopped: list[tuple[UUID, int]] = []
         for batch, counts in self._going_on({*touched, *also}):
-            failed = counts.of(State.FAILED).jobs
-            if _is_finished(batch, counts) and self._finish(batch.id):
+            if is_over(batch, counts) and self._finish(batch.id):
                 finished.append(batch.id)
-            elif _has_failed(batch, failed) and self._stop(batch, failed):
+            elif not _may_fail_on(batch, counts) and (failed := self._note_failed(batch.id)):
                 stopped.append((batch.id, failed))
         return Tended(bool(touched), finished, stopped)
 
@@ -64,46 +64,44 @@ class BatchUpkeep:
             batch = self._locked(connection, batch_id)
             if batch is None:
                 return False
-            counts = counts_of_many(connection, [batch_id]).get(batch_id, _NONE)
-            if not _is_finished(batch, counts):
-                return False
-            connection.execute(
-                update(batches)
-                .where(batches.c.id == batch_id)
-                .values(finished_at=self._database.time(connection))
-            )
-            return True
+            return finish(self._database, connection, batch).finished_at is not None
 
-    def _stop(self, seen: Batch, failed: int) -> bool:
+    def _note_failed(self, batch_id: UUID) -> int | None:
+        """How many have failed, where it stops for that. Counted once more under the lock."""
         with self._database.write() as connection:
-            batch = self._locked(connection, seen.id)
-            if batch is None or not _has_failed(batch, failed):
-                return False
-            note = f"{failed} of its jobs have failed: resume it to go on"
-            self._pauses.pause(batch.tenant_id, batch.group, STOPPER, note)
-            # When it goes on, as many more may fail.
+            batch = self._locked(connection, batch_id)
+            if batch is None:
+                return None
+            counts = counts_of_many(connection, [batch_id]).get(batch_id, _NONE)
+            if _may_fail_on(batch, counts):
+                return None
+            failed = counts.of(State.FAILED).jobs
+            stops = failed > batch.failed_before
+            if stops:
+                note = f"{failed} of its jobs have failed: resume it to go on"
+                pause = self._pauses.pause(batch.tenant_id, batch.group, STOPPER, note)
+                if pause.by != STOPPER.name:
+                    return None  # It stops when whoever pauses it has let it go on.
+            # From here on as many more may fail.
             connection.execute(
-                update(batches).where(batches.c.id == batch.id).values(failed_before=failed)
+                update(batches).where(batches.c.id == batch_id).values(failed_before=failed)
             )
-            return True
+            return failed if stops else None
 
     def _locked(self, connection: Connection, batch_id: UUID) -> Batch | None:
         row = connection.execute(
             select(batches)
             .where(batches.c.id == batch_id, batches.c.finished_at.is_(None))
-            .with_for_update(skip_locked=True)
+            # Waiting for whoever has it, who comes out soon: its note is gone, and nobody looks again.
+            .with_for_update()
         ).one_or_none()
         return None if row is None else batch_of(row)
 
 
-def _is_finished(batch: Batch, counts: Counts) -> bool:
-    return (
-        batch.state is not BatchState.OPEN
-        and batch.sweep is None
-        and batch.finished_at is None
-        and not counts.to_come.jobs
-    )
-
-
-def _has_failed(batch: Batch, failed: int) -> bool:
-    return batch.stop_after is not None and failed - batch.failed_before >= batch.stop_after
+def _may_fail_on(batch: Batch, counts: Counts) -> bool:
+    """Whether nothing is to be noted of how many have failed: fewer than stop it, beside those that
+    had before; and no fewer than had, or those that were put back could fail twice as often.
+    """
+    if batch.stop_after is None:
+        return True
+    return 0 <= counts.of(State.FAILED).jobs - batch.failed_before < batch.stop_after

@@ -77,14 +77,13 @@ class BatchStore:
             if batch.state is BatchState.CLOSED:
                 return batch
             now = self._database.time(connection)
-            done = not counts_of(connection, batch_id).to_come.jobs
             row = connection.execute(
                 update(batches)
                 .where(batches.c.id == batch_id, batches.c.state == BatchState.OPEN)
-                .values(state=BatchState.CLOSED, closed_at=now, finished_at=now if done else None)
+                .values(state=BatchState.CLOSED, closed_at=now)
                 .returning(batches)
             ).one()
-        return batch_of(row)
+            return finish(self._database, connection, batch_of(row))
 
     def set_budget(self, tenant_id: UUID, batch_id: UUID, budget: Money | None) -> Batch:
         """What its jobs may cost together, from the next line or retry on. Raises `NotFound`."""
@@ -108,6 +107,27 @@ def locked(connection: Connection, tenant_id: UUID, batch_id: UUID) -> Batch:
     row = connection.execute(mine).one_or_none()
     if row is None:
         raise no_batch(batch_id)
+    return batch_of(row)
+
+
+def is_over(batch: Batch, counts: Counts) -> bool:
+    """Whether it takes no more lines, nothing is being done to all its jobs, and none is to come."""
+    return batch.state is not BatchState.OPEN and batch.sweep is None and not counts.to_come.jobs
+
+
+def finish(database: Database, connection: Connection, batch: Batch) -> Batch:
+    """The batch, which is locked, as it is when its end is noted, if it is over.
+
+    Whoever takes away what it still went on for asks: nobody comes by later.
+    """
+    if batch.finished_at is not None or not is_over(batch, counts_of(connection, batch.id)):
+        return batch
+    row = connection.execute(
+        update(batches)
+        .where(batches.c.id == batch.id)
+        .values(finished_at=database.time(connection))
+        .returning(batches)
+    ).one()
     return batch_of(row)
 
 

@@ -92,9 +92,15 @@ class HandPauses:
                 return False
             if there.by_admin and not who.is_admin:
                 raise NotAllowed(Scope.ADMIN, f"ending a pause of {there.by}")
-            ended = {"paused_by": None, "pause_note": None, "paused_by_admin": False}
-            self._set(connection, tenant_id, group, {"paused_at": None, **ended})
+            self._set(connection, tenant_id, group, _ENDED)
             return True
+
+    def end_own(self, tenant_id: UUID, group: str | None, who: Who) -> None:
+        """End the pause if it is the one that `who` has begun; anybody else's stays."""
+        with self._database.write() as connection:
+            there = self._locked(connection, tenant_id, group)
+            if there is not None and Who(there.by, there.by_admin) == who:
+                self._set(connection, tenant_id, group, _ENDED)
 
     def all(self, tenant_id: UUID | None = None) -> list[PausedPlace]:
         """What pauses, of one tenant or of all, by name; a tenant before its groups."""
@@ -135,6 +141,9 @@ class HandPauses:
         else:
             place = {"tenant_id": tenant_id, "group_name": group}
             upsert(connection, tenant_groups, place, values)
+
+
+_ENDED = {"paused_at": None, "paused_by": None, "pause_note": None, "paused_by_admin": False}
 
 
 def hand_pause_of(row: Row[Any]) -> HandPause | None:

@@ -26,13 +26,15 @@ def tend_batches(parts: Parts) -> dict[str, int]:
     begun: list[UUID] = []
     while True:
         done = upkeep.tend(NOTES, begun)
-        for batch_id in done.finished:
-            log.info("batch_finished", batch=str(batch_id))
         for batch_id, failed in done.stopped:
             log.warning("batch_stopped", batch=str(batch_id), failed=failed)
-        finished += len(done.finished)
         stopped += len(done.stopped)
         begun = sweeps.begun(_BATCHES)
-        changed += sum(sweeps.go_on(batch_id) for batch_id in begun)
+        swept = [(batch_id, sweeps.go_on(batch_id)) for batch_id in begun]
+        changed += sum(part.changed for _, part in swept)
+        ended = [*done.finished, *(batch_id for batch_id, part in swept if part.finished)]
+        for batch_id in ended:
+            log.info("batch_finished", batch=str(batch_id))
+        finished += len(ended)
         if not (done.notes or begun) or time.monotonic() >= until:
             return {"finished": finished, "stopped": stopped, "changed": changed}

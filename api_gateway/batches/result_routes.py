@@ -64,8 +64,8 @@ NEXT = "Next-Cursor"
     },
 )
 async def results(request: Request, batch_id: UUID, tenant: Reader) -> Response:
-    """In the order of the lines (`order=input`), or as they ended (`order=finished`, those of the last
-    two seconds left out). `format=csv` for a spreadsheet. With `limit` the header `Next-Cursor` says
+    """In the order of the lines (`order=input`), or as they ended (`order=finished`, two seconds
+    after it or some more). `format=csv` for a spreadsheet. With `limit` the header `Next-Cursor` says
     where the next page begins; in the order of ends each page does, for whoever comes again.
     """
     given = Query(request.query_params, ("order", "format", "state", "limit", "cursor"))

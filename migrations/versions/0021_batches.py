@@ -14,33 +14,18 @@ down_revision = "0020"
 branch_labels = None
 depends_on = None
 
-_ENDED = sa.text("batch_id IS NOT NULL AND finished_at IS NOT NULL")
 _GOES_ON = sa.text("finished_at IS NULL")
+_KEPT = sa.text("finished_at IS NOT NULL AND data_removed_at IS NULL")
 _COUNTS = ("jobs", "cost", "estimate")
 
 
 def upgrade() -> None:
     _create_tables()
-    op.add_column("jobs", sa.Column("batch_id", sa.Uuid(), nullable=True))
-    op.add_column("jobs", sa.Column("custom_id", sa.String(length=200), nullable=True))
-    columns = ["batch_id", "finished_at", "id"]
-    if op.get_bind().dialect.name != "postgresql":
-        op.create_index("ix_jobs_ended_of_batch", "jobs", columns, sqlite_where=_ENDED)
-        return
-    # Every note is a row that is gone a second later.
-    op.execute(
-        "ALTER TABLE batch_changes SET (autovacuum_vacuum_scale_factor = 0, "
-        "autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0)"
-    )
-    # Jobs are written meanwhile.
-    with op.get_context().autocommit_block():
-        op.create_index(
-            "ix_jobs_ended_of_batch",
-            "jobs",
-            columns,
-            postgresql_where=_ENDED,
-            postgresql_concurrently=True,
-            if_not_exists=True,
+    if op.get_bind().dialect.name == "postgresql":
+        # Every note is a row that is gone a second later.
+        op.execute(
+            "ALTER TABLE batch_changes SET (autovacuum_vacuum_scale_factor = 0, "
+            "autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0)"
         )
 
 
@@ -65,6 +50,10 @@ def _create_tables() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("keep_outputs", sa.Integer(), nullable=True),
+        sa.Column("keep_jobs", sa.Integer(), nullable=True),
+        sa.Column("kept_short", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("data_removed_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
             "state in ('open', 'closed', 'canceled')", name=op.f("ck_batches_state")
         ),
@@ -80,6 +69,20 @@ def _create_tables() -> None:
         ["id"],
         postgresql_where=_GOES_ON,
         sqlite_where=_GOES_ON,
+    )
+    op.create_index(
+        "ix_batches_kept",
+        "batches",
+        ["tenant_id", "finished_at"],
+        postgresql_where=_KEPT,
+        sqlite_where=_KEPT,
+    )
+    op.create_index(
+        "ix_batches_kept_short",
+        "batches",
+        ["id"],
+        postgresql_where=sa.text("kept_short IS true"),
+        sqlite_where=sa.text("kept_short IS 1"),
     )
     op.create_table(
         "batch_lines",
@@ -133,9 +136,6 @@ def _place() -> list[sa.Column[Any]]:
 
 
 def downgrade() -> None:
-    op.drop_index("ix_jobs_ended_of_batch", table_name="jobs")
-    op.drop_column("jobs", "custom_id")
-    op.drop_column("jobs", "batch_id")
     for table in ("changes", "totals", "rejections", "lines"):
         op.drop_table(f"batch_{table}")
     op.drop_table("batches")

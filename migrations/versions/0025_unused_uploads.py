@@ -12,7 +12,7 @@ down_revision = "0024"
 branch_labels = None
 depends_on = None
 
-_UNUSED = sa.text("unused_since IS NOT NULL")
+_MOMENT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
@@ -20,22 +20,22 @@ def upgrade() -> None:
         "inputs",
         sa.Column("generation", sa.Integer(), server_default=sa.text("0"), nullable=False),
     )
-    op.add_column("inputs", sa.Column("unused_since", sa.DateTime(timezone=True), nullable=True))
-    op.add_column("inputs", sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("inputs", sa.Column("removed_at", _MOMENT, nullable=True))
     # Whether jobs need those of before is looked at before any of them is removed.
-    op.execute("UPDATE inputs SET unused_since = created_at")
-    op.create_index(
-        "ix_inputs_unused",
+    if op.get_bind().dialect.name != "postgresql":
+        op.add_column("inputs", sa.Column("unused_since", _MOMENT, nullable=True))
+        op.execute("UPDATE inputs SET unused_since = created_at")
+        return
+    # Worked out once and no row is written, for submits wait behind this. That it counts from now,
+    # not from their upload, keeps them a little longer.
+    op.add_column(
         "inputs",
-        ["tenant_id", "unused_since"],
-        unique=False,
-        postgresql_where=_UNUSED,
-        sqlite_where=_UNUSED,
+        sa.Column("unused_since", _MOMENT, server_default=sa.text("now()"), nullable=True),
     )
+    op.alter_column("inputs", "unused_since", server_default=None)
 
 
 def downgrade() -> None:
     op.execute("DELETE FROM inputs WHERE removed_at IS NOT NULL")
-    op.drop_index("ix_inputs_unused", table_name="inputs")
     for name in ("removed_at", "unused_since", "generation"):
         op.drop_column("inputs", name)

@@ -7,6 +7,8 @@ import pytest
 
 from db.account_values import Account
 from db.accounts import AccountStore
+from db.batch_rows import Batch, NewBatch
+from db.batches import BatchStore
 from db.engine import Database
 from db.jobs import JobStore
 from db.migrate import upgrade
@@ -54,6 +56,11 @@ def account(account_store: AccountStore) -> Account:
 @pytest.fixture
 def tenant(database: Database) -> UUID:
     return TenantStore(database).ensure("default")
+
+
+@pytest.fixture
+def batch(database: Database, tenant: UUID) -> Batch:
+    return BatchStore(database).add(NewBatch(tenant, "segmind", "one", {}))
 
 
 Submit = Callable[..., Job]

@@ -8,7 +8,6 @@ from uuid import UUID
 import pytest
 
 from db.account_values import Account
-from db.batch_counts import counts_of
 from db.batch_intake import BatchIntake
 from db.batch_rows import Batch, Line, NewBatch, Rejection
 from db.batch_sweeps import BatchSweeps
@@ -17,7 +16,7 @@ from db.batches import BatchStore
 from db.engine import Database
 from db.job_changes import JobChanges
 from db.jobs import JobStore
-from db.rows import Claim, NewJob, Terms
+from db.rows import Terms
 from db.runs import RunStore
 from db.tenants import TenantStore
 from jobs.errors import BatchBudgetExceeded, FieldProblem, IllegalMove, TooManyQueued
@@ -25,55 +24,8 @@ from jobs.failures import Failure, FailureKind
 from jobs.money import Money
 from jobs.retry import Decision
 from jobs.states import Priority, State
-from tests.db.conftest import LEASE, failed, succeeded
-
-BROKE = Failure(FailureKind.UPSTREAM_ERROR, "it broke")
-AGAIN = Decision(State.QUEUED, spends_attempt=True)
-FAILS = Decision(State.FAILED, spends_attempt=True)
-
-
-def lines_of(batch: Batch, *names: str, price: int = 10, first: int = 1) -> list[Line]:
-    return [
-        Line(
-            number,
-            name,
-            NewJob(
-                batch.tenant_id,
-                "segmind",
-                "ssd-canny",
-                {"prompt": name},
-                Money(price),
-                group=batch.group,
-                batch_id=batch.id,
-                custom_id=name,
-            ),
-            name.ljust(16).encode(),
-        )
-        for number, name in enumerate(names, first)
-    ]
-
-
-@pytest.fixture
-def batch(database: Database, tenant: UUID) -> Batch:
-    return BatchStore(database).add(NewBatch(tenant, "segmind", "one", {}))
-
-
-def claims(runs: RunStore, account: Account, count: int) -> list[Claim]:
-    found = runs.claim("segmind", account.id, terms=Terms(LEASE), count=count)
-    assert isinstance(found, list)
-    return found
-
-
-def states(database: Database, batch: Batch) -> dict[str, int]:
-    with database.read() as connection:
-        counts = counts_of(connection, batch.id)
-    return {place.state: count.jobs for place, count in sorted(counts.by_place.items())}
-
-
-def sweep(database: Database, batch: Batch) -> None:
-    sweeps = BatchSweeps(database)
-    while sweeps.begun(10):
-        sweeps.go_on(batch.id)
+from tests.db.a_batch import AGAIN, BROKE, FAILS, claims, lines_of, states, sweep
+from tests.db.conftest import failed, succeeded
 
 
 def test_lines_that_come_over_eight_connections_at_once_are_there_once(
@@ -171,7 +123,7 @@ def test_a_cancel_holds_at_once_and_ends_each_job_once(
         BatchIntake(database).take(batch.tenant_id, batch.id, lines_of(batch, "late"))
     with ThreadPoolExecutor(4) as pool:
         changed = list(pool.map(lambda _: sweeps.go_on(batch.id), range(4)))
-    assert sum(changed) == 6
+    assert sum(part.changed for part in changed) == 6
     assert states(database, batch) == {"canceled": 5, "running": 1}
     runs.settle(succeeded(running))
     assert states(database, batch) == {"canceled": 6}
@@ -209,7 +161,7 @@ def test_a_new_priority_reaches_every_waiting_job(
     sweeps.set_priority(batch.tenant_id, batch.id, Priority.HIGH)
     with pytest.raises(IllegalMove, match="priority"):
         sweeps.retry(batch.tenant_id, batch.id, [State.FAILED])
-    assert sweeps.go_on(batch.id) == 2
+    assert sweeps.go_on(batch.id).changed == 2
     assert sweeps.begun(10) == []
 
 

@@ -179,7 +179,7 @@ def test_a_retry_leaves_out_what_nothing_is_left_of(database: Database, filled: 
     purge_rows(database)
     sweeps = BatchSweeps(database)
     sweeps.retry(batch.tenant_id, batch.id, [State.FAILED])
-    assert sweeps.go_on(batch.id) == 0
+    assert sweeps.go_on(batch.id).changed == 0
     with pytest.raises(IllegalMove, match="data has been removed"):
         JobChanges(database).retry(batch.tenant_id, failed_one.id)
 
@@ -193,7 +193,7 @@ def test_its_times_hold_again_for_what_is_tried_once_more(
     purge_rows(database)
     if all_of_it:
         BatchSweeps(database).retry(batch.tenant_id, batch.id, [State.FAILED])
-        assert BatchSweeps(database).go_on(batch.id) == 1
+        assert BatchSweeps(database).go_on(batch.id).changed == 1
     else:
         bad = next(job for job in jobs_of(database, batch) if job.state is State.FAILED)
         JobChanges(database).retry(batch.tenant_id, bad.id)

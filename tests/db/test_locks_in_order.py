@@ -1,4 +1,4 @@
-"""Everything that locks rows of tenants, queues, budgets and the order, at once and much of it."""
+"""Everything that locks rows of batches, tenants, queues, budgets and the order, at once and much of it."""
 
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +10,11 @@ from sqlalchemy import Select, func, select, text
 
 from db.account_values import Account
 from db.accounts import AccountStore
+from db.batch_intake import BatchIntake
+from db.batch_rows import Batch, NewBatch
+from db.batch_sweeps import BatchSweeps
+from db.batch_upkeep import BatchUpkeep
+from db.batches import BatchStore
 from db.budgets import BudgetStore
 from db.engine import Database
 from db.inputs import InputStore
@@ -19,7 +24,7 @@ from db.jobs import JobStore
 from db.migrate import upgrade
 from db.rows import Claim, Held, Input, Job, Moved, NewJob, Settlement, Terms
 from db.runs import RunStore
-from db.tables import accounts, jobs
+from db.tables import accounts, budget_periods, jobs, tenants
 from db.tenants import Limits, TenantStore
 from db.upload_removals import remove_uploads
 from jobs.budgets import Period
@@ -28,7 +33,8 @@ from jobs.errors import BudgetExceeded, IllegalMove, TooManyQueued
 from jobs.failures import Failure, FailureKind
 from jobs.money import Money
 from jobs.retry import Decision
-from jobs.states import State
+from jobs.states import Priority, State
+from tests.db.a_batch import lines_of
 from tests.db.conftest import LEASE, PRICE, failed, succeeded
 from tests.servers.databases import new_database
 from tests.systems.processes import wait_until
@@ -54,6 +60,11 @@ def test_whatever_is_locked_nobody_waits_for_one_who_waits_for_him(
     both = [
         account_store.ensure("segmind", name, call_limit=60, window_seconds=60) for name in "ab"
     ]
+    of_all = [
+        BatchStore(database).add(NewBatch(tenant, "segmind", "one", {}, stop_after=2))
+        for tenant in tenants
+        for _ in range(2)
+    ]
     for tenant, name in zip(tenants, ("one", "two", "three"), strict=True):
         store.set_limits(name, Limits(max_running=MOST_RUNNING, max_queued=60))
         for period, calls in ((Period.TOTAL, 400), (Period.DAY, 120)):
@@ -63,7 +74,7 @@ def test_whatever_is_locked_nobody_waits_for_one_who_waits_for_him(
         # A process each has connections of its own.
         mine = Database(database_url, pool_size=1, overflow=0)
         try:
-            return _work(mine, tenants, both, random.Random(n))
+            return _work(mine, tenants, both, of_all, random.Random(n))
         finally:
             mine.close()
 
@@ -82,7 +93,11 @@ def test_whatever_is_locked_nobody_waits_for_one_who_waits_for_him(
 
 
 def _work(
-    database: Database, tenants: list[UUID], callers: list[Account], chance: random.Random
+    database: Database,
+    tenants: list[UUID],
+    callers: list[Account],
+    of_all: list[Batch],
+    chance: random.Random,
 ) -> int:
     """How many calls were settled."""
     store, runs, changes = JobStore(database), RunStore(database), JobChanges(database)
@@ -111,6 +126,7 @@ def _work(
         settled += len(done)
         store.expire(20)
         _purge(database, chance.choice(tenants), chance)
+        _do_to_all(database, chance.choice(of_all), chance)
         some = chance.choice(known or [None])
         if some is None:
             continue
@@ -124,6 +140,27 @@ def _work(
 def _input(chance: random.Random) -> dict[str, Any]:
     image = chance.choice([None, None, *IMAGES])
     return {"seed": -1} if image is None else {"seed": -1, "image": f"segq:{image}"}
+
+
+def _do_to_all(database: Database, batch: Batch, chance: random.Random) -> None:
+    """Lines come, something is done to all that have come, and upkeep sees to it."""
+    of, sweeps, upkeep = (batch.tenant_id, batch.id), BatchSweeps(database), BatchUpkeep(database)
+    try:
+        if chance.random() < 0.5:
+            names = [str(chance.randrange(40)) for _ in range(5)]
+            BatchIntake(database).take(*of, lines_of(batch, *names, price=PRICE))
+        match chance.randrange(4):
+            case 0:
+                sweeps.cancel(*of)
+            case 1:
+                sweeps.set_priority(*of, chance.choice(list(Priority)))
+            case _:
+                sweeps.retry(*of, [State.CANCELED, State.FAILED])
+    except IllegalMove:
+        pass  # somebody was quicker
+    for one in sweeps.begun(10):
+        sweeps.go_on(one)
+    upkeep.tend(50)
 
 
 def _purge(database: Database, tenant: UUID, chance: random.Random) -> None:
@@ -175,6 +212,31 @@ def test_a_settle_of_several_accounts_locks_them_in_the_order_of_their_ids(postg
             with database.write() as other:
                 other.execute(_row_of(second).with_for_update(nowait=True))
         assert settling.result(20) == [Moved.YES] * 2
+    database.close()
+    holder.close()
+
+
+def test_the_end_of_a_cancel_locks_the_tenant_before_its_budget(postgres: str) -> None:
+    """While it waits for the first, claims of the tenant are free to lock the second."""
+    url = new_database(postgres)
+    database, holder = Database(url), Database(url)
+    upgrade(database)
+    tenant = TenantStore(database).create("one").id
+    BudgetStore(database).set(tenant, Money(100 * PRICE), Period.TOTAL, ())
+    batch = BatchStore(database).add(NewBatch(tenant, "segmind", "one", {}))
+    BatchIntake(database).take(tenant, batch.id, lines_of(batch, *"ab"))
+    sweeps = BatchSweeps(database)
+    sweeps.cancel(tenant, batch.id)
+    with ThreadPoolExecutor(1) as thread:
+        with holder.write() as connection:
+            mine = select(tenants).where(tenants.c.id == tenant)
+            connection.execute(mine.with_for_update(key_share=True))
+            canceling = thread.submit(sweeps.go_on, batch.id)
+            wait_until(lambda: _waiting(database) == 1, "the cancel waits")
+            with database.write() as other:
+                held = select(budget_periods).where(budget_periods.c.tenant_id == tenant)
+                assert other.execute(held.with_for_update(nowait=True)).all()
+        assert canceling.result(20).changed == 2
     database.close()
     holder.close()
 

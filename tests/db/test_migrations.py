@@ -4,14 +4,17 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from uuid import uuid4
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from db.engine import Database
 from db.migrate import downgrade, is_of_a_later_version, revision_of, upgrade
-from db.tables import metadata
+from db.tables import inputs, metadata
 from tests.sandbox.sandbox_process import ROOT
 from tests.servers.databases import new_database
 
@@ -33,15 +36,22 @@ def test_they_go_up_and_down_and_up_and_end_where_the_tables_are(database_url: s
     database.close()
 
 
-_AT_WORK = (
-    ("jobs", "accounts", "attempts"),  # in the order of a claim
-    ("attempts", "jobs", "accounts"),  # and of a settle
-)
+_AT_WORK = {
+    "0001": (
+        ("jobs", "accounts", "attempts"),  # in the order of a claim
+        ("attempts", "jobs", "accounts"),  # and of a settle
+    ),
+    "0020": (("jobs", "tenants"), ("tenants", "jobs")),
+    "0023": (("batches", "tenants"), ("tenants", "batches")),
+}
 
 
-def test_they_go_up_beside_workers_that_lock_tables_in_orders_of_their_own(postgres: str) -> None:
+@pytest.mark.parametrize("begin", _AT_WORK)
+def test_they_go_up_beside_workers_that_lock_tables_in_orders_of_their_own(
+    postgres: str, begin: str
+) -> None:
     database = Database(new_database(postgres))
-    upgrade(database, "0001")
+    upgrade(database, begin)
     done = threading.Event()
 
     def work(tables: tuple[str, ...]) -> int:
@@ -56,7 +66,7 @@ def test_they_go_up_beside_workers_that_lock_tables_in_orders_of_their_own(postg
         return turns
 
     with ThreadPoolExecutor(6) as pool:
-        workers = [pool.submit(work, _AT_WORK[n % 2]) for n in range(6)]
+        workers = [pool.submit(work, _AT_WORK[begin][n % 2]) for n in range(6)]
         try:
             upgrade(database)
         finally:
@@ -115,6 +125,57 @@ def test_behind_a_long_reader_they_wait_and_nobody_waits_behind_them(postgres: s
         migration.result(60)
     assert longest < 2
     assert _differences(database) == []
+    database.close()
+
+
+def test_an_index_that_waits_too_long_is_made_anew(postgres: str) -> None:
+    """Whoever holds an old snapshot keeps it from being ready, and whatever was done before it stays."""
+    database = Database(new_database(postgres))
+    upgrade(database, "0020")
+    with database.without_transaction() as backup:
+        backup.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+        backup.execute(text("SELECT count(*) FROM pg_class"))
+        with ThreadPoolExecutor(1) as pool:
+            migration = pool.submit(upgrade, database, lock_wait=0.2)
+            time.sleep(2)
+            try:
+                assert not migration.done()
+            finally:
+                backup.rollback()
+            migration.result(60)
+    assert _differences(database) == []
+    with database.read() as connection:
+        broken = "SELECT count(*) FROM pg_index WHERE NOT indisvalid"
+        assert connection.scalar(text(broken)) == 0
+    database.close()
+
+
+def test_uploads_of_before_may_be_unused(database_url: str) -> None:
+    """On PostgreSQL no row of them is written: submits would wait for all of them."""
+    database = Database(database_url)
+    upgrade(database, "0024")
+    is_written = "0" if database.is_sqlite else "xmin"
+    with database.write() as connection:
+        tenant, now = uuid4().hex, "2026-01-01 00:00:00.000000+00:00"
+        connection.execute(
+            text("INSERT INTO tenants (id, name, created_at) VALUES (:tenant, 'one', :now)"),
+            {"tenant": tenant, "now": now},
+        )
+        connection.execute(
+            text(
+                "INSERT INTO inputs (tenant_id, sha256, artifact, content_type, width, height,"
+                " bytes, created_at) VALUES (:tenant, 'ab', 'inputs/0', 'image/png', 1, 1, 1, :now)"
+            ),
+            {"tenant": tenant, "now": now},
+        )
+        look = text(f"SELECT {is_written} AS written FROM inputs")  # noqa: S608
+        before = connection.execute(look).scalar_one()
+    upgrade(database)
+    with database.read() as connection:
+        assert connection.execute(look).scalar_one() == before
+        image = connection.execute(select(inputs)).one()
+    assert image.unused_since is not None
+    assert image.created_at <= image.unused_since <= datetime.now(UTC)
     database.close()
 
 

@@ -1,4 +1,5 @@
-"""How much of a job's data is removed, which uploaded images jobs need, and what is to be removed.
+"""Which batch a job came in, how much of its data is removed, which uploaded images jobs need, and what
+is to be removed.
 
 Revision: 0022
 Revises: 0021
@@ -16,6 +17,9 @@ _MOMENT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
+    # Here, since the tables of batches lock `tenants`.
+    op.add_column("jobs", sa.Column("batch_id", sa.Uuid(), nullable=True))
+    op.add_column("jobs", sa.Column("custom_id", sa.String(length=200), nullable=True))
     op.add_column(
         "jobs",
         sa.Column("removed", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
@@ -51,5 +55,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("backfills", "removals", "job_uploads"):
         op.drop_table(table)
-    for name in ("data_removed_at", "outputs_removed_at", "removed"):
+    for name in ("data_removed_at", "outputs_removed_at", "removed", "custom_id", "batch_id"):
         op.drop_column("jobs", name)
