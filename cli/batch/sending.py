@@ -17,6 +17,8 @@ from segq_client import (
 from segq_client.batch_calls import CSV, JSON_LINES
 
 _QUEUE_FULL_SECONDS = 5.0
+_LISTED = 200
+"""Jobs on a page: as many as the API gives at once."""
 
 
 class Sender:
@@ -67,7 +69,7 @@ class Sender:
                 record.is_closed = True
         except IllegalMoveError as error:
             # Somebody else has closed or canceled it.
-            self._cut(record.sent, error.detail)
+            self._cut(record.sent + self._there(), error.detail)
             record.is_closed = True
         self._records.note()
 
@@ -115,6 +117,19 @@ class Sender:
         self._cut(
             plan.index(some[taken].custom_id) if taken < len(some) else len(plan), error.detail
         )
+
+    def _there(self) -> int:
+        """How many of the lines that were to be sent now the batch has, up to the last of them.
+
+        A full queue may have taken some before: to send these again elsewhere would pay them twice.
+        """
+        record = self._record
+        names = list(record.plan)[record.sent : record.sent + CHUNK]
+        if not names:
+            return 0
+        of_batch = self._client.jobs(group=f"batch:{record.id}", limit=_LISTED)
+        there = {job.raw.get("custom_id") for job in of_batch}
+        return max((n for n, name in enumerate(names, 1) if name in there), default=0)
 
     def _cut(self, taken: int, why: str) -> None:
         """What was not taken is no part of the batch, and may be of another one."""
