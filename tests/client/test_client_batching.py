@@ -98,13 +98,18 @@ def test_lines_that_could_not_be_made_do_not_end_a_batch(open_client: Open) -> N
 
 def test_a_file_that_was_missing_is_looked_for_again(open_client: Open, tmp_path: Path) -> None:
     late = tmp_path / "late.jpg"
-    some = [{"custom_id": "a"}, {"custom_id": "b", "input": {"image": late}}]
+    some = [
+        {"custom_id": "a", "input": {"image": b"a"}},
+        {"custom_id": "b", "input": {"image": late}},
+    ]
     uploaded = Answer(201, {"reference": "segq:1"})
-    answers = [OPENED, uploaded, TAKEN, CLOSED, ended("a", "b"), NONE_YET, over(2)]
+    answers = [OPENED, uploaded, uploaded, TAKEN, CLOSED, ended("a", "b"), NONE_YET, over(2)]
     with scripted(*answers) as (url, asked), open_client(url, "segq_x", tries=1) as client:
         stream = client.batch(some, model="m")
         with pytest.raises(FileNotFoundError):
             list(stream)
+        # One line's files after the other's: no more of them are held at once.
+        assert len(asked) == 2
         late.write_bytes(b"an image")
         assert len(list(stream)) == 2
     assert sent(asked) == [("1", ["a", "b"])]
