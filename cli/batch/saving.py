@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.batch.journal import FULL
-from cli.batch.manifest import Manifest, entry_of
+from cli.batch.manifest import Manifest, entry_of, entry_of_removed
 from cli.batch.names import Names, unusable
 from cli.wording import suffix_for
 from segq_client import BatchResult, Client, NotFoundError, Output, UnexpectedAnswerError
@@ -104,6 +104,10 @@ class Saver:
     def _entry(
         self, batch: str, position: int, result: BatchResult, begun: list[Future[dict[str, Any]]]
     ) -> dict[str, Any]:
+        if result.data_removed:
+            before = self._manifest.of(result)
+            here = () if before is None else self._manifest.there(before)
+            return entry_of_removed(batch, position, result, before, here)
         files: list[dict[str, Any]] = []
         unsaved = ""
         for one in begun:

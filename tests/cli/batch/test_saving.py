@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from cli.batch.manifest import Manifest
 from cli.batch.names import USUAL, Names
 from cli.batch.saving import FullDiskError, Saver
 from segq_client import BatchResult, Client
-from segq_client.job import Output
+from segq_client.job import JobError, Output
 from tests.client.scripted_gateway import Answer, Asked, scripted
 
 IMAGE = b"\xff\xd8\xff image"
@@ -73,6 +74,46 @@ def test_an_image_that_is_gone_is_noted_and_asked_for_again(tmp_path: Path) -> N
         assert "gone" in manifest.entries["a"]["unsaved"]
         assert saver.take("i", [result(url)], {}, ()) == 1
         assert "unsaved" not in manifest.entries["a"]
+
+
+def removed(before: BatchResult) -> BatchResult:
+    """As the gateway tells it once its data is kept no more."""
+    at = "2026-01-02T03:04:05Z"
+    return replace(before, outputs=(), error=None, outputs_removed_at=at, data_removed=True)
+
+
+def test_what_is_kept_no_more_leaves_the_manifest_as_it_is(tmp_path: Path) -> None:
+    error = JobError("blocked", "not this prompt", "say it otherwise")
+    with saving(tmp_path, SERVED) as (saver, manifest, url, asked):
+        failed = replace(result(url, "failed"), state="failed", outputs=(), error=error)
+        saver.take("i", [result(url), failed], {}, ())
+        before = dict(manifest.entries)
+        gone = [removed(result(url)), replace(removed(failed), outputs_removed_at=None)]
+        assert saver.take("i", gone, {}, ()) == 0
+        assert manifest.entries == before
+
+        (tmp_path / "a.jpg").unlink()
+        never = removed(result(url, "never"))
+        assert saver.take("i", [*gone, never], {}, ()) == 2
+        assert len(asked) == 1
+        why = "its images were removed at 2026-01-02T03:04:05Z"
+        assert {one: entry.get("unsaved") for one, entry in manifest.entries.items()} == {
+            "a": why,
+            "failed": None,
+            "never": why,
+        }
+        assert saver.take("i", [*gone, never], {}, ()) == 0
+
+
+def test_a_job_that_was_run_again_and_failed_again_is_noted_anew(tmp_path: Path) -> None:
+    with saving(tmp_path, SERVED) as (saver, manifest, url, _):
+        failed = replace(result(url), state="failed", outputs=(), error=JobError("late", "once"))
+        for cost, error in (("0.1", "once"), ("0.2", "once"), ("0.2", "twice")):
+            again = replace(failed, cost=Decimal(cost), error=JobError("late", error))
+            assert saver.take("i", [again], {}, ()) == 1
+            assert saver.take("i", [again], {}, ()) == 0
+        entry = manifest.entries["a"]
+        assert (entry["cost"], entry["error"]["message"]) == ("0.2", "twice")
 
 
 def test_lines_of_somebody_else_write_nowhere_but_into_the_folder(tmp_path: Path) -> None:
