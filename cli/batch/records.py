@@ -13,6 +13,8 @@ from typing import Any
 from cli.batch.journal import FULL, Journal, write_whole
 from cli.complaint import ComplaintError
 
+FOLDER = ".segq-batch"
+"""By this a folder of results is known."""
 _VERSION = 1
 
 
@@ -42,7 +44,7 @@ class Records:
     """All of one folder, oldest first. Raises OSError, and `ComplaintError` for what is unreadable."""
 
     def __init__(self, out: Path) -> None:
-        self.folder = out / ".segq-batch"
+        self.folder = out / FOLDER
         self._file = self.folder / "state.json"
         self.all: list[Record] = []
         self.gone: set[str] = set()

@@ -111,7 +111,7 @@ def test_a_folder_is_a_list_of_its_images(tmp_path: Path) -> None:
     for name in ("b.jpg", "cats/a.PNG", ".hidden/c.jpg", "notes.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    lines, others = read_folder(tmp_path, "image")
+    lines, others = read_folder(tmp_path, "image", tmp_path / "out")
     assert [(one.custom_id, one.given) for one in lines.all] == [
         ("b", {"input": {"image": "b.jpg"}}),
         ("cats/a", {"input": {"image": "cats/a.PNG"}}),
@@ -119,7 +119,26 @@ def test_a_folder_is_a_list_of_its_images(tmp_path: Path) -> None:
     assert others == 1
     (tmp_path / "empty").mkdir()
     with pytest.raises(WrongListError, match="has no image"):
-        read_folder(tmp_path / "empty", "image")
+        read_folder(tmp_path / "empty", "image", tmp_path)
+
+
+def test_results_are_no_images_of_their_folder(tmp_path: Path) -> None:
+    for name in (
+        "b.jpg",
+        "out/b.jpg",
+        "before/.segq-batch/state.json",
+        "before/x/c.jpg",
+        "in/d.jpg",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "link").symlink_to("out")
+    lines, others = read_folder(tmp_path, "image", tmp_path / "link")
+    assert [one.custom_id for one in lines.all] == ["b", "in/d"]
+    assert others == 0
+    # Results are images for another batch, whoever names their folder; also where that is above.
+    lines, _ = read_folder(tmp_path / "before", "image", tmp_path)
+    assert [one.custom_id for one in lines.all] == ["x/c"]
 
 
 def test_the_parameter_that_takes_the_images() -> None:

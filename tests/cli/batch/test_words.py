@@ -28,10 +28,12 @@ from tests.client.scripted_gateway import Answer, scripted
         (["run", "l.csv", "--out", "o", "--budget", "NaN"], "no amount of USD"),
         (["run", "l.csv", "--out", "o", "--stop-after", "0"], "no whole number"),
         (["run", "l.csv", "--out", "o", "--seed", "7"], "unrecognized arguments"),
+        (["run", "--images", ".", "--model", "m", "--out", "../{here}"], "folder of the images"),
         (["cancel"], "ID"),
     ],
 )
 def test_wrong_words_are_status_2(words: list[str], said: str, tmp_path: Path) -> None:
+    words = [one.replace("{here}", tmp_path.name) for one in words]
     done = segq("batch", *words, cwd=tmp_path)
     assert done.returncode == 2
     assert said in done.stderr
