@@ -50,9 +50,13 @@ class Manifest:
         return [one for one in files if _size(self._folder / one["path"]) == one["bytes"]]
 
     @property
-    def paths(self) -> set[str]:
-        """Of all files that are its."""
-        return {one["path"] for entry in self.entries.values() for one in entry["files"]}
+    def owners(self) -> dict[str, tuple[str, str]]:
+        """Of which batch and line the files are, by their paths in the folder."""
+        return {
+            one["path"]: (entry["batch"], name)
+            for name, entry in self.entries.items()
+            for one in entry["files"]
+        }
 
     def add(self, entries: Sequence[Entry]) -> None:
         """Raises OSError."""

@@ -43,7 +43,7 @@ def owners_of(out: Path, manifest: Manifest) -> dict[str, str | None]:
         for entry in Journal(path).read()
         for one in entry.get("files", ())
     }
-    ours = {one["path"]: name for name, entry in manifest.entries.items() for one in entry["files"]}
+    ours = {path: name for path, (_, name) in manifest.owners.items()}
     return {path: ours.get(path) for path in _files(out) if path in ours or path not in aside}
 
 

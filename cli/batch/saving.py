@@ -38,6 +38,8 @@ class Saver:
         self._folder = folder
         self._names = names
         self._manifest = manifest
+        self._owners = manifest.owners
+        self._written = set(self._owners)
         self._pool = ThreadPoolExecutor(AT_ONCE)
         self.last: list[str] = []
         """The images that were saved last, newest first."""
@@ -64,7 +66,8 @@ class Saver:
         for begin in range(0, len(wanted), _NOTED_AT_ONCE):
             some = wanted[begin : begin + _NOTED_AT_ONCE]
             begun = [
-                (one, self._begin(one, positions.get(one.custom_id, one.position))) for one in some
+                (one, self._begin(batch, one, positions.get(one.custom_id, one.position)))
+                for one in some
             ]
             entries = []
             try:
@@ -75,7 +78,9 @@ class Saver:
                 self._note(entries)
         return len(wanted)
 
-    def _begin(self, result: BatchResult, position: int) -> list[Future[dict[str, Any]]]:
+    def _begin(
+        self, batch: str, result: BatchResult, position: int
+    ) -> list[Future[dict[str, Any]]]:
         found = []
         for n, output in enumerate(result.outputs, 1):
             name = self._names.of(
@@ -87,18 +92,23 @@ class Saver:
                 seed=result.seed,
                 ext=suffix_for(output.content_type),
             )
-            found.append(self._pool.submit(self._save, output, name))
+            owner = self._owners.setdefault(name, (batch, result.custom_id))
+            is_ours = owner[1] == result.custom_id and (self._is_checked or owner[0] == batch)
+            found.append(self._pool.submit(self._save, output, name, is_ours=is_ours))
         return found
 
-    def _save(self, output: Output, name: str) -> dict[str, Any]:
+    def _save(self, output: Output, name: str, *, is_ours: bool) -> dict[str, Any]:
         why = unusable(name)
         if why is not None:
             raise OSError(f"its image cannot be called {name!r}: {why}")
         path = self._folder / name
+        if not is_ours:
+            raise FileExistsError(f"{path} is the image of another line: call them otherwise")
         if not _is_there(path, output):
-            if not self._is_checked and path.exists() and name not in self._manifest.paths:
+            if not (self._is_checked or name in self._written) and path.exists():
                 raise FileExistsError(f"{path} is another's file")
             self._client.save(output, path)
+            self._written.add(name)
         return {"path": name, "bytes": output.bytes}
 
     def _entry(

@@ -122,6 +122,7 @@ def test_lines_of_somebody_else_write_nowhere_but_into_the_folder(tmp_path: Path
     with saving(tmp_path / "out", SERVED, is_checked=False) as (saver, manifest, url, asked):
         results = [result(url, one) for one in ("../up", "/up", "mine", "fine")]
         saver.take("i", results, {}, ())
+        saver.take("i", results, {}, ())
         assert len(asked) == 1
     assert {one: len(entry["files"]) for one, entry in manifest.entries.items()} == {
         "../up": 0,
@@ -132,6 +133,19 @@ def test_lines_of_somebody_else_write_nowhere_but_into_the_folder(tmp_path: Path
     assert "another's file" in manifest.entries["mine"]["unsaved"]
     assert (tmp_path / "out" / "mine.jpg").read_text() == "mine"
     assert {path.name for path in tmp_path.iterdir()} == {"out"}
+
+
+def test_no_two_lines_have_one_file(tmp_path: Path) -> None:
+    with scripted(SERVED) as (url, _), Client(url, "segq_x", tries=1) as client:
+        manifest = Manifest(tmp_path)
+        saver = Saver(client, tmp_path, Names("{custom_id:.1}{n}{ext}"), manifest)
+        saver.take("i", [result(url, "ab"), result(url, "ac"), result(url, "b")], {}, ())
+        saver.close()
+    assert {one: bool(entry.get("unsaved")) for one, entry in manifest.entries.items()} == {
+        "ab": False,
+        "ac": True,
+        "b": False,
+    }
 
 
 def test_a_full_disk_ends_it_and_says_where(tmp_path: Path) -> None:
