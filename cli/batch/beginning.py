@@ -2,7 +2,7 @@
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cli.batch.asking import told_or_asked
@@ -12,7 +12,7 @@ from cli.batch.lines import Line
 from cli.batch.local_images import LocalImages
 from cli.batch.manifest import Manifest
 from cli.batch.models import Models
-from cli.batch.names import Names
+from cli.batch.names import USUAL, Names
 from cli.batch.place import owners_of, sheets
 from cli.batch.prepared import Prepared, of_images
 from cli.batch.price import price_of
@@ -61,9 +61,9 @@ class Beginning:
         if not found and not others:
             return prepared
         fresh = [one for one in prepared.lines.all if one.custom_id in found.to_send]
-        before = sum(len(one.plan) for one in records.all)
-        counts = {one.custom_id: prepared.kinds[one.custom_id].images for one in fresh}
-        refuse(names.wrong(fresh, before, counts, owners_of(self._options.out, manifest)))
+        counts = {name: kind.images for name, kind in prepared.kinds.items()}
+        owners = owners_of(self._options.out, manifest)
+        refuse(names.wrong(self._whole(prepared, fresh), counts, owners))
         if records.all:
             self._agree_to_others(found, list(others.values()))
             records.gone |= set(found.gone)
@@ -96,6 +96,19 @@ class Beginning:
             refuse(list(bad.values()))
         return prepared.without(bad)
 
+    def _whole(self, prepared: Prepared, fresh: Sequence[Line]) -> Iterator[tuple[int, Line]]:
+        """All lines whose images come here, also of earlier batches, with their positions."""
+        records = self._records
+        listed = {one.custom_id: one for one in prepared.lines.all}
+        renewed = {one.custom_id for one in fresh}
+        for record in records.all:
+            later = records.superseded(record) | renewed
+            for name, position in records.positions(record).items():
+                if name not in later:
+                    gone = Line(name, 0, f"line {name!r} of an earlier batch", {})
+                    yield position, listed.get(name, gone)
+        yield from enumerate(fresh, sum(len(one.plan) for one in records.all))
+
     def _agree_to_others(self, found: Difference, others: list[str]) -> None:
         others += [one.short for one in self._records.all if one.short is not None]
         if found:
@@ -127,6 +140,7 @@ class Beginning:
             "stop-after": options.stop_after,
             "keep-outputs": options.keep_outputs,
             "keep-jobs": options.keep_jobs,
+            "names": None if options.names == USUAL else options.names,
         }
         return {one: value for one, value in found.items() if value is not None}
 
