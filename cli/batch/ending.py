@@ -18,13 +18,16 @@ _MOST_TOLD = 10
 
 @dataclass(frozen=True)
 class Ending:
-    """`entries`: the manifest's lines of what is in the list. `left_out`: lines that were not sent."""
+    """Of the list as it is now, whatever was of it before: `entries` are the manifest's lines of it,
+    `not_taken` the names of lines that no batch has. `left_out`: lines that were not sent.
+    """
 
     out: Path
     courses: Sequence[Course]
     entries: Sequence[Entry]
     rejected: Sequence[Wrong]
     left_out: Sequence[Wrong]
+    not_taken: Sequence[str] = ()
 
     @property
     def states(self) -> Counter[str]:
@@ -38,13 +41,24 @@ class Ending:
     @property
     def status(self) -> int:
         """The exit status."""
-        if any(one.batch and one.batch.state in {"canceling", "canceled"} for one in self.courses):
-            return CANCELED
         well = set(self.states) <= {"succeeded"} and not any(
             one.get("unsaved") for one in self.entries
         )
-        whole = all(one.is_over and one.record.short is None for one in self.courses)
-        return DONE if well and whole and not self.rejected else SOME_DID_NOT
+        whole = all(one.is_over for one in self.courses) and not self.not_taken
+        if well and whole and not self.rejected:
+            return DONE
+        return CANCELED if self._canceled() else SOME_DID_NOT
+
+    def _canceled(self) -> bool:
+        """Whether a batch was canceled before all of the list was made."""
+        canceled = {
+            one.record.id: one
+            for one in self.courses
+            if one.batch and one.batch.state in {"canceling", "canceled"}
+        }
+        return any(
+            one["state"] != "succeeded" and one.get("batch") in canceled for one in self.entries
+        ) or any(self.not_taken or not one.is_over for one in canceled.values())
 
     def lines(self) -> list[str]:
         """In words: what came of the jobs, and why some did not succeed."""
@@ -55,9 +69,13 @@ class Ending:
         if self.rejected:
             found.append(f"{len(self.rejected):,} lines were not taken:")
             found += [f"  {one}" for one in self.rejected[:_MOST_TOLD]]
+        if self.not_taken:
+            count = len(self.not_taken)
+            found.append(
+                f"{count:,} line{'' if count == 1 else 's'} not taken ({_such_as(self.not_taken)}): "
+                f"{self._why_not_taken()}; `--add` sends them in a further batch"
+            )
         for one in self.courses:
-            if one.record.short is not None:
-                found.append(one.record.short)
             if one.stands_still:
                 found.append(
                     f"batch {one.record.id} pauses: {one.stands_still}; `segq batch resume "
@@ -99,8 +117,14 @@ class Ending:
             "errors": {kind: len(some) for kind, some in self._reasons().items()},
             "rejected": [_as_json(one) for one in self.rejected],
             "left_out": [_as_json(one) for one in self.left_out],
+            "not_taken": list(self.not_taken),
             "exit": self.status,
         }
+
+    def _why_not_taken(self) -> str:
+        """As the last batch that was cut short has it."""
+        said = [one.record.short for one in self.courses if one.record.short is not None]
+        return said[-1].partition(": ")[2] if said else "no batch has them"
 
     def _reasons(self) -> Mapping[str, list[str]]:
         """Names of lines by the kind of their jobs' error, of those that did not succeed."""

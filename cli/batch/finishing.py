@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from cli.batch.differences import difference
 from cli.batch.ending import Ending
 from cli.batch.following import Course
 from cli.batch.journal import write_whole
@@ -35,7 +36,9 @@ def finished(
         _draw(client, course, out / name)
     entries = [one for name, one in manifest.entries.items() if name in prepared.digests]
     rejected = [one for course in courses for one in _rejected(client, records, course, prepared)]
-    return Ending(out, courses, entries, rejected, prepared.skipped)
+    to_send = difference(records.all, records.gone, prepared.digests).to_send
+    not_taken = [name for name in prepared.digests if name in to_send]
+    return Ending(out, courses, entries, rejected, prepared.skipped, not_taken)
 
 
 def _draw(client: Client, course: Course, path: Path) -> None:
@@ -46,11 +49,18 @@ def _draw(client: Client, course: Course, path: Path) -> None:
 
 
 def _rejected(client: Client, records: Records, course: Course, prepared: Prepared) -> list[Wrong]:
-    """With the places that these lines have in the list."""
+    """With the places that these lines have in the list; those that it has no more, or otherwise by
+    now, are left out.
+    """
     if course.batch is None or not course.batch.rejected:
         return []
     places = {one.custom_id: one.place for one in prepared.lines.all}
     superseded = records.superseded(course.record)
+    others = {
+        name
+        for name, digest in course.record.plan.items()
+        if name in superseded or prepared.digests.get(name) != digest
+    }
     return [
         Wrong(
             places.get(line.custom_id, f"line {line.number}"),
@@ -58,5 +68,5 @@ def _rejected(client: Client, records: Records, course: Course, prepared: Prepar
             line.custom_id,
         )
         for line in client.batches.rejected(course.batch.id)
-        if line.custom_id not in superseded
+        if line.custom_id not in others
     ]

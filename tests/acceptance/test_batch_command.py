@@ -276,6 +276,10 @@ def test_what_fails_and_what_is_not_taken_is_said(system: Start) -> None:
     assert "the list has 1 new (line-4)" in refused.stderr
     batch_run(one, *short[:-1], "1", "--add", code=3)
     assert len(manifest(one.folder / "short")) == 3
+    # Once the list is without the line that was rejected, all of it is there.
+    good = (one.folder / "list.jsonl").read_text().replace('"no"', "3")
+    (one.folder / "list.jsonl").write_text(good)
+    batch_run(one, *short[:-1], "1", "--add")
 
 
 @ON_ITS_OWN_PARTS

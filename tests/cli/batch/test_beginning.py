@@ -24,9 +24,19 @@ from segq_client import Client
 from tests.client.scripted_gateway import Answer, Asked, scripted
 
 WORDS: dict[str, Any] = {
-    "model": "m", "set": [], "name": None, "budget": None, "priority": None,
-    "stop_after": None, "keep_outputs": None, "keep_jobs": None, "names": USUAL,
-    "yes": True, "add": False, "new": False, "skip_bad": False,
+    "model": "m",
+    "set": [],
+    "name": None,
+    "budget": None,
+    "priority": None,
+    "stop_after": None,
+    "keep_outputs": None,
+    "keep_jobs": None,
+    "names": USUAL,
+    "yes": True,
+    "add": False,
+    "new": False,
+    "skip_bad": False,
 }
 MODEL = {
     "slug": "m",
