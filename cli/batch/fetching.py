@@ -1,6 +1,8 @@
 """`segq batch results ID --out DIR`: images of any batch, whoever has sent it, into a folder."""
 
 import argparse
+import time
+from collections.abc import Collection, Sequence
 from itertools import islice
 from typing import Any
 
@@ -10,7 +12,7 @@ from cli.batch.place import make_place
 from cli.batch.records import Records
 from cli.batch.saving import FullDiskError, Saver
 from cli.complaint import ComplaintError
-from segq_client import BatchResult, Client
+from segq_client import BatchResult, Client, SegqError
 
 _PAGE = 500
 
@@ -44,7 +46,7 @@ def _fetched(
     results = client.batches.results(found)
     try:
         while some := list(islice(results, _PAGE)):
-            saver.take(found, some, {}, others)
+            _take(client, saver, found, some, others)
             unsaved |= {
                 one.custom_id: _whose(one, others) for one in some if one.custom_id in others
             }
@@ -59,6 +61,22 @@ def _fetched(
         "out": str(options.out),
         "unsaved": unsaved,
     }
+
+
+def _take(
+    client: Client, saver: Saver, found: str, some: Sequence[BatchResult], others: Collection[str]
+) -> None:
+    """As long as the gateway answers, what did not come is asked for again."""
+    while True:
+        try:
+            saver.take(found, some, {}, others)
+        except SegqError as error:
+            if error.repeat_after is None:
+                raise
+            client.batches.get(found)
+            time.sleep(error.repeat_after)
+        else:
+            return
 
 
 def _whose(result: BatchResult, others: dict[str, str]) -> str:

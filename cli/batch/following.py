@@ -111,24 +111,32 @@ def follow(
     Raises the client's errors that do not pass, and OSError.
     """
     while True:
-        moved = False
+        moved = has_ended = False
         try:
             for one in courses:
                 if not one.is_over:
                     moved |= one.step()
+            has_ended = _take_rest(courses)
         except SegqError as error:
             if error.repeat_after is None:
                 raise
             away(str(error))
             time.sleep(error.repeat_after)
         told()
-        if all(one.is_over or one.stands_still for one in courses):
-            for one in courses:
-                if not one.is_over:
-                    one.take_all()
+        if has_ended:
             return
         if not moved:
             time.sleep(_LOOK_SECONDS / 2)
+
+
+def _take_rest(courses: Sequence[Course]) -> bool:
+    """Whether nothing will move any more; then what stands still has given what there is of it."""
+    if not all(one.is_over or one.stands_still for one in courses):
+        return False
+    for one in courses:
+        if not one.is_over:
+            one.take_all()
+    return True
 
 
 def is_done(record: Record, batch: Batch) -> bool:

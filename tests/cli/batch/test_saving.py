@@ -12,7 +12,7 @@ import pytest
 from cli.batch.manifest import Manifest
 from cli.batch.names import USUAL, Names
 from cli.batch.saving import FullDiskError, Saver
-from segq_client import BatchResult, Client
+from segq_client import BatchResult, Client, UnauthorizedError, UnavailableError
 from segq_client.job import JobError, Output
 from tests.client.scripted_gateway import Answer, Asked, scripted
 
@@ -74,6 +74,48 @@ def test_an_image_that_is_gone_is_noted_and_asked_for_again(tmp_path: Path) -> N
         assert "gone" in manifest.entries["a"]["unsaved"]
         assert saver.take("i", [result(url)], {}, ()) == 1
         assert "unsaved" not in manifest.entries["a"]
+
+
+AWAY = Answer(503, {"type": "/problems/unavailable", "title": "away"})
+BATCH = Answer(
+    200,
+    {
+        "id": "i", "name": "", "state": "running", "jobs": 1, "counts": {},
+        "cost": "0", "projected_cost": "0",
+    },
+)
+
+
+def test_an_image_that_never_comes_is_noted_while_the_gateway_answers(tmp_path: Path) -> None:
+    with saving(tmp_path, *[AWAY] * 5, BATCH) as (saver, manifest, url, asked):
+        for _ in range(4):
+            with pytest.raises(UnavailableError):
+                saver.take("i", [result(url)], {}, ())
+        assert saver.take("i", [result(url)], {}, ()) == 1
+        assert len(asked) == 6
+        assert "away" in manifest.entries["a"]["unsaved"]
+
+
+def test_an_image_that_is_refused_is_noted_unless_all_is(tmp_path: Path) -> None:
+    refused = Answer(403, raw=b"the storage says no")
+    with saving(tmp_path, refused, BATCH) as (saver, manifest, url, _):
+        saver.take("i", [result(url)], {}, ())
+        assert "the storage says no" in manifest.entries["a"]["unsaved"]
+    unauthorized = Answer(401, {"type": "/problems/unauthorized", "title": "no"})
+    with saving(tmp_path / "other", unauthorized) as (saver, manifest, url, _):
+        with pytest.raises(UnauthorizedError):
+            saver.take("i", [result(url)], {}, ())
+        assert manifest.entries == {}
+
+
+def test_beside_an_image_that_does_not_come_all_others_are_saved(tmp_path: Path) -> None:
+    with saving(tmp_path, AWAY, SERVED) as (saver, manifest, url, asked):
+        results = [result(url, name) for name in "abcdef"]
+        with pytest.raises(UnavailableError):
+            saver.take("i", results, {}, ())
+        assert (len(manifest.entries), len(asked)) == (5, 6)
+        assert saver.take("i", results, {}, ()) == 1
+        assert len(asked) == 7
 
 
 def removed(before: BatchResult) -> BatchResult:
