@@ -84,7 +84,7 @@ class Beginning:
         """Upload the images of these lines; raises `ComplaintError` where the gateway refuses some."""
         digests = {one for name in ids for one in prepared.images.get(name, {}).values()}
         wanted = {one: prepared.paths[one] for one in sorted(digests)} | dict(self._defaults.paths)
-        left = [one for one in wanted if self._local.reference(one) is None]
+        left = [one for one in wanted if self._local.is_to_upload(one)]
         if not left:
             return prepared
         say(f"uploading {len(left):,} image{'' if len(left) == 1 else 's'}")

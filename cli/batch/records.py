@@ -39,6 +39,11 @@ class Record:
     """The digests of its lines by their names, in their order; in a file of its own. "": the list had
     another line of that name, or none, when it was to be sent."""
 
+    @property
+    def to_send(self) -> list[str]:
+        """The names of those of its lines that were not sent yet."""
+        return list(self.plan)[self.sent :]
+
 
 class Records:
     """All of one folder, oldest first. Raises OSError, and `ComplaintError` for what is unreadable."""

@@ -47,7 +47,8 @@ def run(options: argparse.Namespace) -> int:
             Client(server.gateway, server.api_key, timeout=_PATIENCE) as client,
             records.held(fresh=options.new),
         ):
-            return _run(client, options, records, names)
+            local = LocalImages(folders_of(options), records.images, server.gateway)
+            return _run(client, options, records, local, names)
     except SegqError as error:
         raise ComplaintError(str(error)) from error
     except OSError as error:
@@ -56,8 +57,14 @@ def run(options: argparse.Namespace) -> int:
         ) from error
 
 
-def _run(client: Client, options: argparse.Namespace, records: Records, names: Names) -> int:
-    models, local = Models(client), LocalImages(folders_of(options), records.images)
+def _run(
+    client: Client,
+    options: argparse.Namespace,
+    records: Records,
+    local: LocalImages,
+    names: Names,
+) -> int:
+    models = Models(client)
     matrix = read_matrix(options.matrix)
     name, lines = listed(options, models)
     model = None if options.model is None else model_named(options.model, models)
@@ -76,7 +83,7 @@ def _run(client: Client, options: argparse.Namespace, records: Records, names: N
         sender = None
         if not record.is_closed:
             prepared = beginning.uploaded(
-                prepared, [one for one in record.plan if one in prepared.digests]
+                prepared, [one for one in record.to_send if one in prepared.digests]
             )
             sender = Sender(client, records, record, prepared, local)
         courses.append(Course(client, records, record, sender, saver))

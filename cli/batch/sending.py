@@ -83,7 +83,7 @@ class Sender:
             raise
 
     def _send(self, batch_id: str) -> None:
-        names = list(self._record.plan)[self._record.sent : self._record.sent + CHUNK]
+        names = self._record.to_send[:CHUNK]
         some = [line for name in names if (line := self._line(name)) is not None]
         self._leave_out(set(names).difference(one.custom_id for one in some))
         if some:
@@ -124,7 +124,7 @@ class Sender:
         A full queue may have taken some before: to send these again elsewhere would pay them twice.
         """
         record = self._record
-        names = list(record.plan)[record.sent : record.sent + CHUNK]
+        names = record.to_send[:CHUNK]
         if not names:
             return 0
         of_batch = self._client.jobs(group=f"batch:{record.id}", limit=_LISTED)

@@ -64,7 +64,7 @@ def beginning(
         Client(url, "segq_x", tries=1) as client,
         records.held(),
     ):
-        local = LocalImages([], Journal(out / "images.jsonl"))
+        local = LocalImages([], Journal(out / "images.jsonl"), url)
         one = Beginning(client, options, records, local, Defaults({}, {}, {}))
         yield Begin(one, client, options), records, asked
 

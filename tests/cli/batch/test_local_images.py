@@ -2,6 +2,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -20,8 +21,9 @@ def picture(path: Path, color: str = "red") -> Path:
     return path
 
 
-def local(folder: Path, *folders: Path) -> LocalImages:
-    return LocalImages(folders or [folder], Journal(folder / "images.jsonl"))
+def local(folder: Path, *folders: Path, gateway: str = "http://g", now: float = 1e9) -> LocalImages:
+    notes = Journal(folder / "images.jsonl")
+    return LocalImages(folders or [folder], notes, gateway, lambda: now)
 
 
 def test_a_path_is_looked_for_in_one_folder_after_the_other(tmp_path: Path) -> None:
@@ -94,6 +96,27 @@ def test_an_image_is_uploaded_once_whoever_runs_again(tmp_path: Path) -> None:
     assert local(tmp_path).reference(digests[path]) == "segq:1"
 
 
+def test_an_image_that_may_be_gone_or_is_elsewhere_is_uploaded_again(tmp_path: Path) -> None:
+    path = picture(tmp_path / "a.png")
+    wanted = {local(tmp_path).looked_at([path])[0][path]: path}
+    # As a version wrote it that noted neither where nor when.
+    Journal(tmp_path / "images.jsonl").add(
+        [{"sha256": one, "reference": "segq:0"} for one in wanted]
+    )
+    with gateway(Answer(201, {"reference": "segq:1"})) as (client, asked):
+
+        def uploads(**more: Any) -> int:
+            before = len(asked)
+            local(tmp_path, **more).upload(client, wanted, lambda _: None)
+            return len(asked) - before
+
+        assert [uploads(), uploads()] == [1, 0]
+        assert [uploads(gateway="http://h"), uploads(gateway="http://h")] == [1, 0]
+        assert [uploads(now=1e9 + 86_000), uploads(now=1e9 + 86_401)] == [0, 1]
+        assert [uploads(now=1e9 + 90_000), uploads(now=1e9)] == [0, 1]
+    assert local(tmp_path, gateway="http://i").reference(next(iter(wanted))) is None
+
+
 def test_an_image_that_the_gateway_refuses_is_remembered(tmp_path: Path) -> None:
     path = picture(tmp_path / "a.png")
     digest = local(tmp_path).looked_at([path])[0][path]
@@ -105,6 +128,7 @@ def test_an_image_that_the_gateway_refuses_is_remembered(tmp_path: Path) -> None
     with gateway(Answer(422, problem)) as (client, _):
         assert local(tmp_path).upload(client, {digest: path}, print) == {digest: "is too wide"}
     assert local(tmp_path).looked_at([path]) == ({}, {path: "is too wide"})
+    assert local(tmp_path, gateway="http://h").looked_at([path]) == ({path: digest}, {})
 
 
 def test_a_folder_is_a_list_of_its_images(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ CANNY, SSD = document(MODELS["ssd-canny"]), document(MODELS["ssd-1b"])
 
 @pytest.fixture
 def local(tmp_path: Path) -> LocalImages:
-    return LocalImages([tmp_path], Journal(tmp_path / "images.jsonl"))
+    return LocalImages([tmp_path], Journal(tmp_path / "images.jsonl"), "http://g")
 
 
 @pytest.fixture

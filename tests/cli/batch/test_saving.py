@@ -80,8 +80,13 @@ AWAY = Answer(503, {"type": "/problems/unavailable", "title": "away"})
 BATCH = Answer(
     200,
     {
-        "id": "i", "name": "", "state": "running", "jobs": 1, "counts": {},
-        "cost": "0", "projected_cost": "0",
+        "id": "i",
+        "name": "",
+        "state": "running",
+        "jobs": 1,
+        "counts": {},
+        "cost": "0",
+        "projected_cost": "0",
     },
 )
 

@@ -42,7 +42,7 @@ def sending(
 ) -> Iterator[tuple[Sender, Records, list[Asked]]]:
     """`plan`: of the batch; `digests`: of the list, as it is now."""
     records = Records(folder)
-    local = LocalImages([], Journal(folder / "images.jsonl"))
+    local = LocalImages([], Journal(folder / "images.jsonl"), "http://g")
     with (
         scripted(*answers) as (url, asked),
         Client(url, "segq_x", tries=1) as client,
