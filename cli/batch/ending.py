@@ -10,6 +10,7 @@ from typing import Any
 from cli.batch.following import Course
 from cli.batch.manifest import Entry
 from cli.batch.wrong import Wrong
+from segq_client import Batch
 
 DONE, COMPLAINT, SOME_DID_NOT, DETACHED, CANCELED = 0, 1, 3, 4, 5
 """Exit statuses, beside 2 for wrong words."""
@@ -76,10 +77,9 @@ class Ending:
                 f"{self._why_not_taken()}; `--add` sends them in a further batch"
             )
         for one in self.courses:
-            if one.stands_still:
+            if one.batch is not None and one.stands_still:
                 found.append(
-                    f"batch {one.record.id} pauses: {one.stands_still}; `segq batch resume "
-                    f"{one.record.id}`, then the same command again"
+                    f"{standing_still(one.batch, one.stands_still)}, then the same command"
                 )
         if self.left_out:
             found.append(f"{len(self.left_out):,} lines were left out (--skip-bad)")
@@ -133,6 +133,12 @@ class Ending:
             if one["state"] != "succeeded" and one["error"]:
                 found.setdefault(one["error"]["kind"], []).append(one["custom_id"])
         return found
+
+
+def standing_still(batch: Batch, why: str) -> str:
+    """In words, with what to do: it is resumed, or its doubts are ended."""
+    acts = f"`segq batch resume {batch.id}`" if batch.pause_note else "`segq doubts` tells which"
+    return f"batch {batch.id} stands still: {why}; {acts}"
 
 
 def _as_json(one: Wrong) -> dict[str, str]:

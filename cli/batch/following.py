@@ -8,6 +8,7 @@ from cli.batch.records import Record, Records
 from cli.batch.saving import FullDiskError, Saver
 from cli.batch.sending import Sender
 from segq_client import Batch, BatchResult, Client, SegqError
+from segq_client.standstill import Standstill
 
 _LOOK_SECONDS = 1.0
 _PAGE = 500
@@ -39,15 +40,9 @@ class Course:
         """All of it was here before anything was done."""
         self.full: FullDiskError | None = None
         """Nothing is saved any more."""
-
-    @property
-    def stands_still(self) -> str | None:
-        """Why nothing of it will ever move again unless somebody resumes it."""
-        batch = self.batch
-        if batch is None or batch.pause_note is None or batch.counts.get("running"):
-            return None
-        by = (batch.raw.get("pause") or {}).get("by")
-        return batch.pause_note if by == "stop_after_n" else None
+        self._standstill = Standstill()
+        self.stands_still: str | None = None
+        """Why nothing of it will ever move again unless somebody resumes it, or ends its doubts."""
 
     def step(self) -> bool:
         """Go on; whether something has moved. Raises the client's errors and OSError."""
@@ -75,6 +70,7 @@ class Course:
 
     def _look(self, batch_id: str) -> None:
         self.batch = self._client.batches.get(batch_id)
+        self.stands_still = self._standstill.seen(self.batch)
         self._looked_at = time.monotonic()
         if not self.batch.is_over or (self.sender is not None and not self.sender.is_over):
             return

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.batch.display import choose_display, progress_of_batch
-from cli.batch.ending import CANCELED, DETACHED, DONE, SOME_DID_NOT
+from cli.batch.ending import CANCELED, DETACHED, DONE, SOME_DID_NOT, standing_still
 from cli.batch.fetching import fetched
 from cli.batch.finding import batch_id
 from cli.batch.result_rows import rows
@@ -20,6 +20,7 @@ from cli.complaint import ComplaintError
 from cli.server import must_be_reached
 from cli.terminal import say
 from segq_client import Batch, Client, SegqError
+from segq_client.standstill import Standstill
 
 _LOOK_SECONDS = 1.0
 
@@ -62,15 +63,21 @@ def _list(client: Client, options: argparse.Namespace) -> int:
 
 
 def _watch(client: Client, options: argparse.Namespace, found: str) -> int:
-    display = choose_display()
+    display, standstill = choose_display(), Standstill()
+    still = None
     try:
         with display.entered():
             while not (batch := client.batches.get(found)).is_over:
+                still = standstill.seen(batch)
+                if still is not None:
+                    break
                 display.show(progress_of_batch(batch))
                 time.sleep(_LOOK_SECONDS)
     except KeyboardInterrupt:
         say(f"batch {found} goes on; `segq batch watch {found}` follows it again")
         return DETACHED
+    if still is not None:
+        say(standing_still(batch, still))
     _show(options, batch.raw, batch_lines(batch))
     return _status(batch)
 

@@ -9,10 +9,11 @@ from typing import Any
 from segq_client import batch_calls
 from segq_client.batch import Batch, BatchResult, RejectedLine
 from segq_client.batch_lines import BatchLines, Line
-from segq_client.errors import SegqError
+from segq_client.errors import BatchStalledError, SegqError
 from segq_client.flow import Flow, Pause
 from segq_client.problems import TooManyQueuedError
 from segq_client.retrying import Retrying
+from segq_client.standstill import Standstill
 from segq_client.uploads import Uploads
 from segq_client.waiting import USUAL_PATIENCE
 
@@ -45,6 +46,7 @@ class Batching:
         self._key = uuid.uuid4().hex if key is None else key
         self._retrying = retrying
         self._clock = clock
+        self._standstill = Standstill(clock)
         self._room_at = 0.0
         self._away = 0.0
         self._cursor: str | None = None
@@ -71,14 +73,22 @@ class Batching:
         """Send all lines and close the batch."""
         batch = yield from self.opened()
         while not self._lines.is_closed:
-            if (yield from self._outlasted(self._send(batch))) is False:
-                yield Pause(max(0.0, self._room_at - self._clock()))
+            yield from self._outlasted(self._send_or_wait(batch))
         return self.batch or batch
 
     def more(self) -> Flow[None]:
         """Go on for a moment: `results` has what has come; `is_over` once that is all."""
         batch = yield from self.opened()
         yield from self._outlasted(self._step(batch))
+
+    def _send_or_wait(self, batch: Batch) -> Flow[bool]:
+        if (yield from self._send(batch)):
+            return True
+        batch = yield from self._look(batch)
+        if (reason := self._standstill.seen(batch)) is not None:
+            raise BatchStalledError(batch, reason)
+        yield Pause(max(0.0, self._room_at - self._clock()))
+        return False
 
     def _step(self, batch: Batch) -> Flow[bool]:
         """Whether something has moved."""
@@ -99,6 +109,12 @@ class Batching:
             return True
         else:
             self._in_vain += 1
+        if (reason := self._standstill.seen(batch)) is not None:
+            # The order of ends leaves out those of the last moment.
+            yield from self._untold(batch)
+            if self.results:
+                return True
+            raise BatchStalledError(batch, reason)
         yield Pause(_LOOK_SECONDS)
         return False
 

@@ -99,6 +99,16 @@ def test_batches_are_listed_in_columns_or_as_json(tmp_path: Path) -> None:
     assert [one["id"] for one in json.loads(told.stdout)] == list(IDS)
 
 
+def test_watching_a_batch_ends_where_it_stands_still(tmp_path: Path) -> None:
+    pause = {"by": "stop_after_n", "note": "2 of its jobs have failed"}
+    stopped = Answer(200, {**BATCH, "id": "i" * 36, "pause": pause, "counts": {"queued": 1}})
+    with scripted(stopped) as (url, _):
+        where = {"SEGQ_URL": url, "SEGQ_API_KEY": "segq_x"}
+        done = segq("batch", "watch", "i" * 36, cwd=tmp_path, **where)
+    assert done.returncode == 3
+    assert "stands still: it pauses: 2 of its jobs have failed; `segq batch resume" in done.stderr
+
+
 def test_results_for_a_spreadsheet_are_as_the_gateway_writes_them() -> None:
     raw = {
         "custom_id": "=1+1",
