@@ -138,7 +138,8 @@ class Sender:
         if not left:
             return
         record.short = f"{left:,} line{'' if left == 1 else 's'} not taken: {why}"
-        record.plan = dict(list(record.plan.items())[:taken])
+        lines = list(record.plan.items())
+        record.plan, record.cut = dict(lines[:taken]), dict(lines[taken:])
         record.sent = taken
         self._records.keep_plan(record)
 

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,24 @@ MODEL = {
     "example": {},
     "input_schema": {"properties": {}},
 }
-ESTIMATE = Answer(200, {"jobs": 1, "price": "0.004", "suffices": None})
+BATCH = {
+    "id": "i",
+    "name": "",
+    "state": "running",
+    "jobs": 1,
+    "counts": {},
+    "cost": "0",
+    "projected_cost": "0",
+    "budget": "5",
+}
+ESTIMATE = Answer(
+    200,
+    {
+        "jobs": 1, "price": "0.004", "prices": ["0.004"], "calls_per_minute": 60, "note": None,
+        "balance": {"left": None, "suffices": None},
+        "estimated_start": None, "estimated_end": None,
+    },
+)
 
 
 def listed(**digests: str) -> Prepared:
@@ -107,3 +125,38 @@ def test_an_image_of_an_earlier_batch_that_is_to_come_keeps_its_name(tmp_path: P
         ):
             begin(CAT="2")
         assert asked == []
+
+
+def closed(records: Records, budget: str, plan: dict[str, str], **cut: str) -> None:
+    record = records.begin({"model": "m"}, {"model": "m", "budget": budget}, plan)
+    record.id, record.sent, record.is_closed, record.cut = "i", len(plan), True, cut
+    records.keep_plan(record)
+    records.save()
+
+
+def test_batches_of_one_folder_share_its_budget(tmp_path: Path) -> None:
+    batch = Answer(200, {**BATCH, "committed": "4.999"})
+    answers = (batch, Answer(200, MODEL), ESTIMATE)
+    with beginning(tmp_path, *answers, budget=Decimal(5), add=True) as (begin, records, _):
+        closed(records, "5", {"a": "1"}, b="2")
+        begin(a="1", b="2")
+        assert records.all[1].members["budget"] == "0.001"
+        assert records.all[1].settings["budget"] == "5"
+    used = Answer(200, {**BATCH, "committed": "5"})
+    with beginning(tmp_path / "used", used, budget=Decimal(5), add=True) as (begin, records, _):
+        closed(records, "5", {"a": "1"}, b="2")
+        with pytest.raises(
+            ComplaintError, match=r"budget of \$5 is taken by .* \(\$5\): give a higher"
+        ):
+            begin(a="1", b="2")
+        assert len(records.all) == 1
+
+
+def test_lines_that_were_cut_keep_nothing_else_from_being_fetched(tmp_path: Path) -> None:
+    with beginning(tmp_path, budget=Decimal(5)) as (begin, records, asked):
+        closed(records, "5", {"a": "1"}, b="2")
+        begin(a="1", b="2")
+        assert (len(records.all), asked) == (1, [])
+        for others in ({"b": "2"}, {"a": "1", "b": "3"}, {"a": "1", "b": "2", "c": "4"}):
+            with pytest.raises(ComplaintError, match="`--add`"):
+                begin(**others)

@@ -109,6 +109,9 @@ def test_what_a_budget_does_not_cover_is_left_for_another_batch(tmp_path: Path) 
         (record,) = records.all
         assert (record.plan, record.short) == ({"a": "1"}, "2 lines not taken: too dear")
         assert difference(records.all, (), plan).new == ("b", "c")
+        again = Records(tmp_path)
+        again._read()
+        assert again.all[0].cut == {"b": "2", "c": "3"}
 
 
 def test_a_batch_that_is_refused_was_never_there(tmp_path: Path) -> None:
