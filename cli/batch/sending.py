@@ -62,6 +62,8 @@ class Sender:
         try:
             if record.id is None:
                 record.id = self._opened()
+                # Not only noted: under its key the batch is found again for 24 hours, and then no more.
+                self._records.save()
             elif record.sent < len(record.plan) and record.short is None:
                 self._send(record.id)
             else:

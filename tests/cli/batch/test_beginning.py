@@ -58,9 +58,14 @@ BATCH = {
 ESTIMATE = Answer(
     200,
     {
-        "jobs": 1, "price": "0.004", "prices": ["0.004"], "calls_per_minute": 60, "note": None,
+        "jobs": 1,
+        "price": "0.004",
+        "prices": ["0.004"],
+        "calls_per_minute": 60,
+        "note": None,
         "balance": {"left": None, "suffices": None},
-        "estimated_start": None, "estimated_end": None,
+        "estimated_start": None,
+        "estimated_end": None,
     },
 )
 

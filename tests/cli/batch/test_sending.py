@@ -153,3 +153,12 @@ def test_lines_that_a_full_queue_took_before_a_cancel_are_never_sent_again(tmp_p
         assert (record.plan, record.sent) == ({"a": "1", "b": "2"}, 2)
         assert record.short == "1 line not taken: the batch is canceled"
         assert difference(records.all, (), plan).new == ("c",)
+
+
+def test_a_batch_whose_id_cannot_be_written_down_is_not_filled(tmp_path: Path) -> None:
+    plan = {"a": "1"}
+    with sending(tmp_path, plan, OPENED, TAKEN, CLOSED, **plan) as (sender, records, asked):
+        (records.folder / ".state.json.new").symlink_to("/dev/full")
+        with pytest.raises(OSError, match="No space left"):
+            sender.step()
+        assert len(asked) == 1
