@@ -38,11 +38,16 @@ class Batching:
         key: str | None,
         retrying: Retrying,
         uploads: Uploads,
+        *,
+        batch_id: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`members` are those of the batch. Under the same `key` it is the same batch, for 24 hours."""
+        """`members` are those of the batch. Under the same `key` it is the same batch, for 24 hours.
+        `batch_id`: of one that is there; then neither is looked at.
+        """
         self._lines = BatchLines(lines, retrying, uploads)
         self._members = dict(members)
+        self._batch_id = batch_id
         self._key = uuid.uuid4().hex if key is None else key
         self._retrying = retrying
         self._clock = clock
@@ -65,7 +70,11 @@ class Batching:
     def opened(self) -> Flow[Batch]:
         """The batch, before its first line is sent."""
         if self.batch is None:
-            request = batch_calls.open_batch(self._members, self._key)
+            request = (
+                batch_calls.open_batch(self._members, self._key)
+                if self._batch_id is None
+                else batch_calls.get(self._batch_id)
+            )
             self.batch = yield from self._retrying.answered(request)
         return self.batch
 

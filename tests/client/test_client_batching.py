@@ -132,3 +132,13 @@ def test_results_are_told_while_the_queue_is_full(open_client: Open) -> None:
         stream = client.batch(lines(1), model="m")
         assert next(iter(stream)).custom_id == "x0"
         assert closed(asked) == 0
+
+
+def test_a_batch_is_gone_on_with_by_its_id(open_client: Open) -> None:
+    there = Answer(200, BATCH)
+    answers = [there, TAKEN, CLOSED, ended("x0"), NONE_YET, over(1)]
+    with scripted(*answers) as (url, asked), open_client(url, "segq_x", tries=1) as client:
+        stream = client.batch(lines(1), model="m", batch_id="i")
+        assert [one.custom_id for one in stream] == ["x0"]
+    assert asked[0].line.startswith("GET /api/v1/batches/i ")
+    assert sent(asked) == [("1", ["x0"])]
