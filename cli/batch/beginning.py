@@ -178,7 +178,9 @@ class Beginning:
     ) -> dict[str, object]:
         """The same as the API has it. `name`: the list's; `budget`: what is left for it."""
         same = ("model", "name", "priority")
-        found: dict[str, object] = {"name": name[:_LONGEST_NAME]}
+        # A file's name may be no UTF-8.
+        own = name[:_LONGEST_NAME].encode(errors="replace").decode()
+        found: dict[str, object] = {"name": own}
         found |= {one: settings[one] for one in same if one in settings}
         if budget is not None:
             found["budget"] = f"{budget:f}"

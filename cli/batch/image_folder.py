@@ -26,6 +26,9 @@ def read_folder(folder: Path, parameter: str, out: Path) -> tuple[Lines, int]:
     images = [path for path in there if path.suffix.lower() in SUFFIXES]
     if not images:
         raise WrongListError(Wrong(str(folder), f"has no image ({', '.join(sorted(SUFFIXES))})"))
+    odd = next((path for path in images if not _is_utf8(str(path.relative_to(folder)))), None)
+    if odd is not None:
+        raise WrongListError(Wrong(str(odd), "has a name that is not UTF-8: rename it"))
     lines = []
     for number, path in enumerate(images, 1):
         own = path.relative_to(folder)
@@ -49,6 +52,14 @@ def _files(folder: Path, out: Path) -> Iterator[Path]:
         for one in files:
             if not one.startswith(".") and (here / one).is_file():
                 yield here / one
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def image_parameter(model: Mapping[str, Any]) -> str:

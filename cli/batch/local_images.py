@@ -13,6 +13,7 @@ from PIL import Image
 
 from cli.batch.journal import Journal
 from cli.model_input import NO_FILE
+from cli.tilde import expanded
 from segq_client import Client, InvalidFieldsError
 
 LARGEST = 20_000_000
@@ -75,7 +76,7 @@ class LocalImages:
         foreign = _SCHEME.match(text)
         if foreign:
             raise BadImageError(f"{foreign[1]}:// is not read; give a file, or http(s):// or data:")
-        own = Path(text).expanduser()
+        own = expanded(text)
         tried = (
             [own]
             if own.is_absolute()

@@ -111,7 +111,7 @@ class Records:
         names = [one.name for one in fields(Record) if one.name not in {"plan", "cut"}]
         said = [{name: getattr(one, name) for name in names} for one in self.all]
         whole = {"version": _VERSION, "gone": sorted(self.gone), "batches": said}
-        content = json.dumps(whole, indent=2, ensure_ascii=False)
+        content = json.dumps(whole, indent=2)
         write_whole(self._file, f"{content}\n".encode())
 
     def note(self) -> None:

@@ -46,6 +46,24 @@ def test_a_path_is_looked_for_in_one_folder_after_the_other(tmp_path: Path) -> N
             found.path_of(wrong)
 
 
+def test_a_name_that_begins_as_a_home_folder_does_is_a_name(tmp_path: Path) -> None:
+    path = picture(tmp_path / "~draft.png")
+    assert local(tmp_path).path_of("~draft.png") == path
+    with pytest.raises(BadImageError, match="there is no file /"):
+        local(tmp_path).path_of("~/no-such.png")
+
+
+def test_an_image_in_a_folder_whose_name_is_no_utf_8_is_known_again(tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"caf\xe9")
+    path = picture(odd / "a.png")
+    digest = local(tmp_path).looked_at([path])[0][path]
+    assert local(tmp_path)._digests
+    assert local(tmp_path).looked_at([path])[0][path] == digest
+    path.rename(odd / os.fsdecode(b"\xe9.png"))
+    with pytest.raises(WrongListError, match="has a name that is not UTF-8: rename it"):
+        read_folder(odd, "image", tmp_path / "out")
+
+
 def test_broken_images_are_told_and_whole_ones_known_by_their_content(tmp_path: Path) -> None:
     good, same = picture(tmp_path / "good.png"), picture(tmp_path / "same.png")
     noise = tmp_path / "whole.jpg"
