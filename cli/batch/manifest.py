@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.batch.journal import Journal
+from cli.complaint import ComplaintError
 from segq_client import BatchResult
 
 Entry = Mapping[str, Any]
@@ -14,11 +15,18 @@ class Manifest:
     """Of a name the last line counts: a job that was run again ends twice."""
 
     def __init__(self, folder: Path, *, fresh: bool = False) -> None:
-        """`fresh`: what is there is of another, which is about to be put aside."""
+        """`fresh`: what is there is of another, which is about to be put aside. Raises
+        `ComplaintError` where it is no manifest: it would be written anew without what it says.
+        """
         self.path = folder / "manifest.jsonl"
         self._folder = folder
         self._journal = Journal(self.path)
-        there = () if fresh else self._journal.read()
+        there = [] if fresh else list(self._journal.read())
+        if not all(map(is_entry, there)):
+            raise ComplaintError(
+                f"{self.path} has lines that are none of a manifest of segq: move it away, or name "
+                "another folder"
+            )
         self.entries: dict[str, Entry] = {one["custom_id"]: one for one in there}
 
     def has(self, result: BatchResult) -> bool:
@@ -77,6 +85,27 @@ class Manifest:
         ]
         self._journal.write_anew(renumbered)
         self.entries = {one["custom_id"]: one for one in renumbered}
+
+
+def is_entry(found: Entry) -> bool:
+    """Whether it is a line of a manifest, as far as it is relied on."""
+    texts = ("custom_id", "job_id", "batch", "state", "cost")
+    files = found.get("files")
+    return (
+        all(isinstance(found.get(one), str) for one in texts)
+        and isinstance(found.get("position"), int)
+        and isinstance(found.get("error"), dict | None)
+        and isinstance(files, list)
+        and all(map(_is_file, files))
+    )
+
+
+def _is_file(found: object) -> bool:
+    return (
+        isinstance(found, dict)
+        and isinstance(found.get("path"), str)
+        and isinstance(found.get("bytes"), int)
+    )
 
 
 def entry_of(
