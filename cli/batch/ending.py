@@ -29,6 +29,8 @@ class Ending:
     rejected: Sequence[Wrong]
     left_out: Sequence[Wrong]
     not_taken: Sequence[str] = ()
+    interrupted: int | None = None
+    """The exit status where somebody did not wait for the end."""
 
     @property
     def states(self) -> Counter[str]:
@@ -42,6 +44,8 @@ class Ending:
     @property
     def status(self) -> int:
         """The exit status."""
+        if self.interrupted is not None:
+            return self.interrupted
         well = set(self.states) <= {"succeeded"} and not any(
             one.get("unsaved") for one in self.entries
         )

@@ -7,7 +7,7 @@ from cli.batch.differences import difference
 from cli.batch.ending import Ending
 from cli.batch.following import Course
 from cli.batch.journal import write_whole
-from cli.batch.manifest import Manifest
+from cli.batch.manifest import Entry, Manifest
 from cli.batch.place import sheets
 from cli.batch.prepared import Prepared
 from cli.batch.records import Records
@@ -34,11 +34,16 @@ def finished(
     manifest.sort(prepared.digests)
     for course, name in zip(courses, sheets(len(courses)), strict=True):
         _draw(client, course, out / name)
-    entries = [one for name, one in manifest.entries.items() if name in prepared.digests]
+    entries = entries_of(manifest, prepared)
     rejected = [one for course in courses for one in _rejected(client, records, course, prepared)]
     to_send = difference(records.all, records.gone, prepared.digests).to_send
     not_taken = [name for name in prepared.digests if name in to_send]
     return Ending(out, courses, entries, rejected, prepared.skipped, not_taken)
+
+
+def entries_of(manifest: Manifest, prepared: Prepared) -> list[Entry]:
+    """The manifest's lines of what is in the list."""
+    return [one for name, one in manifest.entries.items() if name in prepared.digests]
 
 
 def _draw(client: Client, course: Course, path: Path) -> None:

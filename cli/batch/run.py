@@ -3,16 +3,15 @@
 import argparse
 import json
 import os
-import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from cli.batch.beginning import Beginning
 from cli.batch.defaults import defaults_of
+from cli.batch.detaching import detached
 from cli.batch.display import choose_display, progress_of
-from cli.batch.ending import CANCELED, DETACHED, Ending
-from cli.batch.finishing import finished
+from cli.batch.ending import Ending
+from cli.batch.finishing import entries_of, finished
 from cli.batch.following import Course, follow, is_done
 from cli.batch.handed_over import check_words, folders_of, listed, model_named
 from cli.batch.local_images import LocalImages
@@ -29,9 +28,8 @@ from cli.batch.sending import Sender
 from cli.complaint import ComplaintError
 from cli.server import must_be_reached
 from cli.terminal import say
-from segq_client import Client, IllegalMoveError, NotFoundError, SegqError
+from segq_client import Client, NotFoundError, SegqError
 
-_SECOND_WITHIN = 5.0
 # Seconds: a thousand lines are checked and kept before they are answered.
 _PATIENCE = 60.0
 
@@ -90,7 +88,10 @@ def _run(
     try:
         _follow(client, records, manifest, courses, saver)
     except KeyboardInterrupt:
-        return _detached(client, courses)
+        status = detached(client, courses)
+        entries = entries_of(manifest, prepared)
+        stopped = Ending(options.out, courses, entries, (), prepared.skipped, interrupted=status)
+        return _said(stopped, options) if options.json else status
     finally:
         saver.close()
     return _said(finished(client, options.out, records, manifest, courses, prepared), options)
@@ -130,25 +131,6 @@ def _look(
     others = len(records.superseded(course.record))
     whole = len(here) + others >= course.batch.jobs and all(map(manifest.is_whole, here))
     course.is_over = course.was_over = whole and is_done(course.record, course.batch)
-
-
-def _detached(client: Client, courses: Sequence[Course]) -> int:
-    """A second Ctrl-C within five seconds cancels."""
-    ids = [one.record.id for one in courses if one.record.id is not None and not one.is_over]
-    if not ids:
-        say("detached; the same command goes on")
-        return DETACHED
-    say(f"detached: batch {', '.join(ids)} goes on, and the same command follows it again")
-    say(f"`segq batch cancel {ids[-1]}`, or Ctrl-C again within five seconds, cancels it")
-    try:
-        time.sleep(_SECOND_WITHIN)
-    except KeyboardInterrupt:
-        for one in ids:
-            with suppress(IllegalMoveError):
-                client.batches.cancel(one)
-        say("canceled: calls under way are let finish and paid, and the same command fetches them")
-        return CANCELED
-    return DETACHED
 
 
 def _said(ending: Ending, options: argparse.Namespace) -> int:
