@@ -13,7 +13,8 @@ from cli.batch.prepared import Prepared
 from cli.batch.records import Records
 from cli.batch.wrong import Wrong
 from cli.complaint import ComplaintError
-from segq_client import Client
+from cli.terminal import say
+from segq_client import Client, SegqError
 
 
 def finished(
@@ -47,10 +48,20 @@ def entries_of(manifest: Manifest, prepared: Prepared) -> list[Entry]:
 
 
 def _draw(client: Client, course: Course, path: Path) -> None:
+    """A sheet is nothing that all else has to wait for; one that is there is not drawn again without
+    images that segq keeps no more.
+    """
     batch = course.batch
-    if batch is None or not batch.counts.get("succeeded") or (course.was_over and path.exists()):
+    if batch is None or not batch.counts.get("succeeded"):
         return
-    write_whole(path, client.batches.contact_sheet(batch.id))
+    if path.exists() and (course.was_over or batch.raw.get("data_removed")):
+        return
+    try:
+        content = client.batches.contact_sheet(batch.id)
+    except SegqError as error:
+        say(f"{path} is not drawn: {error}")
+        return
+    write_whole(path, content)
 
 
 def _rejected(client: Client, records: Records, course: Course, prepared: Prepared) -> list[Wrong]:
