@@ -36,14 +36,8 @@ def _what_goes_on(ids: Sequence[str], courses: Sequence[Course]) -> str:
     named = ", ".join(ids)
     if all(one.record.is_closed for one in courses):
         return f"batch {named} goes on, and the same command follows it again"
-    sent, lines = sum(map(_sent, courses)), sum(len(one.record.plan) for one in courses)
+    sent, lines = sum(one.taken for one in courses), sum(len(one.record.plan) for one in courses)
     return (
         f"{sent:,} of {lines:,} lines are sent, and batch {named} makes these; the rest is sent, and "
         "the batch closed, only when the same command is given again"
     )
-
-
-def _sent(course: Course) -> int:
-    """A full queue takes some of the lines that are sent at once."""
-    taken = 0 if course.batch is None else course.batch.jobs
-    return max(course.record.sent, taken)

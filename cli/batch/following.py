@@ -44,6 +44,11 @@ class Course:
         self.stands_still: str | None = None
         """Why nothing of it will ever move again unless somebody resumes it, or ends its doubts."""
 
+    @property
+    def taken(self) -> int:
+        """How many lines it has: a full queue takes some of those that are sent at once."""
+        return max(self.record.sent, 0 if self.batch is None else self.batch.jobs)
+
     def step(self) -> bool:
         """Go on; whether something has moved. Raises the client's errors and OSError."""
         moved = False

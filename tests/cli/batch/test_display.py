@@ -112,3 +112,10 @@ def test_only_what_the_list_lacks_by_now_counts_against_it(tmp_path: Path) -> No
     assert failed.status == SOME_DID_NOT
     stopped = replace(whole, entries=[{**made[0], "state": "canceled"}, made[1]])
     assert stopped.status == CANCELED
+
+
+def test_lines_that_a_full_queue_took_count_before_their_chunk_is_sent(tmp_path: Path) -> None:
+    course = ended(tmp_path, "i", "open")
+    assert course.taken == 1
+    course.record.sent = 2
+    assert course.taken == 2
