@@ -115,7 +115,8 @@ class Beginning:
         yield from enumerate(fresh, sum(len(one.plan) for one in records.all))
 
     def _agree_to_others(self, found: Difference, others: list[str]) -> None:
-        others += [one.short for one in self._records.all if one.short is not None]
+        left = [one for one in self._records.all if not found.to_send.isdisjoint(one.cut)]
+        others += [one.short for one in left if one.short is not None]
         if found:
             others.append(f"beside what this folder's batch was made of the list has {found}")
         question = "send what is new or changed in a further batch?"

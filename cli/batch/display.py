@@ -153,6 +153,6 @@ def _notes(courses: Sequence[Course]) -> list[str]:
             found.append(f"the queue is full: {one.taken:,} lines were taken")
         if one.full is not None:
             found.append(f"images are not saved any more: {one.full}")
-        if one.record.short is not None:
+        if one.record.short is not None and not one.is_over:
             found.append(one.record.short)
     return found

@@ -374,25 +374,6 @@ def test_ctrl_c_detaches_and_a_second_one_cancels(system: Start, *, again: bool)
         assert one.segq("batch", "cancel", batch.id[:18]).returncode == 0
 
 
-@ON_ITS_OWN_PARTS
-def test_ctrl_c_before_all_lines_are_sent_says_how_many_are(system: Start) -> None:
-    one = system(SEGQ_WORKERS="1", SEGQ_SLOTS="2")
-    one.settings(latency={"median": 5.0, "sigma": 0})
-    assert one.segq("tenants", "limits", "default", "--max-queued", "4").returncode == 0
-    words = ["--model", "ssd-1b", "--set", "prompt=x", "--matrix", "seed=1..30", "--out", "out"]
-    with started(one, [*words, "--yes", "--json"], subprocess.PIPE) as process:
-        assert process.stderr is not None
-        while "the queue is full" not in process.stderr.readline():
-            assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        told, said = process.communicate(timeout=60)
-    assert process.returncode == 4, said
-    assert " of 30 lines are sent, and batch " in said
-    document = json.loads(told)
-    assert (document["exit"], document["batches"][0]["state"]) == (4, "open")
-    assert one.segq("batch", "cancel", "last").returncode == 0
-
-
 def at_a_terminal(one: System, words: list[str], answer: str) -> tuple[int, str]:
     """What the command ended with, and all that stood on the terminal."""
     own, its = pty.openpty()
