@@ -3,11 +3,11 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from cli.complaint import ComplaintError
 from cli.model_form import is_image
+from cli.tilde import expanded
 from segq_client import Client
 
 NO_FILE = ("http://", "https://", "data:", "segq:")
@@ -95,7 +95,7 @@ def _place(client: Client, name: str, image: str) -> str:
             f"--{name}: {foreign[1]}:// is not read; give a local file, "
             "or a URL that begins with http://, https:// or data:"
         )
-    path = Path(image).expanduser()
+    path = expanded(image)
     try:
         return client.upload(path)
     except OSError as error:

@@ -2,7 +2,8 @@
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from pathlib import Path
 
 from cli.batch.asking import told_or_asked
@@ -12,11 +13,12 @@ from cli.batch.lines import Line
 from cli.batch.local_images import LocalImages
 from cli.batch.manifest import Manifest
 from cli.batch.models import Models
-from cli.batch.names import Names
+from cli.batch.names import USUAL, Names
 from cli.batch.place import owners_of, sheets
 from cli.batch.prepared import Prepared, of_images
 from cli.batch.price import price_of
-from cli.batch.records import Records
+from cli.batch.records import Record, Records
+from cli.batch.shared_budget import left_of
 from cli.batch.wrong import Wrong, refuse
 from cli.terminal import say
 from segq_client import Client
@@ -58,33 +60,36 @@ class Beginning:
         records, settings = self._records, self._settings()
         found = difference(records.all, records.gone, prepared.digests)
         others = other_settings(records.all[-1], settings) if records.all else {}
-        if not found and not others:
+        if not others and (not found or self._is_cut(found, prepared)):
             return prepared
         fresh = [one for one in prepared.lines.all if one.custom_id in found.to_send]
-        before = sum(len(one.plan) for one in records.all)
-        counts = {one.custom_id: prepared.kinds[one.custom_id].images for one in fresh}
-        refuse(names.wrong(fresh, before, counts, owners_of(self._options.out, manifest)))
+        counts = {name: kind.images for name, kind in prepared.kinds.items()}
+        owners = owners_of(self._options.out, manifest)
+        refuse(names.wrong(self._whole(prepared, fresh), counts, owners))
         if records.all:
             self._agree_to_others(found, list(others.values()))
             records.gone |= set(found.gone)
         if not fresh:
             self._change(settings)
             return prepared
-        self._agree_to_price(prepared, fresh, models)
+        budget = self._budget()
+        self._agree_to_price(prepared, fresh, models, budget)
         prepared = self.uploaded(prepared, [one.custom_id for one in fresh])
         plan = {one: digest for one, digest in prepared.digests.items() if one in found.to_send}
         if self._options.new:
             theirs = ("manifest.jsonl", *sheets(_MOST_SHEETS))
             records.put_aside([self._options.out / one for one in theirs])
         if plan:
-            records.begin(self._members(settings, Path(name).name.lstrip("-")), settings, plan)
+            records.begin(
+                self._members(settings, Path(name).name.lstrip("-"), budget), settings, plan
+            )
         return prepared
 
     def uploaded(self, prepared: Prepared, ids: Sequence[str]) -> Prepared:
         """Upload the images of these lines; raises `ComplaintError` where the gateway refuses some."""
         digests = {one for name in ids for one in prepared.images.get(name, {}).values()}
         wanted = {one: prepared.paths[one] for one in sorted(digests)} | dict(self._defaults.paths)
-        left = [one for one in wanted if self._local.reference(one) is None]
+        left = [one for one in wanted if self._local.is_to_upload(one)]
         if not left:
             return prepared
         say(f"uploading {len(left):,} image{'' if len(left) == 1 else 's'}")
@@ -96,18 +101,56 @@ class Beginning:
             refuse(list(bad.values()))
         return prepared.without(bad)
 
+    def _whole(self, prepared: Prepared, fresh: Sequence[Line]) -> Iterator[tuple[int, Line]]:
+        """All lines whose images come here, also of earlier batches, with their positions."""
+        records = self._records
+        listed = {one.custom_id: one for one in prepared.lines.all}
+        renewed = {one.custom_id for one in fresh}
+        for record in records.all:
+            later = records.superseded(record) | renewed
+            for name, position in records.positions(record).items():
+                if name not in later:
+                    gone = Line(name, 0, f"line {name!r} of an earlier batch", {})
+                    yield position, listed.get(name, gone)
+        yield from enumerate(fresh, sum(len(one.plan) for one in records.all))
+
     def _agree_to_others(self, found: Difference, others: list[str]) -> None:
-        others += [one.short for one in self._records.all if one.short is not None]
+        left = [one for one in self._records.all if not found.to_send.isdisjoint(one.cut)]
+        others += [one.short for one in left if one.short is not None]
         if found:
             others.append(f"beside what this folder's batch was made of the list has {found}")
         question = "send what is new or changed in a further batch?"
         told_or_asked(others, question, is_agreed=self._options.add, otherwise=_OTHERWISE)
 
-    def _agree_to_price(self, prepared: Prepared, fresh: Sequence[Line], models: Models) -> None:
+    def _is_cut(self, found: Difference, prepared: Prepared) -> bool:
+        """Whether all that differs are lines that an earlier batch did not take: what it has made is
+        fetched first, and then it is told that these are left.
+        """
+        cut = {
+            name
+            for record in self._records.all
+            for name, digest in record.cut.items()
+            if prepared.digests.get(name) == digest
+        }
+        return not self._options.add and not found.gone and found.to_send <= cut
+
+    def _budget(self, besides: Record | None = None) -> Decimal | None:
+        """Of a further batch, or of that one; None: it has none."""
+        budget = self._options.budget
+        if budget is None or self._options.new:
+            return None if budget is None else Decimal(budget)
+        return left_of(budget, self._client, self._records, besides)
+
+    def _agree_to_price(
+        self, prepared: Prepared, fresh: Sequence[Line], models: Models, budget: Decimal | None
+    ) -> None:
         price = price_of(self._client, models, prepared.kinds, fresh)
-        told, budget = price.lines(), self._options.budget
+        told = price.lines()
         if budget is not None and price.amount > budget:
-            told.append(f"the budget of ${budget} does not cover all: the rest will not be taken")
+            told.append(
+                f"what is left of the budget, ${budget:f}, does not cover all: the rest will not be "
+                "taken"
+            )
         told_or_asked(
             told,
             f"spend up to ${price.amount}?",
@@ -127,14 +170,21 @@ class Beginning:
             "stop-after": options.stop_after,
             "keep-outputs": options.keep_outputs,
             "keep-jobs": options.keep_jobs,
+            "names": None if options.names == USUAL else options.names,
         }
         return {one: value for one, value in found.items() if value is not None}
 
-    def _members(self, settings: dict[str, object], name: str) -> dict[str, object]:
-        """The same as the API has it. `name`: the list's."""
-        same = ("model", "name", "budget", "priority")
-        found: dict[str, object] = {"name": name[:_LONGEST_NAME]}
+    def _members(
+        self, settings: dict[str, object], name: str, budget: Decimal | None
+    ) -> dict[str, object]:
+        """The same as the API has it. `name`: the list's; `budget`: what is left for it."""
+        same = ("model", "name", "priority")
+        # A file's name may be no UTF-8.
+        own = name[:_LONGEST_NAME].encode(errors="replace").decode()
+        found: dict[str, object] = {"name": own}
         found |= {one: settings[one] for one in same if one in settings}
+        if budget is not None:
+            found["budget"] = f"{budget:f}"
         if self._defaults.values:
             found["input"] = self._defaults.placed(self._local)
         found |= {
@@ -148,10 +198,13 @@ class Beginning:
 
     def _change(self, settings: dict[str, object]) -> None:
         """Priority and budget of batches that are there; nothing else of them can be changed."""
-        wanted = {one: settings[one] for one in ("priority", "budget") if one in settings}
         for record in self._records.all:
-            if record.id is not None and record.ended is None and wanted:
-                self._client.batches.change(record.id, **wanted)
+            wanted = {"priority": settings["priority"]} if "priority" in settings else {}
+            if record.id is not None and record.ended is None:
+                budget = self._budget(record)
+                wanted |= {} if budget is None else {"budget": f"{budget:f}"}
+                if wanted:
+                    self._client.batches.change(record.id, **wanted)
             record.settings = dict(settings)
         self._records.save()
 

@@ -150,9 +150,9 @@ def _notes(courses: Sequence[Course]) -> list[str]:
         if one.batch is not None and one.batch.pause_note is not None:
             found.append(f"batch {one.record.id} pauses: {one.batch.pause_note}")
         if one.sender is not None and one.sender.waits:
-            found.append(f"the queue is full: {one.record.sent:,} lines are in it")
+            found.append(f"the queue is full: {one.taken:,} lines were taken")
         if one.full is not None:
             found.append(f"images are not saved any more: {one.full}")
-        if one.record.short is not None:
+        if one.record.short is not None and not one.is_over:
             found.append(one.record.short)
     return found

@@ -10,6 +10,7 @@ from typing import Any
 from cli.batch.following import Course
 from cli.batch.manifest import Entry
 from cli.batch.wrong import Wrong
+from segq_client import Batch
 
 DONE, COMPLAINT, SOME_DID_NOT, DETACHED, CANCELED = 0, 1, 3, 4, 5
 """Exit statuses, beside 2 for wrong words."""
@@ -18,13 +19,18 @@ _MOST_TOLD = 10
 
 @dataclass(frozen=True)
 class Ending:
-    """`entries`: the manifest's lines of what is in the list. `left_out`: lines that were not sent."""
+    """Of the list as it is now, whatever was of it before: `entries` are the manifest's lines of it,
+    `not_taken` the names of lines that no batch has. `left_out`: lines that were not sent.
+    """
 
     out: Path
     courses: Sequence[Course]
     entries: Sequence[Entry]
     rejected: Sequence[Wrong]
     left_out: Sequence[Wrong]
+    not_taken: Sequence[str] = ()
+    interrupted: int | None = None
+    """The exit status where somebody did not wait for the end."""
 
     @property
     def states(self) -> Counter[str]:
@@ -38,13 +44,26 @@ class Ending:
     @property
     def status(self) -> int:
         """The exit status."""
-        if any(one.batch and one.batch.state in {"canceling", "canceled"} for one in self.courses):
-            return CANCELED
+        if self.interrupted is not None:
+            return self.interrupted
         well = set(self.states) <= {"succeeded"} and not any(
             one.get("unsaved") for one in self.entries
         )
-        whole = all(one.is_over and one.record.short is None for one in self.courses)
-        return DONE if well and whole and not self.rejected else SOME_DID_NOT
+        whole = all(one.is_over for one in self.courses) and not self.not_taken
+        if well and whole and not self.rejected:
+            return DONE
+        return CANCELED if self._canceled() else SOME_DID_NOT
+
+    def _canceled(self) -> bool:
+        """Whether a batch was canceled before all of the list was made."""
+        canceled = {
+            one.record.id: one
+            for one in self.courses
+            if one.batch and one.batch.state in {"canceling", "canceled"}
+        }
+        return any(
+            one["state"] != "succeeded" and one.get("batch") in canceled for one in self.entries
+        ) or any(self.not_taken or not one.is_over for one in canceled.values())
 
     def lines(self) -> list[str]:
         """In words: what came of the jobs, and why some did not succeed."""
@@ -55,13 +74,16 @@ class Ending:
         if self.rejected:
             found.append(f"{len(self.rejected):,} lines were not taken:")
             found += [f"  {one}" for one in self.rejected[:_MOST_TOLD]]
+        if self.not_taken:
+            count = len(self.not_taken)
+            found.append(
+                f"{count:,} line{'' if count == 1 else 's'} not taken ({_such_as(self.not_taken)}): "
+                f"{self._why_not_taken()}; `--add` sends them in a further batch"
+            )
         for one in self.courses:
-            if one.record.short is not None:
-                found.append(one.record.short)
-            if one.stands_still:
+            if one.batch is not None and one.stands_still:
                 found.append(
-                    f"batch {one.record.id} pauses: {one.stands_still}; `segq batch resume "
-                    f"{one.record.id}`, then the same command again"
+                    f"{standing_still(one.batch, one.stands_still)}, then the same command"
                 )
         if self.left_out:
             found.append(f"{len(self.left_out):,} lines were left out (--skip-bad)")
@@ -99,8 +121,14 @@ class Ending:
             "errors": {kind: len(some) for kind, some in self._reasons().items()},
             "rejected": [_as_json(one) for one in self.rejected],
             "left_out": [_as_json(one) for one in self.left_out],
+            "not_taken": list(self.not_taken),
             "exit": self.status,
         }
+
+    def _why_not_taken(self) -> str:
+        """As the last batch that was cut short has it."""
+        said = [one.record.short for one in self.courses if one.record.short is not None]
+        return said[-1].partition(": ")[2] if said else "no batch has them"
 
     def _reasons(self) -> Mapping[str, list[str]]:
         """Names of lines by the kind of their jobs' error, of those that did not succeed."""
@@ -109,6 +137,12 @@ class Ending:
             if one["state"] != "succeeded" and one["error"]:
                 found.setdefault(one["error"]["kind"], []).append(one["custom_id"])
         return found
+
+
+def standing_still(batch: Batch, why: str) -> str:
+    """In words, with what to do: it is resumed, or its doubts are ended."""
+    acts = f"`segq batch resume {batch.id}`" if batch.pause_note else "`segq doubts` tells which"
+    return f"batch {batch.id} stands still: {why}; {acts}"
 
 
 def _as_json(one: Wrong) -> dict[str, str]:

@@ -8,6 +8,7 @@ from cli.batch.records import Record, Records
 from cli.batch.saving import FullDiskError, Saver
 from cli.batch.sending import Sender
 from segq_client import Batch, BatchResult, Client, SegqError
+from segq_client.standstill import Standstill
 
 _LOOK_SECONDS = 1.0
 _PAGE = 500
@@ -39,15 +40,14 @@ class Course:
         """All of it was here before anything was done."""
         self.full: FullDiskError | None = None
         """Nothing is saved any more."""
+        self._standstill = Standstill()
+        self.stands_still: str | None = None
+        """Why nothing of it will ever move again unless somebody resumes it, or ends its doubts."""
 
     @property
-    def stands_still(self) -> str | None:
-        """Why nothing of it will ever move again unless somebody resumes it."""
-        batch = self.batch
-        if batch is None or batch.pause_note is None or batch.counts.get("running"):
-            return None
-        by = (batch.raw.get("pause") or {}).get("by")
-        return batch.pause_note if by == "stop_after_n" else None
+    def taken(self) -> int:
+        """How many lines it has: a full queue takes some of those that are sent at once."""
+        return max(self.record.sent, 0 if self.batch is None else self.batch.jobs)
 
     def step(self) -> bool:
         """Go on; whether something has moved. Raises the client's errors and OSError."""
@@ -75,6 +75,7 @@ class Course:
 
     def _look(self, batch_id: str) -> None:
         self.batch = self._client.batches.get(batch_id)
+        self.stands_still = self._standstill.seen(self.batch)
         self._looked_at = time.monotonic()
         if not self.batch.is_over or (self.sender is not None and not self.sender.is_over):
             return
@@ -111,24 +112,32 @@ def follow(
     Raises the client's errors that do not pass, and OSError.
     """
     while True:
-        moved = False
+        moved = has_ended = False
         try:
             for one in courses:
                 if not one.is_over:
                     moved |= one.step()
+            has_ended = _take_rest(courses)
         except SegqError as error:
             if error.repeat_after is None:
                 raise
             away(str(error))
             time.sleep(error.repeat_after)
         told()
-        if all(one.is_over or one.stands_still for one in courses):
-            for one in courses:
-                if not one.is_over:
-                    one.take_all()
+        if has_ended:
             return
         if not moved:
             time.sleep(_LOOK_SECONDS / 2)
+
+
+def _take_rest(courses: Sequence[Course]) -> bool:
+    """Whether nothing will move any more; then what stands still has given what there is of it."""
+    if not all(one.is_over or one.stands_still for one in courses):
+        return False
+    for one in courses:
+        if not one.is_over:
+            one.take_all()
+    return True
 
 
 def is_done(record: Record, batch: Batch) -> bool:

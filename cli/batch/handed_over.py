@@ -23,7 +23,7 @@ def listed(options: argparse.Namespace, models: Models) -> tuple[str, Lines | No
             name = str(options.list)
         elif options.images is not None:
             lines, others = read_folder(
-                options.images, image_parameter(model_named(options.model, models))
+                options.images, image_parameter(model_named(options.model, models)), options.out
             )
             name = str(options.images)
             if others:
@@ -49,6 +49,12 @@ def check_words(options: argparse.Namespace) -> None:
         options.wrong("give a LIST, `--images FOLDER` or `--matrix NAME=VALUES`")
     if options.list is None and options.model is None:
         options.wrong("say of which model: `--model SLUG` (`segq models` lists them)")
+    if (
+        options.list is None
+        and options.images
+        and options.images.resolve() == options.out.resolve()
+    ):
+        options.wrong("--out is the folder of the images: name another, or one inside it")
     if options.list is not None and options.list.suffix.lower() not in READERS:
         options.wrong(f"LIST must be one of {', '.join(READERS)}, not {options.list}")
 

@@ -67,4 +67,8 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def _line(one: Mapping[str, Any]) -> bytes:
-    return json.dumps(one, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    try:
+        written = json.dumps(one, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:  # a file's name that is no UTF-8
+        written = json.dumps(one, separators=(",", ":")).encode()
+    return written + b"\n"

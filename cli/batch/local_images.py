@@ -3,14 +3,17 @@
 import hashlib
 import io
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from PIL import Image
 
 from cli.batch.journal import Journal
 from cli.model_input import NO_FILE
+from cli.tilde import expanded
 from segq_client import Client, InvalidFieldsError
 
 LARGEST = 20_000_000
@@ -19,28 +22,49 @@ _FORMATS = ("JPEG", "PNG", "WEBP")
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 _AT_ONCE = 4
 _NOTED_AT_ONCE = 50
+_SURELY_THERE_SECONDS = 86_400.0
 
 
 class BadImageError(Exception):
     """Why a file is no image that can be sent."""
 
 
-class LocalImages:
-    """`folders`: where a relative path is looked for, the first in which it is found."""
+@dataclass(frozen=True)
+class _Sent:
+    """What stands for an image at the gateway, and when it was uploaded last (Unix time)."""
 
-    def __init__(self, folders: Sequence[Path], notes: Journal) -> None:
+    reference: str
+    at: float
+
+
+class LocalImages:
+    """`folders`: where a relative path is looked for, the first in which it is found. `gateway`: the
+    URL to which images are uploaded; what another knows or refuses does not count.
+    """
+
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        notes: Journal,
+        gateway: str,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self._folders = folders
         self._notes = notes
+        self._gateway = gateway
+        self._now = now
         self._digests: dict[tuple[str, int, int], str] = {}
-        self._references: dict[str, str] = {}
+        self._sent: dict[str, _Sent] = {}
         self._refused: dict[str, str] = {}
         for one in notes.read():
-            if "reference" in one:
-                self._references[one["sha256"]] = one["reference"]
-            elif "refused" in one:
-                self._refused[one["sha256"]] = one["refused"]
-            else:
+            if "path" in one:
                 self._digests[one["path"], one["size"], one["mtime_ns"]] = one["sha256"]
+            elif one.get("gateway") != gateway:
+                continue
+            elif "reference" in one:
+                self._sent[one["sha256"]] = _Sent(one["reference"], one["at"])
+            else:
+                self._refused[one["sha256"]] = one["refused"]
 
     def path_of(self, text: str, folders: Sequence[Path] | None = None) -> Path | None:
         """Where it is, in `folders` or its own; None: it is no file but an address.
@@ -52,7 +76,7 @@ class LocalImages:
         foreign = _SCHEME.match(text)
         if foreign:
             raise BadImageError(f"{foreign[1]}:// is not read; give a file, or http(s):// or data:")
-        own = Path(text).expanduser()
+        own = expanded(text)
         tried = (
             [own]
             if own.is_absolute()
@@ -89,18 +113,26 @@ class LocalImages:
 
     def reference(self, digest: str) -> str | None:
         """What stands for an image at the gateway; None: it was not uploaded yet."""
-        return self._references.get(digest)
+        sent = self._sent.get(digest)
+        return None if sent is None else sent.reference
+
+    def is_to_upload(self, digest: str) -> bool:
+        """Whether it was not uploaded, or so long ago that it may be gone: the gateway keeps one that
+        no job needs for some days. What is there is only kept for longer by that.
+        """
+        sent = self._sent.get(digest)
+        return sent is None or not 0 <= self._now() - sent.at < _SURELY_THERE_SECONDS
 
     def upload(
         self, client: Client, wanted: Mapping[str, Path], told: Callable[[int], None]
     ) -> dict[str, str]:
-        """Upload those that were not yet, several at once; why some were refused, by their digests.
+        """Upload those that are to be, several at once; why some were refused, by their digests.
 
         `told` hears how many are left, after each. Raises the client's errors.
         """
-        left = {digest: path for digest, path in wanted.items() if digest not in self._references}
+        left = {digest: path for digest, path in wanted.items() if self.is_to_upload(digest)}
         refused: dict[str, str] = {}
-        fresh: list[dict[str, str]] = []
+        fresh: list[dict[str, object]] = []
         pool = ThreadPoolExecutor(_AT_ONCE)
 
         def send(path: Path) -> str | BadImageError:
@@ -115,10 +147,11 @@ class LocalImages:
             ):
                 if isinstance(found, BadImageError):
                     refused[digest] = self._refused[digest] = str(found)
-                    fresh.append({"sha256": digest, "refused": str(found)})
+                    noted: dict[str, object] = {"refused": str(found)}
                 else:
-                    self._references[digest] = found
-                    fresh.append({"sha256": digest, "reference": found})
+                    sent = self._sent[digest] = _Sent(found, self._now())
+                    noted = asdict(sent)
+                fresh.append({"sha256": digest, "gateway": self._gateway, **noted})
                 if len(fresh) >= _NOTED_AT_ONCE:
                     self._notes.add(fresh)
                     fresh = []

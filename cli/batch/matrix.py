@@ -6,12 +6,12 @@ import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from cli.batch.lines import Line, Lines
 from cli.batch.wrong import Wrong
 from cli.complaint import ComplaintError
+from cli.tilde import expanded
 
 MOST_LINES = 1_000_000
 """Of one batch, as the API takes it."""
@@ -117,7 +117,7 @@ def typed(text: str, schema: Mapping[str, Any]) -> Any:
 def _values(name: str, text: str) -> Sequence[str]:
     if text.startswith("@"):
         try:
-            lines = Path(text[1:]).expanduser().read_text(encoding="utf-8-sig").splitlines()
+            lines = expanded(text[1:]).read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise ComplaintError(f"--matrix {name}: {text[1:]}: {error}") from error
         found = [one.strip() for one in lines if one.strip()]

@@ -3,7 +3,7 @@
 import re
 import string
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 from cli.batch.lines import Line
@@ -74,28 +74,29 @@ class Names:
 
     def wrong(
         self,
-        lines: Sequence[Line],
-        begin: int,
+        lines: Iterable[tuple[int, Line]],
         images: Mapping[str, int],
         owners: Mapping[str, str | None],
     ) -> list[Wrong]:
         """Names that no file can have, and those that two images would have, before anything is paid.
 
-        `begin`: the position of the first line. `images`: how many a line makes, where it is not one.
-        `owners`: whose the files are that are there, by their paths in the folder; None: not ours.
+        `lines`: with their positions. `images`: how many a line makes, where it is not one. `owners`:
+        whose the files are that are there, by their paths in the folder; None: not ours.
         """
         found: list[Wrong] = []
-        first: dict[str, str] = {}
+        first: dict[str, Line] = {}
         there = {_stem(path): (path, owner) for path, owner in owners.items()}
-        for position, line in enumerate(lines, begin):
+        for position, line in lines:
             for name in self._of_line(line, position, images.get(line.custom_id, 1)):
                 why = unusable(name)
-                other = first.setdefault(_alike(name), line.place)
+                other = first.setdefault(_alike(name), line)
                 path, owner = there.get(_stem(name), (name, line.custom_id))
                 if why is not None:
                     said = f"its image cannot be called {name!r}: {why}"
-                elif other is not line.place:
-                    said = f"its image would be called {name!r}, as that of {other}"
+                elif other.custom_id != line.custom_id:
+                    # Of one row and a matrix come many lines.
+                    whose = repr(other.custom_id) if other.place == line.place else other.place
+                    said = f"its image would be called {name!r}, as that of {whose}"
                 elif owner != line.custom_id:
                     said = f"its image would take the place of {path}, which is another's"
                 else:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cli.batch.journal import Journal
-from cli.batch.manifest import Manifest
+from cli.batch.manifest import Manifest, is_entry
 from cli.complaint import ComplaintError
 
 # As the client calls an image until it is whole.
@@ -41,9 +41,10 @@ def owners_of(out: Path, manifest: Manifest) -> dict[str, str | None]:
         one["path"]
         for path in out.glob("manifest*.jsonl")
         for entry in Journal(path).read()
-        for one in entry.get("files", ())
+        if is_entry(entry)
+        for one in entry["files"]
     }
-    ours = {one["path"]: name for name, entry in manifest.entries.items() for one in entry["files"]}
+    ours = {path: name for path, (_, name) in manifest.owners.items()}
     return {path: ours.get(path) for path in _files(out) if path in ours or path not in aside}
 
 

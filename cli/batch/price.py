@@ -13,21 +13,28 @@ from cli.batch.wrong import Wrong, refuse
 from cli.wording import clock_of
 from segq_client import Client, Estimate, InvalidFieldsError
 
+_MOST_DIGITS = 9
+
 
 @dataclass(frozen=True)
 class Kind:
     """Jobs that cost the same: of one model, with one value of what its price is multiplied by.
 
-    `times` is that value as it was given; None: the model's own.
+    `times` is that value as it was given, None: the model's own; `most`: what it may be.
     """
 
     model: str
     times: str | None = None
+    most: int = 1
 
     @property
     def images(self) -> int:
-        """How many images such a job makes, as far as it is known."""
-        return int(self.times) if self.times and self.times.isdecimal() else 1
+        """How many images such a job makes, as far as it is known. That it is too many is told with
+        the price, and nobody counts so far before.
+        """
+        if self.times is None or not self.times.isdecimal() or len(self.times) > _MOST_DIGITS:
+            return 1
+        return min(int(self.times), self.most)
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,8 @@ def kind_of(model: Mapping[str, Any], given: Mapping[str, Any]) -> Kind:
     """`given`: what a line says, and what is said for all."""
     times = model["price"]["times"]
     value = given.get(times) if times else None
-    return Kind(model["slug"], None if value is None else str(value))
+    most = properties_of(model).get(times, {}).get("maximum", 1) if times else 1
+    return Kind(model["slug"], None if value is None else str(value), int(most))
 
 
 def price_of(

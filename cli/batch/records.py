@@ -13,7 +13,10 @@ from typing import Any
 from cli.batch.journal import FULL, Journal, write_whole
 from cli.complaint import ComplaintError
 
+FOLDER = ".segq-batch"
+"""By this a folder of results is known."""
 _VERSION = 1
+_CUT = "not taken"
 
 
 @dataclass
@@ -36,13 +39,20 @@ class Record:
     plan: dict[str, str] = field(default_factory=dict)
     """The digests of its lines by their names, in their order; in a file of its own. "": the list had
     another line of that name, or none, when it was to be sent."""
+    cut: dict[str, str] = field(default_factory=dict)
+    """The same of lines that were to be of it and were not taken; beside the plan."""
+
+    @property
+    def to_send(self) -> list[str]:
+        """The names of those of its lines that were not sent yet."""
+        return list(self.plan)[self.sent :]
 
 
 class Records:
     """All of one folder, oldest first. Raises OSError, and `ComplaintError` for what is unreadable."""
 
     def __init__(self, out: Path) -> None:
-        self.folder = out / ".segq-batch"
+        self.folder = out / FOLDER
         self._file = self.folder / "state.json"
         self.all: list[Record] = []
         self.gone: set[str] = set()
@@ -98,10 +108,10 @@ class Records:
 
     def save(self) -> None:
         """Write down what is known, but for plans."""
-        names = [one.name for one in fields(Record) if one.name != "plan"]
+        names = [one.name for one in fields(Record) if one.name not in {"plan", "cut"}]
         said = [{name: getattr(one, name) for name in names} for one in self.all]
         whole = {"version": _VERSION, "gone": sorted(self.gone), "batches": said}
-        content = json.dumps(whole, indent=2, ensure_ascii=False)
+        content = json.dumps(whole, indent=2)
         write_whole(self._file, f"{content}\n".encode())
 
     def note(self) -> None:
@@ -115,6 +125,7 @@ class Records:
     def keep_plan(self, record: Record) -> None:
         """Write down which lines are its."""
         written = [json.dumps([name, digest]) for name, digest in record.plan.items()]
+        written += [json.dumps([name, digest, _CUT]) for name, digest in record.cut.items()]
         write_whole(self._plan(record.key), "".join(f"{one}\n" for one in written).encode())
 
     def put_aside(self, others: Sequence[Path]) -> None:
@@ -136,7 +147,7 @@ class Records:
         try:
             content = json.loads(self._file.read_text())
             found = content["batches"] if content["version"] == _VERSION else None
-            self.all = [Record(**one, plan=self._read_plan(one["key"])) for one in found or ()]
+            self.all = [self._with_plan(Record(**one)) for one in found or ()]
             self.gone = set(content["gone"])
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise ComplaintError(
@@ -145,9 +156,11 @@ class Records:
         if found is None:
             raise ComplaintError(f"{self._file} was written by another version of segq")
 
-    def _read_plan(self, key: str) -> dict[str, str]:
-        lines = self._plan(key).read_text().splitlines()
-        return dict(json.loads(line) for line in lines)
+    def _with_plan(self, record: Record) -> Record:
+        for line in self._plan(record.key).read_text().splitlines():
+            name, digest, *mark = json.loads(line)
+            (record.cut if mark == [_CUT] else record.plan)[name] = digest
+        return record
 
     def _plan(self, key: str) -> Path:
         return self.folder / f"lines-{key}.jsonl"

@@ -31,7 +31,9 @@ def _fields(one: BatchResult) -> Iterator[str]:
         **one.raw,
         "error_kind": None if error is None else error.kind,
         "error_message": None if error is None else error.message,
-        "images": " ".join(output.url for output in one.outputs),
+        "images": " ".join(output.url for output in one.outputs)
+        if one.outputs_removed_at is None
+        else "",
     }
     for name in COLUMNS:
         value = values.get(name)

@@ -3,16 +3,15 @@
 import argparse
 import json
 import os
-import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from cli.batch.beginning import Beginning
 from cli.batch.defaults import defaults_of
+from cli.batch.detaching import detached
 from cli.batch.display import choose_display, progress_of
-from cli.batch.ending import CANCELED, DETACHED, Ending
-from cli.batch.finishing import finished
+from cli.batch.ending import Ending
+from cli.batch.finishing import entries_of, finished
 from cli.batch.following import Course, follow, is_done
 from cli.batch.handed_over import check_words, folders_of, listed, model_named
 from cli.batch.local_images import LocalImages
@@ -29,9 +28,8 @@ from cli.batch.sending import Sender
 from cli.complaint import ComplaintError
 from cli.server import must_be_reached
 from cli.terminal import say
-from segq_client import Client, IllegalMoveError, NotFoundError, SegqError
+from segq_client import Client, NotFoundError, SegqError
 
-_SECOND_WITHIN = 5.0
 # Seconds: a thousand lines are checked and kept before they are answered.
 _PATIENCE = 60.0
 
@@ -47,7 +45,8 @@ def run(options: argparse.Namespace) -> int:
             Client(server.gateway, server.api_key, timeout=_PATIENCE) as client,
             records.held(fresh=options.new),
         ):
-            return _run(client, options, records, names)
+            local = LocalImages(folders_of(options), records.images, server.gateway)
+            return _run(client, options, records, local, names)
     except SegqError as error:
         raise ComplaintError(str(error)) from error
     except OSError as error:
@@ -56,8 +55,14 @@ def run(options: argparse.Namespace) -> int:
         ) from error
 
 
-def _run(client: Client, options: argparse.Namespace, records: Records, names: Names) -> int:
-    models, local = Models(client), LocalImages(folders_of(options), records.images)
+def _run(
+    client: Client,
+    options: argparse.Namespace,
+    records: Records,
+    local: LocalImages,
+    names: Names,
+) -> int:
+    models = Models(client)
     matrix = read_matrix(options.matrix)
     name, lines = listed(options, models)
     model = None if options.model is None else model_named(options.model, models)
@@ -76,14 +81,17 @@ def _run(client: Client, options: argparse.Namespace, records: Records, names: N
         sender = None
         if not record.is_closed:
             prepared = beginning.uploaded(
-                prepared, [one for one in record.plan if one in prepared.digests]
+                prepared, [one for one in record.to_send if one in prepared.digests]
             )
             sender = Sender(client, records, record, prepared, local)
         courses.append(Course(client, records, record, sender, saver))
     try:
         _follow(client, records, manifest, courses, saver)
     except KeyboardInterrupt:
-        return _detached(client, courses)
+        status = detached(client, courses)
+        entries = entries_of(manifest, prepared)
+        stopped = Ending(options.out, courses, entries, (), prepared.skipped, interrupted=status)
+        return _said(stopped, options) if options.json else status
     finally:
         saver.close()
     return _said(finished(client, options.out, records, manifest, courses, prepared), options)
@@ -123,25 +131,6 @@ def _look(
     others = len(records.superseded(course.record))
     whole = len(here) + others >= course.batch.jobs and all(map(manifest.is_whole, here))
     course.is_over = course.was_over = whole and is_done(course.record, course.batch)
-
-
-def _detached(client: Client, courses: Sequence[Course]) -> int:
-    """A second Ctrl-C within five seconds cancels."""
-    ids = [one.record.id for one in courses if one.record.id is not None and not one.is_over]
-    if not ids:
-        say("detached; the same command goes on")
-        return DETACHED
-    say(f"detached: batch {', '.join(ids)} goes on, and the same command follows it again")
-    say(f"`segq batch cancel {ids[-1]}`, or Ctrl-C again within five seconds, cancels it")
-    try:
-        time.sleep(_SECOND_WITHIN)
-    except KeyboardInterrupt:
-        for one in ids:
-            with suppress(IllegalMoveError):
-                client.batches.cancel(one)
-        say("canceled: calls under way are let finish and paid, and the same command fetches them")
-        return CANCELED
-    return DETACHED
 
 
 def _said(ending: Ending, options: argparse.Namespace) -> int:

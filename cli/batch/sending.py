@@ -17,6 +17,8 @@ from segq_client import (
 from segq_client.batch_calls import CSV, JSON_LINES
 
 _QUEUE_FULL_SECONDS = 5.0
+_LISTED = 200
+"""Jobs on a page: as many as the API gives at once."""
 
 
 class Sender:
@@ -60,6 +62,8 @@ class Sender:
         try:
             if record.id is None:
                 record.id = self._opened()
+                # Not only noted: under its key the batch is found again for 24 hours, and then no more.
+                self._records.save()
             elif record.sent < len(record.plan) and record.short is None:
                 self._send(record.id)
             else:
@@ -67,7 +71,7 @@ class Sender:
                 record.is_closed = True
         except IllegalMoveError as error:
             # Somebody else has closed or canceled it.
-            self._cut(record.sent, error.detail)
+            self._cut(record.sent + self._there(), error.detail)
             record.is_closed = True
         self._records.note()
 
@@ -81,7 +85,7 @@ class Sender:
             raise
 
     def _send(self, batch_id: str) -> None:
-        names = list(self._record.plan)[self._record.sent : self._record.sent + CHUNK]
+        names = self._record.to_send[:CHUNK]
         some = [line for name in names if (line := self._line(name)) is not None]
         self._leave_out(set(names).difference(one.custom_id for one in some))
         if some:
@@ -116,6 +120,19 @@ class Sender:
             plan.index(some[taken].custom_id) if taken < len(some) else len(plan), error.detail
         )
 
+    def _there(self) -> int:
+        """How many of the lines that were to be sent now the batch has, up to the last of them.
+
+        A full queue may have taken some before: to send these again elsewhere would pay them twice.
+        """
+        record = self._record
+        names = record.to_send[:CHUNK]
+        if not names:
+            return 0
+        of_batch = self._client.jobs(group=f"batch:{record.id}", limit=_LISTED)
+        there = {job.raw.get("custom_id") for job in of_batch}
+        return max((n for n, name in enumerate(names, 1) if name in there), default=0)
+
     def _cut(self, taken: int, why: str) -> None:
         """What was not taken is no part of the batch, and may be of another one."""
         record = self._record
@@ -123,7 +140,8 @@ class Sender:
         if not left:
             return
         record.short = f"{left:,} line{'' if left == 1 else 's'} not taken: {why}"
-        record.plan = dict(list(record.plan.items())[:taken])
+        lines = list(record.plan.items())
+        record.plan, record.cut = dict(lines[:taken]), dict(lines[taken:])
         record.sent = taken
         self._records.keep_plan(record)
 

@@ -11,21 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from cli.batch.display import choose_display, progress_of_batch
-from cli.batch.ending import CANCELED, DETACHED, DONE, SOME_DID_NOT
+from cli.batch.ending import CANCELED, DETACHED, DONE, SOME_DID_NOT, standing_still
+from cli.batch.fetching import fetched
 from cli.batch.finding import batch_id
-from cli.batch.manifest import Manifest
-from cli.batch.names import Names
-from cli.batch.place import make_place
 from cli.batch.result_rows import rows
-from cli.batch.saving import FullDiskError, Saver
 from cli.batch.shown import batch_lines, list_lines
 from cli.complaint import ComplaintError
 from cli.server import must_be_reached
 from cli.terminal import say
 from segq_client import Batch, Client, SegqError
+from segq_client.standstill import Standstill
 
 _LOOK_SECONDS = 1.0
-_PAGE = 500
 
 
 def run(options: argparse.Namespace) -> int:
@@ -66,15 +63,21 @@ def _list(client: Client, options: argparse.Namespace) -> int:
 
 
 def _watch(client: Client, options: argparse.Namespace, found: str) -> int:
-    display = choose_display()
+    display, standstill = choose_display(), Standstill()
+    still = None
     try:
         with display.entered():
             while not (batch := client.batches.get(found)).is_over:
+                still = standstill.seen(batch)
+                if still is not None:
+                    break
                 display.show(progress_of_batch(batch))
                 time.sleep(_LOOK_SECONDS)
     except KeyboardInterrupt:
         say(f"batch {found} goes on; `segq batch watch {found}` follows it again")
         return DETACHED
+    if still is not None:
+        say(standing_still(batch, still))
     _show(options, batch.raw, batch_lines(batch))
     return _status(batch)
 
@@ -84,34 +87,12 @@ def _results(client: Client, options: argparse.Namespace, found: str) -> int:
         for line in rows(client.batches.results(found), options.format):
             print(line)
         return DONE
-    make_place(options.out)
-    manifest = Manifest(options.out)
-    # Its lines may be called anything, since somebody else may have sent them.
-    saver = Saver(client, options.out, Names(options.names), manifest, is_checked=False)
-    results = client.batches.results(found)
-    try:
-        while some := list(islice(results, _PAGE)):
-            saver.take(found, some, {}, ())
-    except FullDiskError as error:
-        raise ComplaintError(f"{error}: make room, and give the same command again") from error
-    finally:
-        saver.close()
-    entries = [one for one in manifest.entries.values() if one["batch"] == found]
-    images = sum(len(one["files"]) for one in entries)
-    unsaved = {one["custom_id"]: one["unsaved"] for one in entries if "unsaved" in one}
-    for name, why in unsaved.items():
+    document = fetched(client, options, found)
+    for name, why in document["unsaved"].items():
         say(f"{name} is not saved: {why}")
-    said = f"{images:,} images of {len(entries):,} jobs are in {options.out}"
-    out = str(options.out)
-    document = {
-        "batch": found,
-        "jobs": len(entries),
-        "images": images,
-        "out": out,
-        "unsaved": unsaved,
-    }
+    said = f"{document['images']:,} images of {document['jobs']:,} jobs are in {options.out}"
     _show(options, document, [said])
-    return SOME_DID_NOT if unsaved else DONE
+    return SOME_DID_NOT if document["unsaved"] else DONE
 
 
 def _status(batch: Batch) -> int:

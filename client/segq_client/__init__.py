@@ -10,6 +10,7 @@ from segq_client.batch import Batch, BatchResult, RejectedLine
 from segq_client.batch_stream import AsyncBatchStream, BatchStream
 from segq_client.client import Client
 from segq_client.errors import (
+    BatchStalledError,
     JobCanceledError,
     JobEndedError,
     JobExpiredError,
@@ -51,6 +52,7 @@ __all__ = [
     "BadRequestError",
     "Batch",
     "BatchResult",
+    "BatchStalledError",
     "BatchStream",
     "BudgetExceededError",
     "Client",

@@ -168,6 +168,7 @@ class AsyncClient:
         model: str | None = None,
         input: Mapping[str, Any] | None = None,  # noqa: A002 (the API's own word)
         idempotency_key: str | None = None,
+        batch_id: str | None = None,
         **members: Any,
     ) -> AsyncBatchStream:
         """As `Client.batch`, for `async for`. Lines are taken in a thread."""
@@ -178,6 +179,7 @@ class AsyncClient:
                 idempotency_key,
                 self._retrying,
                 self._uploads,
+                batch_id=batch_id,
             ),
             self._retrying,
             self._driver,

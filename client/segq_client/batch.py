@@ -73,7 +73,11 @@ class Uploaded:
 
 @dataclass(frozen=True)
 class BatchResult:
-    """A job of a batch that has ended. `position` is the place of its line, from 0."""
+    """A job of a batch that has ended. `position` is the place of its line, from 0.
+
+    `outputs_removed_at` (RFC 3339): since when its images are kept no more; None: they are there.
+    `data_removed`: its error and outputs are told no more either.
+    """
 
     custom_id: str
     position: int
@@ -84,6 +88,8 @@ class BatchResult:
     error: JobError | None
     outputs: tuple[Output, ...]
     raw: Mapping[str, Any] = field(repr=False, compare=False)
+    outputs_removed_at: str | None = None
+    data_removed: bool = False
 
 
 @dataclass(frozen=True)
@@ -144,4 +150,6 @@ def result_from(body: Mapping[str, Any]) -> BatchResult:
         else JobError(error["kind"], error["message"], error.get("advice"), error.get("status")),
         outputs=outputs_from(body),
         raw=body,
+        outputs_removed_at=body.get("outputs_removed_at"),
+        data_removed=bool(body.get("data_removed", False)),
     )

@@ -24,7 +24,9 @@ class _Stream:
 class BatchStream(_Stream):
     """Iterate over it: each job is told as it ends, while lines are still taken and sent.
 
-    Who stops to iterate leaves the batch as it is; opened again under its key it goes on.
+    Who stops to iterate leaves the batch as it is, and goes on by iterating again: no line and no
+    result is lost, also where something was raised. A gateway that is away for half an hour is
+    waited for.
     """
 
     def __init__(self, batching: Batching, retrying: Retrying, driver: Driver) -> None:
@@ -41,8 +43,14 @@ class BatchStream(_Stream):
         return self._driver.do(self._batching.sent())
 
     def __iter__(self) -> Iterator[BatchResult]:
-        while not self._batching.is_over:
-            yield from self._driver.do(self._batching.more())
+        results = self._batching.results
+        while True:
+            # One after the other: whoever stops in between is told the rest the next time.
+            while results:
+                yield results.popleft()
+            if self._batching.is_over:
+                return
+            self._driver.do(self._batching.more())
 
     def cancel(self) -> Batch:
         """Make no more calls for it; those under way are let finish and paid."""
@@ -65,9 +73,13 @@ class AsyncBatchStream(_Stream):
         return await self._driver.do(self._batching.sent())
 
     async def __aiter__(self) -> AsyncIterator[BatchResult]:
-        while not self._batching.is_over:
-            for one in await self._driver.do(self._batching.more()):
-                yield one
+        results = self._batching.results
+        while True:
+            while results:
+                yield results.popleft()
+            if self._batching.is_over:
+                return
+            await self._driver.do(self._batching.more())
 
     async def cancel(self) -> Batch:
         """As `BatchStream.cancel`."""

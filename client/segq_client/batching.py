@@ -1,34 +1,34 @@
 """A batch from its first line to its last result, as flows."""
 
+import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
-from itertools import islice
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from segq_client import batch_calls
-from segq_client.batch import Batch, BatchResult, RejectedLine, Uploaded
-from segq_client.flow import Flow, Pause, Work
+from segq_client.batch import Batch, BatchResult, RejectedLine
+from segq_client.batch_lines import BatchLines, Line
+from segq_client.errors import BatchStalledError, SegqError
+from segq_client.flow import Flow, Pause
 from segq_client.problems import TooManyQueuedError
-from segq_client.request import json_of
 from segq_client.retrying import Retrying
-from segq_client.uploads import Uploads, loaded
+from segq_client.standstill import Standstill
+from segq_client.uploads import Uploads
+from segq_client.waiting import USUAL_PATIENCE
 
-CHUNK = 1_000
-"""Lines that are sent at once, and so many are held at the most."""
 PAGE = 500
 _LOOK_SECONDS = 1.0
 _QUEUE_FULL_SECONDS = 5.0
 _IN_ORDER_AFTER = 15
 """Looks in vain at a batch that is over, before its results are read in the order of its lines."""
 
-Line = Mapping[str, Any]
-
 
 class Batching:
     """Sends lines as they are taken, closes the batch behind the last, and tells each job that has ended.
 
-    Nothing is sent that has not been asked for by `more`, and no line is taken before.
+    Nothing is sent that has not been asked for by `more`, and no line is taken before. What raises
+    leaves all as it was: to ask again goes on with the same lines and results.
     """
 
     def __init__(
@@ -38,112 +38,155 @@ class Batching:
         key: str | None,
         retrying: Retrying,
         uploads: Uploads,
+        *,
+        batch_id: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`members` are those of the batch. Under the same `key` it is the same batch, for 24 hours."""
-        self._lines: Iterator[Line] | None = iter(lines)
+        """`members` are those of the batch. Under the same `key` it is the same batch, for 24 hours.
+        `batch_id`: of one that is there; then neither is looked at.
+        """
+        self._lines = BatchLines(lines, retrying, uploads)
         self._members = dict(members)
+        self._batch_id = batch_id
         self._key = uuid.uuid4().hex if key is None else key
         self._retrying = retrying
-        self._uploads = uploads
-        self._number = 1
+        self._clock = clock
+        self._standstill = Standstill(clock)
+        self._room_at = 0.0
+        self._away = 0.0
         self._cursor: str | None = None
         self._told = bytearray()
         self._in_vain = 0
         self.batch: Batch | None = None
-        self.rejections: list[RejectedLine] = []
+        self.results: deque[BatchResult] = deque()
+        """Those that have come and were not handed on yet."""
         self.is_over = False
+        """All results have come."""
+
+    @property
+    def rejections(self) -> list[RejectedLine]:
+        return self._lines.rejections
 
     def opened(self) -> Flow[Batch]:
         """The batch, before its first line is sent."""
         if self.batch is None:
-            request = batch_calls.open_batch(self._members, self._key)
+            request = (
+                batch_calls.open_batch(self._members, self._key)
+                if self._batch_id is None
+                else batch_calls.get(self._batch_id)
+            )
             self.batch = yield from self._retrying.answered(request)
         return self.batch
 
     def sent(self) -> Flow[Batch]:
         """Send all lines and close the batch."""
         batch = yield from self.opened()
-        while self._lines is not None:
-            batch = yield from self._send(batch)
-        return batch
+        while not self._lines.is_closed:
+            yield from self._outlasted(self._send_or_wait(batch))
+        return self.batch or batch
 
-    def more(self) -> Flow[tuple[BatchResult, ...]]:
-        """Go on for a moment: results that have come, or none; `is_over` once all were told."""
+    def more(self) -> Flow[None]:
+        """Go on for a moment: `results` has what has come; `is_over` once that is all."""
         batch = yield from self.opened()
-        if self._lines is not None:
-            batch = yield from self._send(batch)
-        found = yield from self._page(batch)
-        if found or self._lines is not None:
-            return found
+        yield from self._outlasted(self._step(batch))
+
+    def _send_or_wait(self, batch: Batch) -> Flow[bool]:
+        if (yield from self._send(batch)):
+            return True
         batch = yield from self._look(batch)
-        if batch.is_over and sum(self._told) >= batch.jobs:
+        if (reason := self._standstill.seen(batch)) is not None:
+            raise BatchStalledError(batch, reason)
+        yield Pause(max(0.0, self._room_at - self._clock()))
+        return False
+
+    def _step(self, batch: Batch) -> Flow[bool]:
+        """Whether something has moved."""
+        has_sent = yield from self._send(batch)
+        has_come = yield from self._page(batch)
+        if has_sent or has_come:
+            return True
+        batch = yield from self._look(batch)
+        if not batch.is_over or not self._lines.is_closed:
+            self._in_vain = 0
+        elif sum(self._told) >= batch.jobs:
             self.is_over = True
-            return ()
-        if batch.is_over and self._in_vain >= _IN_ORDER_AFTER:
+            return True
+        elif self._in_vain >= _IN_ORDER_AFTER:
             # A clock that was set, of a database or of a worker: ends are out of order.
+            yield from self._untold(batch)
             self.is_over = True
-            return (yield from self._untold(batch))
-        self._in_vain = self._in_vain + 1 if batch.is_over else 0
+            return True
+        else:
+            self._in_vain += 1
+        if (reason := self._standstill.seen(batch)) is not None:
+            # The order of ends leaves out those of the last moment.
+            yield from self._untold(batch)
+            if self.results:
+                return True
+            raise BatchStalledError(batch, reason)
         yield Pause(_LOOK_SECONDS)
-        return ()
+        return False
+
+    def _outlasted(self, flow: Flow[bool]) -> Flow[bool | None]:
+        """What it comes to; None: the gateway was away, and may be asked again. Raises what does not
+        pass, and what has not passed in half an hour.
+        """
+        try:
+            found = yield from flow
+        except SegqError as error:
+            if error.repeat_after is None or self._away >= USUAL_PATIENCE:
+                raise
+            pause = self._retrying.pause(error.repeat_after)
+            self._away += pause
+            yield Pause(pause)
+            return None
+        self._away = 0.0
+        return found
 
     def _look(self, batch: Batch) -> Flow[Batch]:
         self.batch = yield from self._retrying.answered(batch_calls.get(batch.id))
         return self.batch
 
-    def _send(self, batch: Batch) -> Flow[Batch]:
-        """The next lines; after the last the batch is closed."""
-        chunk: list[Line] = yield Work(partial(self._take, CHUNK))
-        if chunk:
-            with_files = yield from loaded(chunk)
-            placed: Sequence[Line] = yield from self._uploads.placed(with_files)
-            came = yield from self._accepted(batch, [json_of(line) for line in placed])
-            self.rejections += came.rejections
-            self._number += len(chunk)
-        if len(chunk) < CHUNK:
-            self._lines = None
-            self.batch = yield from self._retrying.answered(batch_calls.close(batch.id))
-        return self.batch or batch
+    def _send(self, batch: Batch) -> Flow[bool]:
+        """Whether the next lines were sent, or the batch was closed; not while its queue is full."""
+        if self._lines.is_closed or self._clock() < self._room_at:
+            return False
+        try:
+            self.batch = yield from self._lines.sent(batch)
+        except TooManyQueuedError as error:
+            # What was taken of them is known the next time.
+            pause = self._retrying.pause(error.retry_after or _QUEUE_FULL_SECONDS)
+            self._room_at = self._clock() + pause
+            return False
+        return True
 
-    def _take(self, most: int) -> list[Line]:
-        return [] if self._lines is None else list(islice(self._lines, most))
-
-    def _accepted(self, batch: Batch, lines: Sequence[bytes]) -> Flow[Uploaded]:
-        """Sent until the queue has room for all of them: what was taken is known the next time."""
-        while True:
-            request = batch_calls.add_lines(batch.id, b"\n".join(lines), self._number)
-            try:
-                return (yield from self._retrying.answered(request))
-            except TooManyQueuedError as error:
-                yield Pause(self._retrying.pause(error.retry_after or _QUEUE_FULL_SECONDS))
-
-    def _page(self, batch: Batch) -> Flow[tuple[BatchResult, ...]]:
+    def _page(self, batch: Batch) -> Flow[bool]:
+        """Whether a result has come that was not told yet."""
         request = batch_calls.results(batch.id, order="finished", limit=PAGE, cursor=self._cursor)
         page = yield from self._retrying.answered(request)
         self._cursor = page.next_cursor or self._cursor
-        return self._new(page.results)
+        return self._add(page.results)
 
-    def _untold(self, batch: Batch) -> Flow[tuple[BatchResult, ...]]:
-        found: list[BatchResult] = []
+    def _untold(self, batch: Batch) -> Flow[None]:
         cursor: str | None = None
         while True:
             request = batch_calls.results(batch.id, order="input", limit=PAGE, cursor=cursor)
             page = yield from self._retrying.answered(request)
-            found += self._new(page.results)
+            self._add(page.results)
             cursor = page.next_cursor
             if cursor is None:
-                return tuple(found)
+                return
 
-    def _new(self, results: Iterable[BatchResult]) -> tuple[BatchResult, ...]:
+    def _add(self, results: Iterable[BatchResult]) -> bool:
         """Those that were not told yet: a job that was sent again ends twice."""
-        found = []
+        before = len(self.results)
         for one in results:
             if one.position >= len(self._told):
                 self._told.extend(bytes(one.position + 1 - len(self._told)))
             if not self._told[one.position]:
                 self._told[one.position] = 1
-                found.append(one)
-        return tuple(found)
+                self.results.append(one)
+        return len(self.results) > before
 
 
 def batch_members(

@@ -222,6 +222,7 @@ class Client:
         model: str | None = None,
         input: Mapping[str, Any] | None = None,  # noqa: A002 (the API's own word)
         idempotency_key: str | None = None,
+        batch_id: str | None = None,
         **members: Any,
     ) -> BatchStream:
         """Run many jobs, and tell each as it ends: iterate over what this returns.
@@ -230,7 +231,9 @@ class Client:
         and `vars` for templates; a Path, bytes or an open file in its input is uploaded. Lines are
         taken a thousand at a time, when they are sent. `members`: name, priority, budget,
         stop_after, tags, metadata, ... Under the same `idempotency_key`, with the same arguments, it
-        goes on with the same batch (within 24 hours): what was sent before is not sent twice.
+        goes on with the same batch (within 24 hours): what was sent before is not sent twice. With
+        the `batch_id` of one that was opened before it goes on with that at any time, and nothing
+        that would open one is looked at.
         """
         return BatchStream(
             Batching(
@@ -239,6 +242,7 @@ class Client:
                 idempotency_key,
                 self._retrying,
                 self._uploads,
+                batch_id=batch_id,
             ),
             self._retrying,
             self._driver,

@@ -25,6 +25,7 @@ SegqError
 │       └── UnavailableError        a part of it is away for a while [unavailable]
 ├── UnexpectedAnswerError           what came is no answer of this API, or not what a job made
 ├── Unreachable                     no whole answer came; whether what was asked was done is not known
+├── BatchStalledError               a batch will not go on before somebody resumes it or ends doubts
 ├── StillWaitingError               a wait's time is up; the job goes on (also a TimeoutError)
 └── JobEndedError                   a job that was run has no images to give
     ├── JobFailedError
@@ -36,6 +37,7 @@ SegqError
 from collections.abc import Mapping
 from typing import Any
 
+from segq_client.batch import Batch
 from segq_client.job import IN_DOUBT, Job
 
 BEFORE_REPEAT = 0.5
@@ -83,6 +85,19 @@ class StillWaitingError(SegqError, TimeoutError):
     def __init__(self, job: Job, seconds: float) -> None:
         self.job = job
         super().__init__(f"job {job.id} is still {job.state} after {seconds:g} s")
+
+
+class BatchStalledError(SegqError):
+    """A batch stands still until somebody acts. `batch` is as it was last read, `reason` why.
+
+    It was stopped after failures (`batches.resume`), or nothing of it but jobs in doubt is left
+    (`resolve`). All that had ended was told; iterated over again, its stream goes on.
+    """
+
+    def __init__(self, batch: Batch, reason: str) -> None:
+        self.batch = batch
+        self.reason = reason
+        super().__init__(f"batch {batch.id} stands still: {reason}")
 
 
 class JobEndedError(SegqError):

@@ -89,8 +89,13 @@ class Uploads:
 
 def loaded(value: Any) -> Flow[Any]:
     """The value with contents in the place of files: an open file can be read once only."""
-    found: Any = yield Work(partial(_each, value, _loaded))
+    found: Any = yield Work(partial(with_contents, value))
     return found
+
+
+def with_contents(value: Any) -> Any:
+    """As `loaded`, here and now: blocks, and raises as `content_of`."""
+    return _each(value, _loaded)
 
 
 def contents_in(loaded: Any) -> list[Content]:

@@ -36,13 +36,15 @@ def batch_run(one: System, *words: str, code: int = 0) -> subprocess.CompletedPr
     return done
 
 
-def started(one: System, words: list[str]) -> subprocess.Popen[str]:
+def started(
+    one: System, words: list[str], stdout: int = subprocess.DEVNULL
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "cli", "batch", "run", *words],
         cwd=one.folder,
         env=one.environment,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -271,11 +273,20 @@ def test_what_fails_and_what_is_not_taken_is_said(system: Start) -> None:
     assert "does not cover all" in done.stderr
     assert "line not taken" in done.stdout or "lines not taken" in done.stdout
     assert len(manifest(one.folder / "short")) == 2
-    refused = batch_run(one, *short, code=1)
-    assert "1 line not taken" in refused.stderr
-    assert "the list has 1 new (line-4)" in refused.stderr
+    (one.folder / "short" / "line-1.jpg").unlink()
+    again = batch_run(one, *short, code=3)
+    assert "1 line not taken (line-4): " in again.stdout
+    assert (one.folder / "short" / "line-1.jpg").exists()
+    before = len(paid(one))
+    used = batch_run(one, *short, "--add", code=3)
+    assert "what is left of the budget, $0.001, does not cover all" in used.stderr
+    assert len(paid(one)) == before
     batch_run(one, *short[:-1], "1", "--add", code=3)
     assert len(manifest(one.folder / "short")) == 3
+    # Once the list is without the line that was rejected, all of it is there.
+    good = (one.folder / "list.jsonl").read_text().replace('"no"', "3")
+    (one.folder / "list.jsonl").write_text(good)
+    batch_run(one, *short[:-1], "1", "--add")
 
 
 @ON_ITS_OWN_PARTS

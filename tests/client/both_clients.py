@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -17,7 +17,7 @@ Open: TypeAlias = Callable[..., Any]
 class _Awaited:
     """An `AsyncClient` (or a result of it) whose methods are awaited here, in one event loop."""
 
-    def __init__(self, runner: asyncio.Runner, inner: object) -> None:
+    def __init__(self, runner: asyncio.Runner, inner: Any) -> None:
         self._runner = runner
         self._inner = inner
 
@@ -30,12 +30,17 @@ class _Awaited:
             given = found(*args, **named)
             if isinstance(given, AsyncIterator):
                 return self._each(given)
+            if isinstance(given, AsyncIterable):
+                return _Awaited(self._runner, given)
             if not inspect.isawaitable(given):
                 return given
             done = self._runner.run(_whole(given))
             return _Awaited(self._runner, done) if hasattr(done, "save_all") else done
 
         return called
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._each(aiter(self._inner))
 
     def _each(self, given: AsyncIterator[Any]) -> Iterator[Any]:
         end = object()

@@ -8,8 +8,15 @@ from pathlib import Path
 import pytest
 
 from cli.batch.display import LineDisplay, Progress, TableDisplay
-from cli.batch.ending import DONE, SOME_DID_NOT, Ending
+from cli.batch.ending import CANCELED, DONE, SOME_DID_NOT, Ending
+from cli.batch.following import Course
+from cli.batch.manifest import Manifest
+from cli.batch.names import USUAL, Names
+from cli.batch.records import Record, Records
+from cli.batch.saving import Saver
 from cli.batch.wrong import Wrong
+from segq_client import Client
+from segq_client.batch import batch_from
 
 NOW = Progress(
     lines=10,
@@ -79,3 +86,36 @@ def test_an_ending_says_how_many_and_why() -> None:
     assert badly.document()["errors"] == {"blocked": 1, "late": 1}
     unsaved = replace(well, entries=[{**entry("a", "succeeded"), "unsaved": "gone"}])
     assert unsaved.status == SOME_DID_NOT
+
+
+def ended(folder: Path, batch: str, state: str, short: str | None = None) -> Course:
+    """A batch that is over, as a run has followed it."""
+    records, client = Records(folder), Client("http://127.0.0.1:9", "segq_x")
+    records.all = [Record("k", {}, id=batch, short=short)]
+    saver = Saver(client, folder, Names(USUAL), Manifest(folder))
+    course = Course(client, records, records.all[0], None, saver)
+    course.is_over = True
+    body = {"id": batch, "name": "", "state": state, "jobs": 1, "counts": {}}
+    course.batch = batch_from({**body, "cost": "0", "projected_cost": "0"})
+    return course
+
+
+def test_only_what_the_list_lacks_by_now_counts_against_it(tmp_path: Path) -> None:
+    cut = ended(tmp_path, "i", "canceled", "1 line not taken: the batch is canceled")
+    made = [{**entry("a", "succeeded"), "batch": "i"}, {**entry("b", "succeeded"), "batch": "j"}]
+    whole = Ending(Path("out"), [cut, ended(tmp_path, "j", "finished")], made, [], [])
+    assert (whole.status, len(whole.lines())) == (DONE, 1)
+    lacking = replace(whole, not_taken=["c"])
+    assert (lacking.status, lacking.document()["not_taken"]) == (CANCELED, ["c"])
+    assert lacking.lines()[1].startswith("1 line not taken (c): the batch is canceled; `--add`")
+    failed = replace(whole, entries=[made[0], {**made[1], "state": "failed"}])
+    assert failed.status == SOME_DID_NOT
+    stopped = replace(whole, entries=[{**made[0], "state": "canceled"}, made[1]])
+    assert stopped.status == CANCELED
+
+
+def test_lines_that_a_full_queue_took_count_before_their_chunk_is_sent(tmp_path: Path) -> None:
+    course = ended(tmp_path, "i", "open")
+    assert course.taken == 1
+    course.record.sent = 2
+    assert course.taken == 2

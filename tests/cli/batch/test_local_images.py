@@ -2,6 +2,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -20,8 +21,9 @@ def picture(path: Path, color: str = "red") -> Path:
     return path
 
 
-def local(folder: Path, *folders: Path) -> LocalImages:
-    return LocalImages(folders or [folder], Journal(folder / "images.jsonl"))
+def local(folder: Path, *folders: Path, gateway: str = "http://g", now: float = 1e9) -> LocalImages:
+    notes = Journal(folder / "images.jsonl")
+    return LocalImages(folders or [folder], notes, gateway, lambda: now)
 
 
 def test_a_path_is_looked_for_in_one_folder_after_the_other(tmp_path: Path) -> None:
@@ -42,6 +44,24 @@ def test_a_path_is_looked_for_in_one_folder_after_the_other(tmp_path: Path) -> N
     ):
         with pytest.raises(BadImageError, match=said):
             found.path_of(wrong)
+
+
+def test_a_name_that_begins_as_a_home_folder_does_is_a_name(tmp_path: Path) -> None:
+    path = picture(tmp_path / "~draft.png")
+    assert local(tmp_path).path_of("~draft.png") == path
+    with pytest.raises(BadImageError, match="there is no file /"):
+        local(tmp_path).path_of("~/no-such.png")
+
+
+def test_an_image_in_a_folder_whose_name_is_no_utf_8_is_known_again(tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"caf\xe9")
+    path = picture(odd / "a.png")
+    digest = local(tmp_path).looked_at([path])[0][path]
+    assert local(tmp_path)._digests
+    assert local(tmp_path).looked_at([path])[0][path] == digest
+    path.rename(odd / os.fsdecode(b"\xe9.png"))
+    with pytest.raises(WrongListError, match="has a name that is not UTF-8: rename it"):
+        read_folder(odd, "image", tmp_path / "out")
 
 
 def test_broken_images_are_told_and_whole_ones_known_by_their_content(tmp_path: Path) -> None:
@@ -94,6 +114,27 @@ def test_an_image_is_uploaded_once_whoever_runs_again(tmp_path: Path) -> None:
     assert local(tmp_path).reference(digests[path]) == "segq:1"
 
 
+def test_an_image_that_may_be_gone_or_is_elsewhere_is_uploaded_again(tmp_path: Path) -> None:
+    path = picture(tmp_path / "a.png")
+    wanted = {local(tmp_path).looked_at([path])[0][path]: path}
+    # As a version wrote it that noted neither where nor when.
+    Journal(tmp_path / "images.jsonl").add(
+        [{"sha256": one, "reference": "segq:0"} for one in wanted]
+    )
+    with gateway(Answer(201, {"reference": "segq:1"})) as (client, asked):
+
+        def uploads(**more: Any) -> int:
+            before = len(asked)
+            local(tmp_path, **more).upload(client, wanted, lambda _: None)
+            return len(asked) - before
+
+        assert [uploads(), uploads()] == [1, 0]
+        assert [uploads(gateway="http://h"), uploads(gateway="http://h")] == [1, 0]
+        assert [uploads(now=1e9 + 86_000), uploads(now=1e9 + 86_401)] == [0, 1]
+        assert [uploads(now=1e9 + 90_000), uploads(now=1e9)] == [0, 1]
+    assert local(tmp_path, gateway="http://i").reference(next(iter(wanted))) is None
+
+
 def test_an_image_that_the_gateway_refuses_is_remembered(tmp_path: Path) -> None:
     path = picture(tmp_path / "a.png")
     digest = local(tmp_path).looked_at([path])[0][path]
@@ -105,13 +146,14 @@ def test_an_image_that_the_gateway_refuses_is_remembered(tmp_path: Path) -> None
     with gateway(Answer(422, problem)) as (client, _):
         assert local(tmp_path).upload(client, {digest: path}, print) == {digest: "is too wide"}
     assert local(tmp_path).looked_at([path]) == ({}, {path: "is too wide"})
+    assert local(tmp_path, gateway="http://h").looked_at([path]) == ({path: digest}, {})
 
 
 def test_a_folder_is_a_list_of_its_images(tmp_path: Path) -> None:
     for name in ("b.jpg", "cats/a.PNG", ".hidden/c.jpg", "notes.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    lines, others = read_folder(tmp_path, "image")
+    lines, others = read_folder(tmp_path, "image", tmp_path / "out")
     assert [(one.custom_id, one.given) for one in lines.all] == [
         ("b", {"input": {"image": "b.jpg"}}),
         ("cats/a", {"input": {"image": "cats/a.PNG"}}),
@@ -119,7 +161,26 @@ def test_a_folder_is_a_list_of_its_images(tmp_path: Path) -> None:
     assert others == 1
     (tmp_path / "empty").mkdir()
     with pytest.raises(WrongListError, match="has no image"):
-        read_folder(tmp_path / "empty", "image")
+        read_folder(tmp_path / "empty", "image", tmp_path)
+
+
+def test_results_are_no_images_of_their_folder(tmp_path: Path) -> None:
+    for name in (
+        "b.jpg",
+        "out/b.jpg",
+        "before/.segq-batch/state.json",
+        "before/x/c.jpg",
+        "in/d.jpg",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "link").symlink_to("out")
+    lines, others = read_folder(tmp_path, "image", tmp_path / "link")
+    assert [one.custom_id for one in lines.all] == ["b", "in/d"]
+    assert others == 0
+    # Results are images for another batch, whoever names their folder; also where that is above.
+    lines, _ = read_folder(tmp_path / "before", "image", tmp_path)
+    assert [one.custom_id for one in lines.all] == ["x/c"]
 
 
 def test_the_parameter_that_takes_the_images() -> None:

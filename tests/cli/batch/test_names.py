@@ -11,7 +11,7 @@ def lines(*names: str) -> list[Line]:
 
 def wrong(pattern: str, *names: str, **owners: str | None) -> list[str]:
     files = {f"{name}.png": owner for name, owner in owners.items()}
-    return [str(one) for one in Names(pattern).wrong(lines(*names), 0, {}, files)]
+    return [str(one) for one in Names(pattern).wrong(enumerate(lines(*names)), {}, files)]
 
 
 def name(pattern: str, n: int = 1, images: int = 1) -> str:
@@ -81,8 +81,14 @@ def test_two_images_of_one_name_are_told_with_both_lines() -> None:
     ]
     assert wrong(USUAL, "e\u0301", "\u00e9") != []
     assert wrong("{position}{ext}", "Cat", "cat") == []
-    found = Names(USUAL).wrong(lines("a", "a-2"), 0, {"a": 2}, {})
+    found = Names(USUAL).wrong(enumerate(lines("a", "a-2")), {"a": 2}, {})
     assert [one.place for one in found] == ["l: line 2"]
+
+
+def test_two_lines_of_one_row_and_a_matrix_are_told_apart() -> None:
+    crossed = [Line(f"line-2-seed{n}", 2, "l: line 2", {}) for n in (1, 2)]
+    (said,) = Names("{custom_id:.7}{n}{ext}").wrong(enumerate(crossed), {}, {})
+    assert str(said).endswith("called 'line-2-.jpg', as that of 'line-2-seed1'")
 
 
 def test_a_file_of_somebody_else_is_not_written_over() -> None:

@@ -27,7 +27,7 @@ CANNY, SSD = document(MODELS["ssd-canny"]), document(MODELS["ssd-1b"])
 
 @pytest.fixture
 def local(tmp_path: Path) -> LocalImages:
-    return LocalImages([tmp_path], Journal(tmp_path / "images.jsonl"))
+    return LocalImages([tmp_path], Journal(tmp_path / "images.jsonl"), "http://g")
 
 
 @pytest.fixture
@@ -163,8 +163,9 @@ def test_a_number_that_has_no_price_is_told_with_its_line(
         Client(url, "segq_x") as client,
     ):
         models = Models(client)
-        text = "prompt,samples\nb,9\n"
+        text = f"prompt,samples\nb,9\nc,100000000\nd,{'9' * 5000}\n"
         found = prepared(models, local, tmp_path / "l.csv", text, model="ssd-1b")
+        assert [found.kinds[one].images for one in found.digests] == [4, 4, 1]
         with pytest.raises(ComplaintError, match=r"line 2: input\.samples: must be from 1 to 4"):
             price_of(client, models, found.kinds, found.lines.all)
 

@@ -8,6 +8,7 @@ import pytest
 from cli.batch.differences import difference, other_settings
 from cli.batch.journal import Journal
 from cli.batch.manifest import Manifest, entry_of
+from cli.batch.place import owners_of
 from cli.batch.records import Record, Records
 from cli.complaint import ComplaintError
 from segq_client import BatchResult
@@ -107,6 +108,17 @@ def result(custom_id: str, state: str = "succeeded", job: str = "j") -> BatchRes
     output = Output("u", "image/jpeg", 1, 1, 3, "hash")
     outputs = (output,) if state == "succeeded" else ()
     return BatchResult(custom_id, 0, job, state, Decimal("0.1"), 1, None, outputs, {})
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['{"id": 7}', '{"custom_id": "a", "files": [{"path": "a.jpg"}]}', '{"custom_id": {}}'],
+)
+def test_a_manifest_of_somebody_else_is_left_alone(tmp_path: Path, line: str) -> None:
+    (tmp_path / "manifest.jsonl").write_text(f"{line}\n")
+    with pytest.raises(ComplaintError, match=r"manifest\.jsonl has lines that are none"):
+        Manifest(tmp_path)
+    assert owners_of(tmp_path, Manifest(tmp_path, fresh=True)) == {"manifest.jsonl": None}
 
 
 def test_only_what_is_there_whole_is_not_fetched_again(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def sending(
 ) -> Iterator[tuple[Sender, Records, list[Asked]]]:
     """`plan`: of the batch; `digests`: of the list, as it is now."""
     records = Records(folder)
-    local = LocalImages([], Journal(folder / "images.jsonl"))
+    local = LocalImages([], Journal(folder / "images.jsonl"), "http://g")
     with (
         scripted(*answers) as (url, asked),
         Client(url, "segq_x", tries=1) as client,
@@ -109,6 +109,9 @@ def test_what_a_budget_does_not_cover_is_left_for_another_batch(tmp_path: Path) 
         (record,) = records.all
         assert (record.plan, record.short) == ({"a": "1"}, "2 lines not taken: too dear")
         assert difference(records.all, (), plan).new == ("b", "c")
+        again = Records(tmp_path)
+        again._read()
+        assert again.all[0].cut == {"b": "2", "c": "3"}
 
 
 def test_a_batch_that_is_refused_was_never_there(tmp_path: Path) -> None:
@@ -124,7 +127,38 @@ def test_a_batch_that_is_refused_was_never_there(tmp_path: Path) -> None:
 def test_a_batch_that_somebody_has_canceled_takes_no_more(tmp_path: Path) -> None:
     moved = {"type": "/problems/illegal-move", "title": "x", "detail": "the batch is canceled"}
     plan = {"a": "1"}
-    with sending(tmp_path, plan, OPENED, Answer(409, moved), **plan) as (sender, records, _):
+    nothing = Answer(200, {"items": [], "next_cursor": None})
+    answers = (OPENED, Answer(409, moved), nothing)
+    with sending(tmp_path, plan, *answers, **plan) as (sender, records, _):
         steps(sender)
         assert sender.is_over
         assert records.all[0].short == "1 line not taken: the batch is canceled"
+
+
+def test_lines_that_a_full_queue_took_before_a_cancel_are_never_sent_again(tmp_path: Path) -> None:
+    full = {"type": "/problems/too-many-queued", "title": "full", "line": 3}
+    moved = {"type": "/problems/illegal-move", "title": "x", "detail": "the batch is canceled"}
+    job = {"model": "m", "state": "succeeded"}
+    jobs = [{**job, "id": "j2", "custom_id": "b"}, {**job, "id": "j1", "custom_id": "a"}]
+    listed = Answer(200, {"items": jobs, "next_cursor": None})
+    plan = {"a": "1", "b": "2", "c": "3"}
+    answers = (OPENED, Answer(429, full, retry_after="0"), Answer(409, moved), listed)
+    with sending(tmp_path, plan, *answers, **plan) as (sender, records, asked):
+        sender.step()
+        sender.step()
+        assert sender.waits
+        sender.step()
+        assert "group=batch%3Ai" in asked[-1].line
+        (record,) = records.all
+        assert (record.plan, record.sent) == ({"a": "1", "b": "2"}, 2)
+        assert record.short == "1 line not taken: the batch is canceled"
+        assert difference(records.all, (), plan).new == ("c",)
+
+
+def test_a_batch_whose_id_cannot_be_written_down_is_not_filled(tmp_path: Path) -> None:
+    plan = {"a": "1"}
+    with sending(tmp_path, plan, OPENED, TAKEN, CLOSED, **plan) as (sender, records, asked):
+        (records.folder / ".state.json.new").symlink_to("/dev/full")
+        with pytest.raises(OSError, match="No space left"):
+            sender.step()
+        assert len(asked) == 1

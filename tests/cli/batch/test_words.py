@@ -28,10 +28,12 @@ from tests.client.scripted_gateway import Answer, scripted
         (["run", "l.csv", "--out", "o", "--budget", "NaN"], "no amount of USD"),
         (["run", "l.csv", "--out", "o", "--stop-after", "0"], "no whole number"),
         (["run", "l.csv", "--out", "o", "--seed", "7"], "unrecognized arguments"),
+        (["run", "--images", ".", "--model", "m", "--out", "../{here}"], "folder of the images"),
         (["cancel"], "ID"),
     ],
 )
 def test_wrong_words_are_status_2(words: list[str], said: str, tmp_path: Path) -> None:
+    words = [one.replace("{here}", tmp_path.name) for one in words]
     done = segq("batch", *words, cwd=tmp_path)
     assert done.returncode == 2
     assert said in done.stderr
@@ -95,6 +97,16 @@ def test_batches_are_listed_in_columns_or_as_json(tmp_path: Path) -> None:
     assert done.stdout.split()[:3] == ["ID", "NAME", "STATE"]
     assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == list(IDS[:2])
     assert [one["id"] for one in json.loads(told.stdout)] == list(IDS)
+
+
+def test_watching_a_batch_ends_where_it_stands_still(tmp_path: Path) -> None:
+    pause = {"by": "stop_after_n", "note": "2 of its jobs have failed"}
+    stopped = Answer(200, {**BATCH, "id": "i" * 36, "pause": pause, "counts": {"queued": 1}})
+    with scripted(stopped) as (url, _):
+        where = {"SEGQ_URL": url, "SEGQ_API_KEY": "segq_x"}
+        done = segq("batch", "watch", "i" * 36, cwd=tmp_path, **where)
+    assert done.returncode == 3
+    assert "stands still: it pauses: 2 of its jobs have failed; `segq batch resume" in done.stderr
 
 
 def test_results_for_a_spreadsheet_are_as_the_gateway_writes_them() -> None:

@@ -1,0 +1,82 @@
+"""Lines on their way into a batch: taken when they are to be sent, and kept until they were accepted."""
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from segq_client import batch_calls
+from segq_client.batch import Batch, RejectedLine
+from segq_client.flow import Flow, Work
+from segq_client.request import json_of
+from segq_client.retrying import Retrying
+from segq_client.uploads import Uploads, with_contents
+
+CHUNK = 1_000
+"""Lines that are sent at once, and so many are held at the most."""
+
+Line = Mapping[str, Any]
+
+
+class BatchLines:
+    """Whatever breaks off, a line that was taken is sent the next time, and files are uploaded once.
+
+    Of one line at a time the files are held in memory.
+    """
+
+    def __init__(self, lines: Iterable[Line], retrying: Retrying, uploads: Uploads) -> None:
+        self._lines = iter(lines)
+        self._retrying = retrying
+        self._uploads = uploads
+        # A task that was cancelled leaves its thread at work on the lines.
+        self._lock = threading.Lock()
+        self._taken: deque[Line] = deque()
+        self._ready: list[bytes] = []
+        self._number = 1
+        self._failure: BaseException | None = None
+        self._has_ended = False
+        self.is_closed = False
+        self.rejections: list[RejectedLine] = []
+
+    def sent(self, batch: Batch) -> Flow[Batch]:
+        """Send the next lines; behind the last the batch is closed. Raises what the lines raise."""
+        yield Work(partial(self._take, CHUNK))
+        while self._taken:
+            yield Work(self._read_files)
+            placed = yield from self._uploads.placed(self._taken[0])
+            self._ready.append(json_of(placed))
+            self._taken.popleft()
+        if self._ready:
+            content = b"\n".join(self._ready)
+            came = yield from self._retrying.answered(
+                batch_calls.add_lines(batch.id, content, self._number)
+            )
+            self.rejections += came.rejections
+            self._number += len(self._ready)
+            self._ready = []
+        if self._has_ended:
+            batch = yield from self._retrying.answered(batch_calls.close(batch.id))
+            self.is_closed = True
+        return batch
+
+    def _take(self, most: int) -> None:
+        """Lines until there are so many. Behind one that could not be made there is no end: nobody
+        knows what else would have come, and a generator that has failed only seems to have ended.
+        """
+        with self._lock:
+            while not self._has_ended and len(self._ready) + len(self._taken) < most:
+                if self._failure is not None:
+                    raise self._failure
+                try:
+                    self._taken.append(next(self._lines))
+                except StopIteration:
+                    self._has_ended = True
+                except BaseException as error:
+                    self._failure = error
+                    raise
+
+    def _read_files(self) -> None:
+        """Of the next line, in its place: an open file can be read once only."""
+        with self._lock:
+            self._taken[0] = with_contents(self._taken[0])
