@@ -10,7 +10,7 @@ from pathlib import Path
 from cli.ports import free_port
 from tests.servers.ports import wait_for_port
 
-_IN_TIME = 30.0
+_IN_TIME = 60.0
 
 
 @dataclass
