@@ -10,7 +10,7 @@ from pathlib import Path
 from cli.checkout import ROOT
 from cli.terminal import say
 
-_FEWEST, _MOST = 4, 8
+_FEWEST, _MOST = 3, 8
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -21,9 +21,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     arguments = [word for word in options.rest[:1] if word != "--"] + options.rest[1:]
     environment = clean_environment()
-    # More than there are cores: most of the time tests wait for processes, and with three on two
-    # cores half of the processor time was nobody's. And several at least: tests that only pass one
-    # after the other should be found here.
+    # More than there are cores: most of the time tests wait for processes. And several at least:
+    # tests that only pass one after the other should be found here.
     workers = max(_FEWEST, min(_MOST, os.cpu_count() or _FEWEST))
     # Stealing: or the slowest tests would all be one worker's in the end.
     pytest = (*_module("pytest"), "-n", str(workers), "--dist", "worksteal", *arguments)

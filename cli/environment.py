@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,6 +26,7 @@ BUILDING = VENV / "segq-building"
 ROOT_MARK = VENV / "segq-root"
 # The dev lock is a superset of the run lock.
 INCLUDES = {"run": ("run",), "dev": ("dev", "run")}
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main() -> int:
@@ -128,16 +130,36 @@ def text_of(path: Path) -> str | None:
 def call(*command: str) -> None:
     # pip writes its errors itself; what it prints besides is of no use to a newcomer. A session of
     # its own: pip and venv would answer a terminal's Ctrl-C with tracebacks.
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True) as popen:
-        try:
-            code = popen.wait()
-        except KeyboardInterrupt:
+    started = None
+    try:
+        with held_back():
+            started = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+        code = started.wait()
+    except KeyboardInterrupt:
+        if started is not None:
             # All of it: what venv has started would go on writing into the next start's .venv.
             with contextlib.suppress(ProcessLookupError):  # it ended in this very moment
-                os.killpg(popen.pid, signal.SIGKILL)
-            raise
+                os.killpg(started.pid, signal.SIGKILL)
+            started.wait()
+        raise
     if code != 0:
         raise subprocess.CalledProcessError(code, command)
+
+
+@contextlib.contextmanager
+def held_back() -> Iterator[None]:
+    """Ctrl-C comes at the end of this: amid a start, nobody would know what has been started."""
+    came: list[int] = []
+    caught = [one for one in ENDINGS if signal.getsignal(one) is signal.default_int_handler]
+    for one in caught:
+        signal.signal(one, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for one in caught:
+            signal.signal(one, signal.default_int_handler)
+    if came:
+        raise KeyboardInterrupt
 
 
 def say(line: str) -> None:
@@ -145,8 +167,8 @@ def say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    # These end the install as Ctrl-C does, with what it has started; `nohup` stays in force.
-    for ending in (signal.SIGTERM, signal.SIGHUP):
+    # All end the install as Ctrl-C does, with what it has started; `nohup` stays in force.
+    for ending in ENDINGS:
         if signal.getsignal(ending) is signal.SIG_DFL:
             signal.signal(ending, signal.default_int_handler)
     try:

@@ -269,7 +269,7 @@ class Limiting:
         breaker.given_back(self.breaker, permit)
         if not self.calls.remove(permit):
             return
-        self.due -= self._interval
+        self.due -= self._interval  # what was spread beyond it is lost: no call is early
         # What never left shows nobody that more may leave.
         self.known.step_calls = max(0, self.known.step_calls - 1)
         if self.first_permit == permit:

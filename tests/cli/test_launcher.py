@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cli import environment
 from tests.systems.processes import ROOT, is_gone, wait_until
 
 TOOLS = ("sh", "dirname", "readlink", "cat", "cmp")
@@ -131,6 +133,25 @@ def test_ctrl_c_during_the_install_is_one_line(clone: Path, tools: Path) -> None
     ]
     wait_until(lambda: is_gone(int(pid_file.read_text())), "the install ended")
     assert (clone / ".venv" / "segq-building").exists()
+
+
+def test_ctrl_c_amid_the_start_of_the_install_ends_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Struck(subprocess.Popen[bytes]):
+        def __init__(self, *args: Any, **more: Any) -> None:
+            super().__init__(*args, **more)
+            started.append(self)
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("cli.environment.subprocess.Popen", Struck)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            environment.call("sleep", "60")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert [one.returncode for one in started] == [-signal.SIGKILL]
 
 
 @pytest.mark.parametrize(

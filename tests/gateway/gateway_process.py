@@ -19,6 +19,7 @@ from db.artifact_place import artifact_place, open_artifacts
 from db.artifacts import ArtifactStore
 from db.engine import Database
 from db.tenants import TenantStore
+from tests.systems.threads import FOR_THREADS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -53,6 +54,7 @@ class Gateway:
             base_url=self.url,
             headers={"Authorization": f"Bearer {key}"},
             timeout=60,
+            limits=FOR_THREADS,
             # Reading the system's certificates for each client would take most of the time.
             verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         )

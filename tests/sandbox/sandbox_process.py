@@ -14,6 +14,8 @@ from typing import IO, Any
 import httpx
 from PIL import Image
 
+from tests.systems.threads import FOR_THREADS
+
 ROOT = Path(__file__).parents[2]
 KEY = "SG_0123456789abcdef"
 OTHER_KEY = "SG_fedcba9876543210"
@@ -75,7 +77,7 @@ class SandboxProcess:
             self.end()
             raise RuntimeError(f"the sandbox did not start: {self.line!r}")
         self.url = self.line.split()[-1]
-        self.http = httpx.Client(base_url=self.url, trust_env=False, timeout=30)
+        self.http = httpx.Client(base_url=self.url, trust_env=False, timeout=30, limits=FOR_THREADS)
 
     def call(self, *, key: str = KEY, model: str = "ssd-canny", **changes: Any) -> httpx.Response:
         """CALL with ``changes``; a parameter set to ... is left out."""

@@ -4,8 +4,8 @@ A case is a story: what happens at which second, and what is expected of it. Per
 a, b, c … in the order in which they are asked for.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from jobs.limiting import Ended
 
@@ -76,14 +76,14 @@ def calls(letters: str, at: float, latency: float = 0.0, ended: Ended = Ended.CL
     return steps
 
 
-def spread(calls: int, left: int) -> Iterator[float]:
+def spread(calls: int, left: int) -> list[float]:
     """When so many calls of a window of 60 s leave, the first of them at once, with `left` to come
     after it: what is left is spread until the window frees the next place.
     """
-    at = 0.0
-    for n in range(calls):
-        yield at
-        at += (60 - at) * 39 / 40 / (left - n + 1)
+    times = [0.0]
+    for n in range(calls - 1):
+        times.append(times[-1] + (60 - times[-1]) * 39 / 40 / (left - n + 1))
+    return times
 
 
 PACE_CASES = (
@@ -114,11 +114,11 @@ PACE_CASES = (
         20,  # two at once
         (
             Ask(0, True),
-            *(Ask(at, True) for at in spread(19, 18)),
-            *(Answered(name, 0) for name in "abcdefghijklmnopqrst"),
-            # All of it was used by then, and the burst leaves the window.
-            Ask(58.2, False, 1.8 - LEAD),
-            Ask(60, True, opens=0),
+            *(
+                step
+                for at, following in pairwise(spread(5, 18))
+                for step in (Ask(at, True), Ask(at, False, following - at - LEAD))
+            ),
         ),
     ),
     Case(

@@ -198,9 +198,8 @@ def test_redis_away_means_no_permit() -> None:
 
 
 def test_several_permits_are_granted_as_if_asked_for_one_by_one(on_a_clock: Redis) -> None:
-    limiter = Limiter(
-        on_a_clock, _account(30)
-    )  # three at once after a rest, 27 in the rest of 60 s
+    # Three at once after a rest, 27 in the rest of 60 s.
+    limiter = Limiter(on_a_clock, _account(30))
     assert limiter.rebuild([], 0, first=True)
     answer = limiter.ask(["a", "b", "c", "d", "e"], holds=5)
     assert answer.granted == 3
