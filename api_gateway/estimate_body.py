@@ -34,10 +34,7 @@ def read(given: Any, check: Check) -> list[Wanted]:
     if isinstance(given, dict) and "matrix" in given:
         _refuse_others(given, ("job", "matrix"))
         return _matrix(given, check)
-    if isinstance(given, dict) and "job" in given:
-        _refuse_others(given, ("job", "count"))
-        return _copies(given, check)
-    return [Wanted(check(given))]
+    return _some(given, check)
 
 
 def _many(given: Any, check: Check) -> list[Wanted]:
@@ -50,12 +47,22 @@ def _many(given: Any, check: Check) -> list[Wanted]:
     wrong: list[FieldProblem] = []
     for n, one in enumerate(given):
         try:
-            found.append(Wanted(check(one)))
+            found += _some(one, check)
         except InvalidInput as error:
             wrong += _placed(error, f"jobs[{n}]")
+    if not wrong and sum(one.count for one in found) > MOST_COPIES:
+        wrong.append(FieldProblem("jobs", f"may be at most {MOST_COPIES:,} in all"))
     if wrong:
         raise InvalidInput(wrong)
     return found
+
+
+def _some(given: Any, check: Check) -> list[Wanted]:
+    """A job, or one with its `count`."""
+    if isinstance(given, dict) and "job" in given:
+        _refuse_others(given, ("job", "count"))
+        return _copies(given, check)
+    return [Wanted(check(given))]
 
 
 def _copies(given: Mapping[str, Any], check: Check) -> list[Wanted]:

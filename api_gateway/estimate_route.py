@@ -33,7 +33,7 @@ _BODY: dict[str, Any] = {
     openapi_extra=body(**{"application/json": {"schema": _BODY}}),
 )
 async def estimate(request: Request, tenant: Reader) -> JSONResponse:
-    """Takes a job as `POST /api/v1/jobs` does, `jobs`, a list of them, a `job` and its `count`, or a
+    """Takes a job as `POST /api/v1/jobs` does, a `job` and its `count`, `jobs`, a list of both, or a
     `job` and a `matrix` as a batch takes it.
 
     It is checked as a submit is, and nothing is kept: no job, and no image. Others may submit in

@@ -50,14 +50,6 @@ class Submit(BaseModel):
     )
 
 
-class EstimateOfMany(BaseModel):
-    """Jobs that would be submitted together."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    jobs: list[Submit] = Field(min_length=1, max_length=MOST_JOBS)
-
-
 class EstimateOfCopies(BaseModel):
     """Many jobs that cost alike and go to one place."""
 
@@ -65,6 +57,14 @@ class EstimateOfCopies(BaseModel):
 
     job: Submit
     count: int | None = Field(1, ge=1, le=MOST_COPIES, description="How often.")
+
+
+class EstimateOfMany(BaseModel):
+    """Jobs that would be submitted together."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    jobs: list[Submit | EstimateOfCopies] = Field(min_length=1, max_length=MOST_JOBS)
 
 
 class EstimateOfMatrix(BaseModel):

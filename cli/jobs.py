@@ -12,6 +12,7 @@ from typing import Any
 from cli.ages import age
 from cli.batch.finding import batch_id
 from cli.complaint import ComplaintError
+from cli.counts import count
 from cli.server import must_be_reached
 from cli.tables import lines as table
 from cli.wording import ending_of, note_of, place_of, state_of
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--group", metavar="NAME", help="those of this group")
     parser.add_argument("--batch", metavar="ID", help="those of this batch, or of the `last`")
     parser.add_argument(
-        "--limit", type=_count, default=50, metavar="N", help="at the most; default: %(default)s"
+        "--limit", type=count, default=50, metavar="N", help="at the most; default: %(default)s"
     )
     verbs = parser.add_subparsers(metavar="VERB", dest="verb", prog="segq jobs")
     for name, purpose in (
@@ -124,9 +125,3 @@ def _show(options: argparse.Namespace, document: Any, lines: Iterator[str]) -> N
         print(json.dumps(document, indent=2, ensure_ascii=False))
     else:
         print("\n".join(lines))
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
-    return int(text)

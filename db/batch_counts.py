@@ -110,9 +110,11 @@ def add_up(connection: Connection, limit: int) -> set[UUID]:
 
 def _add(tally: dict[_Key, _Note], job: Any, instead: Mapping[str, Any], sign: int) -> None:
     """`instead`: what counts in the place of what the row says."""
-    state, error = instead.get("state", job.state), instead.get("error", _error_of(job))
+    # No default of `get`: a row need not have the state that is said instead.
+    state = instead["state"] if "state" in instead else job.state  # noqa: SIM401
+    cost, error = instead.get("cost", job.cost), instead.get("error", _error_of(job))
     key = (job.batch_id, place_of(State(state), error))
-    count = Count(sign, sign * instead.get("cost", job.cost), sign * job.estimate)
+    count = Count(sign, sign * cost, sign * job.estimate)
     tally[key] = tally.get(key, _NOTHING) + _Note(count, job.id if sign > 0 else None)
 
 

@@ -3,13 +3,15 @@
 What a batch came to stays, as with its jobs, and so does its name.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from db.among import among
 from db.engine import Database
+from db.keeping import Due
 from db.tables import batch_rejections, batches
 
 MOST = 10
@@ -54,11 +56,22 @@ def remove_batches(
     return len(ids["ids"])
 
 
-def end_own_times(database: Database, batch_id: UUID) -> None:
-    """Nothing is left that its own times would remove; unless it goes on again meanwhile."""
-    with database.write() as connection:
-        connection.execute(
-            update(batches)
-            .where(batches.c.id == batch_id, batches.c.finished_at.is_not(None))
-            .values(kept_short=False)
-        )
+def end_own_times(database: Database, found: Iterable[Due]) -> None:
+    """Of batches that are over nothing is left that their own times would remove, unless they have
+    gone on again meanwhile.
+    """
+    over = [
+        {"its_id": one.batch_id, "its_end": one.finished_at}
+        for one in found
+        if one.over and one.batch_id is not None
+    ]
+    if over:
+        with database.write() as connection:
+            connection.execute(_END, over)
+
+
+_END = (
+    update(batches)
+    .where(batches.c.id == bindparam("its_id"), batches.c.finished_at == bindparam("its_end"))
+    .values(keep_due=None)
+)

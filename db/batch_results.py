@@ -23,6 +23,8 @@ ended when they are idle for a minute (db/engine.py), and so is whoever one of t
 """
 
 _FIRST = UUID(int=0)
+_GONE_PAST = 5_000
+"""Jobs that have ended otherwise than was asked for."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,13 @@ class Result:
 
 @dataclass(frozen=True)
 class Page:
-    """`after`: where the next one begins; None: this is the last for now."""
+    """`after`: where the next one begins; None: this is the last for now. `until`: where to look for
+    more later, where that is farther than behind the last result.
+    """
 
     results: Sequence[Result]
     after: "Place | None"
+    until: "Place | None" = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,9 @@ BEGIN = Place()
 
 
 class BatchResults:
-    """What a page costs does not grow with what a batch holds."""
+    """What a page costs does not grow with what a batch holds: of results that were not asked for a page
+    goes past so many, and may have fewer than it could.
+    """
 
     def __init__(self, database: Database, reads_only: timedelta = READS_ONLY) -> None:
         self._database = database
@@ -85,23 +92,31 @@ class BatchResults:
     ) -> Page:
         """Up to `limit` jobs in the order of their ends: those before which none can come any more."""
         wanted = states or sorted(FINAL)
+        ways = limit if not states else max(limit, _GONE_PAST)
         with self._database.read() as connection:
             # Before the jobs are looked at: who is not under way now is seen there, or ends later.
             until = self._all_known_until(connection)
-            ended = select(jobs).where(
-                jobs.c.batch_id == batch_id,
-                jobs.c.finished_at < until,
-                jobs.c.state.in_(wanted),
+            ended = select(jobs.c.id, jobs.c.finished_at, jobs.c.state).where(
+                jobs.c.batch_id == batch_id, jobs.c.finished_at < until
             )
             if after.ended is not None:
                 behind = tuple_(jobs.c.finished_at, jobs.c.id) > tuple_(after.ended, after.job_id)
                 ended = ended.where(jobs.c.finished_at >= after.ended, behind)
-            rows = ended.order_by(jobs.c.finished_at, jobs.c.id).limit(limit)
-            found = self._results(connection, rows, None)
-        if len(found) < limit:
-            return Page(found, None)
-        last = found[-1].job
-        return Page(found, Place(ended=last.finished_at, job_id=last.id))
+            order = jobs.c.finished_at, jobs.c.id
+            there = connection.execute(ended.order_by(*order).limit(ways)).all()
+            mine = [row for row in there if row.state in wanted][:limit]
+            # Once more: one that was put back meanwhile has not ended.
+            these = select(jobs).where(
+                jobs.c.id.in_([row.id for row in mine]),
+                jobs.c.finished_at.is_not(None),
+                jobs.c.state.in_(wanted),
+            )
+            found = self._results(connection, these.order_by(*order), None) if mine else []
+        if len(mine) == limit:
+            return Page(found, _behind(mine[-1]))
+        if len(there) == ways:
+            return Page(found, _behind(there[-1]))
+        return Page(found, None, Place(ended=until) if states else None)
 
     def _all_known_until(self, connection: Connection) -> datetime:
         """Until when all ends are committed.
@@ -132,6 +147,10 @@ class BatchResults:
             )
             here = {row.job_id: row.position for row in connection.execute(lines)}
         return [Result(here[row.id], job_of(row, made.get(row.id, ()))) for row in rows]
+
+
+def _behind(row: Any) -> Place:
+    return Place(ended=row.finished_at, job_id=row.id)
 
 
 # At the latest now: this one is among them. Of other roles' PostgreSQL tells that to nobody but those

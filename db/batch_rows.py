@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row
+from sqlalchemy import Row, case
 
 from db.ids import new_id
 from db.rows import NewJob
@@ -23,7 +23,13 @@ _PRIORITIES = {priority.rank: priority for priority in Priority}
 
 GOES_ON_AGAIN: Mapping[str, Any] = {
     "finished_at": None,
-    "kept_short": batches.c.keep_outputs.is_not(None) | batches.c.keep_jobs.is_not(None),
+    # At once: a moment that has passed.
+    "keep_due": case(
+        (
+            batches.c.keep_outputs.is_not(None) | batches.c.keep_jobs.is_not(None),
+            batches.c.created_at,
+        )
+    ),
 }
 """Values of a batch that had finished, and some of whose jobs are tried once more."""
 

@@ -37,65 +37,62 @@ class BatchUpkeep:
         self._pauses = HandPauses(database)
 
     def tend(self, limit: int, also: Sequence[UUID] = ()) -> Tended:
-        """Add up to `limit` notes up, and see to the batches that they are of, and to others."""
-        with self._database.write() as connection:
-            touched = add_up(connection, limit)
+        """Add up to `limit` notes up, and see to the batches that they are of, and to others.
+
+        In one commit: the note of a last job is gone when the batch's end is noted, and not before.
+        """
         finished: list[UUID] = []
         stopped: list[tuple[UUID, int]] = []
-        for batch, counts in self._going_on({*touched, *also}):
-            if is_over(batch, counts) and self._finish(batch.id):
-                finished.append(batch.id)
-            elif not _may_fail_on(batch, counts) and (failed := self._note_failed(batch.id)):
-                stopped.append((batch.id, failed))
+        with self._database.write() as connection:
+            touched = add_up(connection, limit)
+            ids = [one.id for one, _ in self._some(connection, {*touched, *also})]
+            # Once more under their locks, all taken first and in one order: a line may have come, or
+            # a retry. Tenants, whom a stop locks, are locked in their order, too.
+            some = self._some(connection, ids, lock=True)
+            for batch, counts in sorted(some, key=lambda one: one[0].tenant_id):
+                if is_over(batch, counts):
+                    finish(self._database, connection, batch)
+                    finished.append(batch.id)
+                elif failed := self._note_failed(connection, batch, counts):
+                    stopped.append((batch.id, failed))
         return Tended(bool(touched), finished, stopped)
 
-    def _going_on(self, ids: Collection[UUID]) -> list[tuple[Batch, Counts]]:
+    def _some(
+        self, connection: Connection, ids: Collection[UUID], *, lock: bool = False
+    ) -> list[tuple[Batch, Counts]]:
+        """Those of which something may be to be noted: also one that is open and has nothing to do,
+        which somebody may be closing at this moment, who has counted before its last job ended.
+        """
         if not ids:
             return []
         mine = select(batches).where(batches.c.id.in_(ids), batches.c.finished_at.is_(None))
-        with self._database.read() as connection:
-            found = [batch_of(row) for row in connection.execute(mine.order_by(batches.c.id))]
-            counts = counts_of_many(connection, [one.id for one in found])
-        return [(one, counts.get(one.id, _NONE)) for one in found]
+        mine = mine.order_by(batches.c.id)
+        if lock:
+            # Waiting for whoever has one, who comes out soon.
+            mine = mine.with_for_update()
+        found = [batch_of(row) for row in connection.execute(mine)]
+        counts = counts_of_many(connection, [one.id for one in found])
+        each = [(one, counts.get(one.id, _NONE)) for one in found]
+        return [
+            (one, its) for one, its in each if not its.to_come.jobs or not _may_fail_on(one, its)
+        ]
 
-    def _finish(self, batch_id: UUID) -> bool:
-        """Looked at once more under the lock: a line may have come, or a retry."""
-        with self._database.write() as connection:
-            batch = self._locked(connection, batch_id)
-            if batch is None:
-                return False
-            return finish(self._database, connection, batch).finished_at is not None
-
-    def _note_failed(self, batch_id: UUID) -> int | None:
-        """How many have failed, where it stops for that. Counted once more under the lock."""
-        with self._database.write() as connection:
-            batch = self._locked(connection, batch_id)
-            if batch is None:
-                return None
-            counts = counts_of_many(connection, [batch_id]).get(batch_id, _NONE)
-            if _may_fail_on(batch, counts):
-                return None
-            failed = counts.of(State.FAILED).jobs
-            stops = failed > batch.failed_before
-            if stops:
-                note = f"{failed} of its jobs have failed: resume it to go on"
-                pause = self._pauses.pause(batch.tenant_id, batch.group, STOPPER, note)
-                if pause.by != STOPPER.name:
-                    return None  # It stops when whoever pauses it has let it go on.
-            # From here on as many more may fail.
-            connection.execute(
-                update(batches).where(batches.c.id == batch_id).values(failed_before=failed)
-            )
-            return failed if stops else None
-
-    def _locked(self, connection: Connection, batch_id: UUID) -> Batch | None:
-        row = connection.execute(
-            select(batches)
-            .where(batches.c.id == batch_id, batches.c.finished_at.is_(None))
-            # Waiting for whoever has it, who comes out soon: its note is gone, and nobody looks again.
-            .with_for_update()
-        ).one_or_none()
-        return None if row is None else batch_of(row)
+    def _note_failed(self, connection: Connection, batch: Batch, counts: Counts) -> int | None:
+        """How many have failed, where it stops for that."""
+        if _may_fail_on(batch, counts):
+            return None
+        failed = counts.of(State.FAILED).jobs
+        stops = failed > batch.failed_before
+        if stops:
+            note = f"{failed} of its jobs have failed: resume it to go on"
+            pause = self._pauses.pause(batch.tenant_id, batch.group, STOPPER, note)
+            if pause.by != STOPPER.name:
+                return None  # It stops when whoever pauses it has let it go on.
+        # From here on as many more may fail.
+        connection.execute(
+            update(batches).where(batches.c.id == batch.id).values(failed_before=failed)
+        )
+        return failed if stops else None
 
 
 def _may_fail_on(batch: Batch, counts: Counts) -> bool:

@@ -23,6 +23,7 @@ class BatchStore:
     def add(self, new: NewBatch) -> Batch:
         """Open a batch. It takes lines until it is closed."""
         with self._database.write() as connection:
+            now = self._database.time(connection)
             row = connection.execute(
                 insert(batches)
                 .values(
@@ -37,9 +38,9 @@ class BatchStore:
                     stop_after=new.stop_after,
                     keep_outputs=seconds_of(new.keeps.outputs),
                     keep_jobs=seconds_of(new.keeps.jobs),
-                    kept_short=new.keeps != FOR_EVER,
+                    keep_due=None if new.keeps == FOR_EVER else now,
                     state=BatchState.OPEN,
-                    created_at=self._database.time(connection),
+                    created_at=now,
                 )
                 .returning(batches)
             ).one()

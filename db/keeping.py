@@ -5,12 +5,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, or_, select, true
+from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, bindparam, or_, select, update
 
 from db.batch_rows import own_times
 from db.engine import Database
 from db.tables import batches, inputs, jobs, tenants
 from jobs.retention import FOR_EVER, Keeps, Removed
+
+_MOST_BATCHES = 1_000
+"""With times of their own, in one look."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,7 @@ class Due:
     """Whose data may be removed, a tenant's or that of one of its batches: of each kind what had
     ended, or was used, by then; None: nothing of that kind.
 
-    `over`: the batch's own times have nothing left to remove.
+    `over`: the batch, which was finished then, has nothing left that its own times would remove.
     """
 
     tenant_id: UUID
@@ -27,6 +30,7 @@ class Due:
     uploads: datetime | None = None
     batches: datetime | None = None
     batch_id: UUID | None = None
+    finished_at: datetime | None = None
     over: bool = False
 
     @property
@@ -61,13 +65,24 @@ class Keeping:
         of each.
 
         A tenant who keeps everything for ever is not looked at, nor a batch without times of its own:
-        its jobs are its tenant's.
+        its jobs are its tenant's. A batch of which nothing is due yet is not looked at again before
+        something may be.
         """
         with self._database.read() as connection:
             now = self._database.time(connection)
             rows = connection.execute(_OLDEST if self._usual != FOR_EVER else _OLDEST_OF_OWN).all()
-            short = connection.execute(_OLDEST_OF_BATCH).all()
-        found = [self._due(row, now) for row in rows] + [_due_of_batch(row, now) for row in short]
+            short = connection.execute(_OLDEST_OF_BATCH, {"now": now}).all()
+        found = [self._due(row, now) for row in rows]
+        later: list[dict[str, Any]] = []
+        for row in short:
+            due = _due_of_batch(row, now)
+            if due.is_something:
+                found.append(due)
+            else:
+                later.append({"its_id": row.id, "then": _look_again(row, now)})
+        if later:
+            with self._database.write() as connection:
+                connection.execute(_LATER, later)
         return [one for one in found if one.is_something]
 
     def _due(self, row: Row[Any], now: datetime) -> Due:
@@ -97,10 +112,26 @@ def _due_of_batch(row: Row[Any], now: datetime) -> Due:
         jobs=_due_by(now, keeps.jobs, _oldest(row)),
         batches=_due_by(now, keeps.jobs, of_itself),
         batch_id=row.id,
+        finished_at=row.finished_at,
         over=row.finished_at is not None
         and row.oldest_whole is None
         and (keeps.jobs is None or all_is_gone),
     )
+
+
+def _look_again(row: Row[Any], now: datetime) -> datetime:
+    """When something of a batch may be due. What ends from now on is due no earlier than after the
+    shorter of its times.
+    """
+    keeps = own_times(row)
+    ends = (
+        (keeps.images, row.oldest_whole),
+        (keeps.jobs, _oldest(row)),
+        (keeps.jobs, row.finished_at if row.data_removed_at is None else None),
+    )
+    found = [end + span for span, end in ends if span is not None and end is not None]
+    found += [now + span for span in (keeps.images, keeps.jobs) if span is not None]
+    return max(now, min(found))
 
 
 def _oldest(row: Row[Any]) -> datetime | None:
@@ -172,13 +203,23 @@ _OLDEST: Select[Any] = select(
 )
 _OLDEST_OF_OWN = _OLDEST.where(or_(tenants.c.keep_outputs > 0, tenants.c.keep_jobs > 0))
 _OF_BATCH = jobs.c.batch_id == batches.c.id
-_OLDEST_OF_BATCH: Select[Any] = select(
-    batches.c.id,
-    batches.c.tenant_id,
-    batches.c.keep_outputs,
-    batches.c.keep_jobs,
-    batches.c.finished_at,
-    batches.c.data_removed_at,
-    _oldest_job(_OF_BATCH, Removed.NOTHING).label("oldest_whole"),
-    _oldest_job(_OF_BATCH, Removed.IMAGES).label("oldest_without_images"),
-).where(batches.c.kept_short.is_(true()))
+_OLDEST_OF_BATCH: Select[Any] = (
+    select(
+        batches.c.id,
+        batches.c.tenant_id,
+        batches.c.keep_outputs,
+        batches.c.keep_jobs,
+        batches.c.finished_at,
+        batches.c.data_removed_at,
+        _oldest_job(_OF_BATCH, Removed.NOTHING).label("oldest_whole"),
+        _oldest_job(_OF_BATCH, Removed.IMAGES).label("oldest_without_images"),
+    )
+    .where(batches.c.keep_due <= bindparam("now"))
+    .order_by(batches.c.keep_due)
+    .limit(_MOST_BATCHES)
+)
+_LATER = (
+    update(batches)
+    .where(batches.c.id == bindparam("its_id"), batches.c.keep_due.is_not(None))
+    .values(keep_due=bindparam("then"))
+)

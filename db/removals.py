@@ -30,12 +30,11 @@ class Removals:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def next(self, limit: int) -> list[Removal]:
-        """Up to `limit` of them."""
+    def next(self, limit: int, behind: str = "") -> list[Removal]:
+        """Up to `limit` of them, those that sort behind an artifact."""
+        mine = select(removals).where(removals.c.artifact > behind)
         with self._database.read() as connection:
-            rows = connection.execute(
-                select(removals).order_by(removals.c.artifact).limit(limit)
-            ).all()
+            rows = connection.execute(mine.order_by(removals.c.artifact).limit(limit)).all()
         return [Removal(row.artifact, row.bytes) for row in rows]
 
     def done(self, artifacts: Sequence[str]) -> None:

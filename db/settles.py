@@ -73,7 +73,8 @@ class Settling:
             )
             .join_from(attempts, jobs, jobs.c.id == attempts.c.job_id)
             .where(among(database, attempts.c.id, "ids"))
-            .order_by(attempts.c.id)
+            # By jobs, as all who lock several.
+            .order_by(jobs.c.id)
             .with_for_update()
         )
 

@@ -5,6 +5,7 @@ when two of them run at once. Where nothing is due it is one look. An upkeep tha
 it between two chunks.
 """
 
+import random
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from db.batch_removals import MOST as MOST_BATCHES
 from db.batch_removals import end_own_times, remove_batches
 from db.crash_points import CrashPoint, reached
 from db.keeping import Due
+from db.removals import Removal
 from db.upload_backfill import backfill
 from db.upload_removals import remove_uploads
 from worker.parts import Parts
@@ -43,9 +45,7 @@ def purge(parts: Parts) -> dict[str, int]:
     due = parts.keeping.due()
     if due and _may_begin(parts):
         _let_go(parts, due, done)
-        for one in due:
-            if one.over and one.batch_id is not None:
-                end_own_times(parts.database, one.batch_id)
+        end_own_times(parts.database, due)
     if done:
         reached(CrashPoint.LET_GO)
     _remove(parts, done)
@@ -84,7 +84,9 @@ class _Step:
 
 def _let_go(parts: Parts, due: list[Due], done: Counter[str]) -> None:
     """By turns, so that one tenant with a million of them keeps no other waiting."""
-    steps = deque(_steps(parts, due))
+    each = list(_steps(parts, due))
+    # Where a turn ends before all had theirs, it is not always the same who had none.
+    steps = deque(random.sample(each, len(each)))
     left = MOST_LET_GO
     while steps and left > 0 and not stopping.is_set():
         step = steps.popleft()
@@ -134,18 +136,32 @@ def _batches(parts: Parts, due: Due, finished_by: datetime) -> Callable[[int], t
 
 
 def _remove(parts: Parts, done: Counter[str]) -> None:
-    """Work off what is let go, by this turn or by one that has died."""
+    """Work off what is let go, by this turn or by one that has died. What cannot be removed is gone
+    past: some of it may be locked, and keeps nothing else.
+    """
+    behind = ""
     while done["objects"] < MOST_OBJECTS and done["bytes"] < MOST_BYTES:
         if stopping.is_set():
             return
-        some = parts.removals.next(CHUNK)
+        some = parts.removals.next(CHUNK, behind)
         if not some:
             return
-        artifacts = [one.artifact for one in some]
-        try:
-            list(parts.askers.map(parts.artifacts.remove, artifacts))
-        except ArtifactsAway as error:
-            log.warning("removal_delayed", reason=str(error))
+        behind = some[-1].artifact
+        failures = list(parts.askers.map(partial(_failure, parts), some))
+        gone = [one for one, failure in zip(some, failures, strict=True) if failure is None]
+        if gone:
+            parts.removals.done([one.artifact for one in gone])
+            done.update(objects=len(gone), bytes=sum(one.bytes for one in gone))
+        if len(gone) < len(some):
+            why = next(filter(None, failures))
+            log.warning("removal_delayed", reason=str(why), objects=len(some) - len(gone))
+        if not gone:
             return
-        parts.removals.done(artifacts)
-        done.update(objects=len(some), bytes=sum(one.bytes for one in some))
+
+
+def _failure(parts: Parts, one: Removal) -> ArtifactsAway | None:
+    try:
+        parts.artifacts.remove(one.artifact)
+    except ArtifactsAway as error:
+        return error
+    return None

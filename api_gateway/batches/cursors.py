@@ -6,7 +6,8 @@ import struct
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from db.batch_results import Place
+from db.batch_results import BEGIN, Place
+from jobs.batches import MOST_JOBS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FORM = struct.Struct(">cqq16s")
@@ -29,6 +30,8 @@ def place(order: str, given: str) -> Place:
         mark, position, ended, job_id = _FORM.unpack(raw)
     except (binascii.Error, struct.error, ValueError):
         raise ValueError("is no cursor: give Next-Cursor of the page before, as it is") from None
+    if not BEGIN.position <= position <= MOST_JOBS:
+        raise ValueError("is no cursor: give Next-Cursor of the page before, as it is")
     if mark != order[:1].encode():
         raise ValueError("was given for another order: repeat that one")
     try:

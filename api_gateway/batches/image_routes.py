@@ -32,6 +32,8 @@ MOST_ON_SHEET = 400
 MOST_ZIPPED = 100_000
 """Lines of one ZIP file: it remembers each of its files until its end."""
 _ON_SHEET = 100
+_LOOKED_AT = 20_000
+"""Lines among which a sheet's images are looked for."""
 _MADE = (State.SUCCEEDED, State.CANCELED)
 """A job that was canceled while its call ran may have an image: it was paid for."""
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
@@ -124,8 +126,8 @@ async def _fetched(parts: Parts, work: Callable[[], T]) -> T:
     },
 )
 async def contact_sheet(request: Request, batch_id: UUID, tenant: Reader) -> Response:
-    """The first images, small, in the order of the lines, each with its line's name. The place of one
-    whose time has passed is empty.
+    """The first images, small, in the order of the lines, each with its line's name: of the first
+    20,000 lines. The place of one whose time has passed is empty.
     """
     given = Query(request.query_params, ("limit", "columns"))
     limit = given.one("limit", whole(1, MOST_ON_SHEET), _ON_SHEET)
@@ -133,7 +135,7 @@ async def contact_sheet(request: Request, batch_id: UUID, tenant: Reader) -> Res
     given.refuse()
     parts = parts_of(request)
     await run_in_threadpool(BatchStore(parts.database).get, tenant, batch_id)
-    pictures = await run_in_threadpool(_first, _pages(parts, batch_id), limit)
+    pictures = await run_in_threadpool(_first, _pages(parts, batch_id, lines=_LOOKED_AT), limit)
     drawn = partial(sheet, pictures, min(columns, max(1, len(pictures))), parts.artifacts)
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     return Response(await parts.with_images(drawn), headers=headers, media_type="image/jpeg")

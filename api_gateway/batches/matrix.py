@@ -11,7 +11,7 @@ from api_gateway.kept_images import IMAGE_FOR_MANY, is_image_inside
 from jobs.catalog.inputs import shown
 from jobs.errors import FieldProblem, InvalidInput
 
-MOST_LINES = 50_000
+MOST_LINES = 10_000
 """Of one request, which keeps them in one commit."""
 MOST_NAMES = 10
 LARGEST = 16_384

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
+from itertools import count
 from uuid import UUID
 
 from fastapi import APIRouter, Request
@@ -28,6 +29,8 @@ PIECE = 500
 """Results that are read, written out and sent at once."""
 MOST_RESULTS = 10_000
 """On a page of a limit: they are held until its cursor is known."""
+_MOST_PAGES = 20
+"""That are read for one of a limit."""
 INPUT, FINISHED = "input", "finished"
 _FORMATS = {"jsonl": "application/jsonl", "csv": "text/csv; charset=utf-8"}
 NEXT = "Next-Cursor"
@@ -66,7 +69,8 @@ NEXT = "Next-Cursor"
 async def results(request: Request, batch_id: UUID, tenant: Reader) -> Response:
     """In the order of the lines (`order=input`), or as they ended (`order=finished`, two seconds
     after it or some more). `format=csv` for a spreadsheet. With `limit` the header `Next-Cursor` says
-    where the next page begins; in the order of ends each page does, for whoever comes again.
+    where the next page begins, also where few or none were found among ten thousand lines; in the
+    order of ends each page does, for whoever comes again.
     """
     given = Query(request.query_params, ("order", "format", "state", "limit", "cursor"))
     order = given.one("order", _one_of(INPUT, FINISHED), INPUT)
@@ -124,9 +128,9 @@ async def rejected(request: Request, batch_id: UUID, tenant: Reader) -> Response
 def _pages(
     read: Callable[..., Page], order: str, after: Place, limit: int | None
 ) -> Iterator[Page]:
-    """Until there is no more, or `limit` results were given."""
+    """Until there is no more, or `limit` results were given, or looked for among enough lines."""
     left = limit
-    while True:
+    for _ in count() if limit is None else range(_MOST_PAGES):
         # Lines whose jobs have not ended, or otherwise, are no results: as many are read as ever.
         page = read(limit=PIECE, after=after)
         if left is not None and len(page.results) > left:
@@ -148,7 +152,9 @@ def _behind(order: str, last: Result) -> Place:
 
 
 def _end_of(found: list[Page], after: Place) -> Place:
-    """Behind the last result that was given."""
+    """Behind the last result that was given, or farther."""
+    if found and found[-1].until is not None:
+        return found[-1].until
     for page in reversed(found):
         if page.results:
             return _behind(FINISHED, page.results[-1])

@@ -2,7 +2,7 @@
 
 import argparse
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,14 +18,19 @@ from cli.batch.place import owners_of, sheets
 from cli.batch.prepared import Prepared, of_images
 from cli.batch.price import price_of
 from cli.batch.records import Record, Records
+from cli.batch.sending import opened
 from cli.batch.shared_budget import left_of
 from cli.batch.wrong import Wrong, refuse
+from cli.complaint import ComplaintError
 from cli.terminal import say
+from jobs.states import Priority
 from segq_client import Client
 
 _TOLD_EVERY = 10.0
 _MOST_SHEETS = 100
 _LONGEST_NAME = 200
+_CHANGED = frozenset({"budget", "priority", "names"})
+"""Settings that batches that are there can be given."""
 _OTHERWISE = (
     "`--add` sends what is new or changed in a further batch, whose results join the same manifest; "
     "`--new` begins anew"
@@ -48,6 +53,27 @@ class Beginning:
         self._records = records
         self._local = local
         self._defaults = defaults
+        self._is_anew = False
+        # Of batches that may have made images: some may be here, though no manifest says so.
+        self._opened = {name for one in records.all if one.id is not None for name in one.plan}
+
+    def is_anew(self, prepared: Prepared) -> bool:
+        """Whether `--new` is to be followed: what it has begun before, of this very list, is gone on
+        with until it is over, or the same command would pay for it twice.
+        """
+        if not self._options.new:
+            return False
+        last = self._records.all[-1] if self._records.all else None
+        self._is_anew = (
+            last is None
+            or not last.is_anew
+            or last.ended is not None
+            or bool(other_settings(last, self._settings()))
+            or not self._is_same(self._difference(prepared), prepared)
+        )
+        if self._is_anew:
+            self._records.leave()
+        return self._is_anew
 
     def begun(
         self, name: str, prepared: Prepared, models: Models, names: Names, manifest: Manifest
@@ -58,31 +84,32 @@ class Beginning:
         has refused.
         """
         records, settings = self._records, self._settings()
-        found = difference(records.all, records.gone, prepared.digests)
+        found = self._difference(prepared)
         others = other_settings(records.all[-1], settings) if records.all else {}
-        if not others and (not found or self._is_cut(found, prepared)):
+        if not others and self._is_same(found, prepared):
             return prepared
         fresh = [one for one in prepared.lines.all if one.custom_id in found.to_send]
         counts = {name: kind.images for name, kind in prepared.kinds.items()}
         owners = owners_of(self._options.out, manifest)
-        refuse(names.wrong(self._whole(prepared, fresh), counts, owners))
+        refuse(names.wrong(self._whole(prepared, fresh), counts, owners, self._opened))
         if records.all:
+            if not fresh:
+                _refuse_others(others)
             self._agree_to_others(found, list(others.values()))
             records.gone |= set(found.gone)
-        if not fresh:
             self._change(settings)
+        if not fresh:
             return prepared
         budget = self._budget()
         self._agree_to_price(prepared, fresh, models, budget)
         prepared = self.uploaded(prepared, [one.custom_id for one in fresh])
         plan = {one: digest for one, digest in prepared.digests.items() if one in found.to_send}
-        if self._options.new:
+        if self._is_anew:
             theirs = ("manifest.jsonl", *sheets(_MOST_SHEETS))
             records.put_aside([self._options.out / one for one in theirs])
         if plan:
-            records.begin(
-                self._members(settings, Path(name).name.lstrip("-"), budget), settings, plan
-            )
+            members = self._members(settings, Path(name).name.lstrip("-"), budget)
+            records.begin(members, settings, plan, is_anew=self._is_anew)
         return prepared
 
     def uploaded(self, prepared: Prepared, ids: Sequence[str]) -> Prepared:
@@ -97,9 +124,10 @@ class Beginning:
         of_all = self._defaults.images.items()
         refuse([Wrong("--set", refused[one], name) for name, one in of_all if one in refused])
         bad = of_images(prepared, refused, ids)
-        if not self._options.skip_bad:
+        found = prepared.without(bad)
+        if not self._options.skip_bad or not found.lines.all:
             refuse(list(bad.values()))
-        return prepared.without(bad)
+        return found
 
     def _whole(self, prepared: Prepared, fresh: Sequence[Line]) -> Iterator[tuple[int, Line]]:
         """All lines whose images come here, also of earlier batches, with their positions."""
@@ -112,7 +140,7 @@ class Beginning:
                 if name not in later:
                     gone = Line(name, 0, f"line {name!r} of an earlier batch", {})
                     yield position, listed.get(name, gone)
-        yield from enumerate(fresh, sum(len(one.plan) for one in records.all))
+        yield from enumerate(fresh, records.next_position)
 
     def _agree_to_others(self, found: Difference, others: list[str]) -> None:
         left = [one for one in self._records.all if not found.to_send.isdisjoint(one.cut)]
@@ -122,9 +150,12 @@ class Beginning:
         question = "send what is new or changed in a further batch?"
         told_or_asked(others, question, is_agreed=self._options.add, otherwise=_OTHERWISE)
 
-    def _is_cut(self, found: Difference, prepared: Prepared) -> bool:
-        """Whether all that differs are lines that an earlier batch did not take: what it has made is
-        fetched first, and then it is told that these are left.
+    def _difference(self, prepared: Prepared) -> Difference:
+        return difference(self._records.all, self._records.gone, prepared.digests)
+
+    def _is_same(self, found: Difference, prepared: Prepared) -> bool:
+        """Whether nothing differs, or nothing but lines that an earlier batch did not take: what it
+        has made is fetched first, and then it is told that these are left.
         """
         cut = {
             name
@@ -132,19 +163,19 @@ class Beginning:
             for name, digest in record.cut.items()
             if prepared.digests.get(name) == digest
         }
-        return not self._options.add and not found.gone and found.to_send <= cut
+        return not found or (not self._options.add and not found.gone and found.to_send <= cut)
 
     def _budget(self, besides: Record | None = None) -> Decimal | None:
         """Of a further batch, or of that one; None: it has none."""
         budget = self._options.budget
-        if budget is None or self._options.new:
-            return None if budget is None else Decimal(budget)
+        if budget is None:
+            return None
         return left_of(budget, self._client, self._records, besides)
 
     def _agree_to_price(
         self, prepared: Prepared, fresh: Sequence[Line], models: Models, budget: Decimal | None
     ) -> None:
-        price = price_of(self._client, models, prepared.kinds, fresh)
+        price = price_of(self._client, models, prepared.kinds, fresh, self._options.priority)
         told = price.lines()
         if budget is not None and price.amount > budget:
             told.append(
@@ -197,16 +228,33 @@ class Beginning:
         return found
 
     def _change(self, settings: dict[str, object]) -> None:
-        """Priority and budget of batches that are there; nothing else of them can be changed."""
+        """Priority, budget and names of batches that are there; nothing else of them can be changed."""
         for record in self._records.all:
-            wanted = {"priority": settings["priority"]} if "priority" in settings else {}
-            if record.id is not None and record.ended is None:
+            others = other_settings(record, settings).keys() & _CHANGED
+            wanted: dict[str, object] = {}
+            if "priority" in others:
+                wanted["priority"] = settings.get("priority", Priority.NORMAL)
+            if "budget" in others:
                 budget = self._budget(record)
-                wanted |= {} if budget is None else {"budget": f"{budget:f}"}
-                if wanted:
-                    self._client.batches.change(record.id, **wanted)
-            record.settings = dict(settings)
-        self._records.save()
+                wanted["budget"] = None if budget is None else f"{budget:f}"
+            if wanted and record.ended is None:
+                if record.id is None:
+                    record.id = opened(self._client, self._records, record)
+                self._client.batches.change(record.id, **wanted)
+            for name in others:
+                record.settings.pop(name, None)
+                record.settings |= {name: settings[name]} if name in settings else {}
+            self._records.save()
+
+
+def _refuse_others(others: Mapping[str, str]) -> None:
+    """Raises `ComplaintError` for what cannot be given to batches that are there."""
+    told = [said for name, said in others.items() if name not in _CHANGED]
+    if told:
+        raise ComplaintError(
+            f"{'; '.join(told)}: no batch that is there can be given that, and the list has nothing "
+            "for a further one; `--new` begins anew"
+        )
 
 
 class _Left:

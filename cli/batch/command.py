@@ -7,6 +7,7 @@ from pathlib import Path
 from cli.batch.names import USUAL
 from cli.batch.result_rows import CSV, JSON_LINES
 from cli.batch.run_words import add_run_words
+from cli.counts import count
 
 _PURPOSES = {
     "show": "one batch: its jobs, its cost, what went wrong",
@@ -28,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run_verb = verbs.add_parser("run", help=purpose, description=purpose, allow_abbrev=False)
     add_run_words(run_verb)
     listing = verbs.add_parser("list", help="a line for each batch, newest first")
-    listing.add_argument("--limit", type=int, default=20, metavar="N", help="default: %(default)s")
+    listing.add_argument(
+        "--limit", type=count, default=20, metavar="N", help="default: %(default)s"
+    )
     made = {
         name: verbs.add_parser(name, help=one, description=one, allow_abbrev=False)
         for name, one in _PURPOSES.items()

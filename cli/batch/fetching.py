@@ -25,7 +25,7 @@ def fetched(client: Client, options: argparse.Namespace, found: str) -> dict[str
     names = Names(options.names)
     make_place(options.out)
     try:
-        with Records(options.out).held(fresh=True):
+        with Records(options.out).held(anew=True):
             return _fetched(client, options, found, names)
     except FullDiskError as error:
         raise ComplaintError(f"{error}: make room, and give the same command again") from error

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from itertools import islice
 
+from cli.batch.outage import Outage
 from cli.batch.records import Record, Records
 from cli.batch.saving import FullDiskError, Saver
 from cli.batch.sending import Sender
@@ -103,14 +104,12 @@ class Course:
             self.full = error
 
 
-def follow(
-    courses: Sequence[Course], told: Callable[[], None], away: Callable[[str], None]
-) -> None:
-    """Until all are over, or those that are not stand still. `told` is called after each round, `away`
-    with what kept the gateway from answering.
+def follow(courses: Sequence[Course], told: Callable[[], None]) -> None:
+    """Until all are over, or those that are not stand still. `told` is called after each round.
 
     Raises the client's errors that do not pass, and OSError.
     """
+    outage = Outage()
     while True:
         moved = has_ended = False
         try:
@@ -119,10 +118,7 @@ def follow(
                     moved |= one.step()
             has_ended = _take_rest(courses)
         except SegqError as error:
-            if error.repeat_after is None:
-                raise
-            away(str(error))
-            time.sleep(error.repeat_after)
+            outage.wait(error)
         told()
         if has_ended:
             return

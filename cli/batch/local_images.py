@@ -29,6 +29,10 @@ class BadImageError(Exception):
     """Why a file is no image that can be sent."""
 
 
+class ChangedImageError(BadImageError):
+    """It is another image by now than it was when it was looked at."""
+
+
 @dataclass(frozen=True)
 class _Sent:
     """What stands for an image at the gateway, and when it was uploaded last (Unix time)."""
@@ -135,16 +139,22 @@ class LocalImages:
         fresh: list[dict[str, object]] = []
         pool = ThreadPoolExecutor(_AT_ONCE)
 
-        def send(path: Path) -> str | BadImageError:
+        def send(digest: str, path: Path) -> str | BadImageError:
+            data = path.read_bytes()
+            if hashlib.sha256(data).hexdigest() != digest:
+                return ChangedImageError("was changed meanwhile: give the same command again")
             try:
-                return client.upload(path)
+                return client.upload(data)
             except InvalidFieldsError as error:
                 return BadImageError("; ".join(one.message for one in error.errors))
 
         try:
             for n, (digest, found) in enumerate(
-                zip(left, pool.map(send, left.values()), strict=True)
+                zip(left, pool.map(send, left.keys(), left.values()), strict=True)
             ):
+                if isinstance(found, ChangedImageError):
+                    refused[digest] = str(found)
+                    continue
                 if isinstance(found, BadImageError):
                     refused[digest] = self._refused[digest] = str(found)
                     noted: dict[str, object] = {"refused": str(found)}

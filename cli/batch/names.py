@@ -3,7 +3,7 @@
 import re
 import string
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 from cli.batch.lines import Line
@@ -77,11 +77,13 @@ class Names:
         lines: Iterable[tuple[int, Line]],
         images: Mapping[str, int],
         owners: Mapping[str, str | None],
+        opened: Collection[str] = (),
     ) -> list[Wrong]:
         """Names that no file can have, and those that two images would have, before anything is paid.
 
         `lines`: with their positions. `images`: how many a line makes, where it is not one. `owners`:
-        whose the files are that are there, by their paths in the folder; None: not ours.
+        whose the files are that are there, by their paths in the folder; None: nobody says so.
+        `opened`: names of lines whose images may be there already: of such, nobody's is their own.
         """
         found: list[Wrong] = []
         first: dict[str, Line] = {}
@@ -97,7 +99,9 @@ class Names:
                     # Of one row and a matrix come many lines.
                     whose = repr(other.custom_id) if other.place == line.place else other.place
                     said = f"its image would be called {name!r}, as that of {whose}"
-                elif owner != line.custom_id:
+                elif owner != line.custom_id and (
+                    owner is not None or line.custom_id not in opened
+                ):
                     said = f"its image would take the place of {path}, which is another's"
                 else:
                     continue

@@ -1,5 +1,6 @@
-"""What a list would cost and when it would be done, asked for once for each kind of price."""
+"""What a list would cost and when it would be done."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +12,10 @@ from cli.batch.matrix import typed
 from cli.batch.models import Models, properties_of
 from cli.batch.wrong import Wrong, refuse
 from cli.wording import clock_of
-from segq_client import Client, Estimate, InvalidFieldsError
+from segq_client import Client, InvalidFieldsError, WrongField
 
 _MOST_DIGITS = 9
+_FIELD = re.compile(r"jobs\[(?P<n>[0-9]+)\]\.(job\.)?(?P<name>.+)")
 
 
 @dataclass(frozen=True)
@@ -39,14 +41,14 @@ class Kind:
 
 @dataclass(frozen=True)
 class Price:
-    """Of all lines. `ends` is RFC 3339; None: nobody can know, and `notes` may say why."""
+    """Of all lines. `ends` is RFC 3339; None: nobody can know, and `note` may say why."""
 
     jobs: int
     amount: Decimal
     suffices: bool | None
     left: Decimal | None
     ends: str | None
-    notes: tuple[str, ...]
+    note: str | None
 
     def lines(self) -> list[str]:
         """In words."""
@@ -60,7 +62,8 @@ class Price:
             if self.ends is None
             else (f"it ends at about {clock_of(self.ends)}, if nobody else comes")
         )
-        return [f"{self.jobs:,} job{plural}: ${self.amount}; {balance}; {ends}", *self.notes]
+        told = f"{self.jobs:,} job{plural}: ${self.amount}; {balance}; {ends}"
+        return [told] if self.note is None else [told, self.note]
 
 
 def kind_of(model: Mapping[str, Any], given: Mapping[str, Any]) -> Kind:
@@ -72,39 +75,48 @@ def kind_of(model: Mapping[str, Any], given: Mapping[str, Any]) -> Kind:
 
 
 def price_of(
-    client: Client, models: Models, kinds: Mapping[str, Kind], lines: Sequence[Line]
+    client: Client,
+    models: Models,
+    kinds: Mapping[str, Kind],
+    lines: Sequence[Line],
+    priority: str | None = None,
 ) -> Price:
     """Raises `ComplaintError` where a line has a number of images that cannot be."""
     counts = Counter(kinds[line.custom_id] for line in lines)
-    wrong: list[Wrong] = []
-    found: list[Estimate] = []
-    for kind, count in counts.items():
-        try:
-            found.append(_estimate(client, models, kind, count))
-        except InvalidFieldsError as error:
-            first = next(line for line in lines if kinds[line.custom_id] == kind)
-            wrong += [
-                Wrong(first.place, one.message, one.field.removeprefix("job."))
-                for one in error.errors
-            ]
-    refuse(wrong)
-    ends = [one.estimated_end for one in found]
-    suffices = {one.suffices for one in found}
+    wanted = [
+        {"job": _job(models, kind, priority), "count": count} for kind, count in counts.items()
+    ]
+    try:
+        found = client.estimate_all(wanted)
+    except InvalidFieldsError as error:
+        places: dict[Kind, str] = {}
+        for line in lines:
+            places.setdefault(kinds[line.custom_id], line.place)
+        refuse([_wrong(one, [places[kind] for kind in counts]) for one in error.errors])
+        raise
     return Price(
-        jobs=len(lines),
-        amount=sum((one.price for one in found), Decimal(0)),
-        suffices=False if False in suffices else None if None in suffices else True,
-        left=found[0].left if found else None,
-        ends=None if None in ends else max(filter(None, ends), default=None),
-        notes=tuple(dict.fromkeys(one.note for one in found if one.note)),
+        jobs=found.jobs,
+        amount=found.price,
+        suffices=found.suffices,
+        left=found.left,
+        ends=found.estimated_end,
+        note=found.note,
     )
 
 
-def _estimate(client: Client, models: Models, kind: Kind, count: int) -> Estimate:
-    """Of the model's own example: nothing else that a line says changes its price."""
+def _job(models: Models, kind: Kind, priority: str | None) -> dict[str, Any]:
+    """The model's own example: nothing else that a line says changes its price."""
     model = models.get(kind.model) or {}
     values = dict(model["example"])
     if kind.times is not None:
         times = model["price"]["times"]
         values[times] = typed(kind.times, properties_of(model).get(times, {}))
-    return client.estimate(kind.model, values, count=count)
+    found = {"model": kind.model, "input": values}
+    return found if priority is None else {**found, "priority": priority}
+
+
+def _wrong(one: WrongField, places: Sequence[str]) -> Wrong:
+    """`places`: of the first line of each kind."""
+    found = _FIELD.fullmatch(one.field)
+    place = places[int(found["n"])] if found else "the list"
+    return Wrong(place, one.message, found["name"] if found else one.field)

@@ -23,13 +23,17 @@ _CUT = "not taken"
 class Record:
     """One batch. Under `key`, with `members`, it is opened once, however often that is asked for.
 
-    `settings`: what was asked for, in the words of the command. `sent`: so many lines of its plan were. `short`: why the rest of them never will be. `cursor`:
-    behind the last result that was taken. `ended`: its jobs by their states when all were saved.
+    `settings`: what was asked for, in the words of the command. `first`: the position of its first
+    line, counted over all batches of the folder. `is_anew`: `--new` has begun it. `sent`: so many
+    lines of its plan were. `short`: why the rest of them never will be. `cursor`: behind the last
+    result that was taken. `ended`: its jobs by their states when all were saved.
     """
 
     key: str
     members: dict[str, Any]
     settings: dict[str, Any] = field(default_factory=dict)
+    first: int = 0
+    is_anew: bool = False
     id: str | None = None
     sent: int = 0
     is_closed: bool = False
@@ -64,8 +68,10 @@ class Records:
         return Journal(self.folder / "images.jsonl")
 
     @contextmanager
-    def held(self, *, fresh: bool = False) -> Iterator[None]:
-        """Make the folder, read it unless all is to begin anew, and keep others away from it."""
+    def held(self, *, anew: bool = False) -> Iterator[None]:
+        """Make the folder, read it, and keep others away from it. `anew`: what is unreadable is as
+        good as nothing.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -75,17 +81,33 @@ class Records:
                 raise ComplaintError(
                     f"another `segq batch` is at work in {self.folder.parent}"
                 ) from None
-            if not fresh:
+            try:
                 self._read()
+            except ComplaintError:
+                if not anew:
+                    raise
+                self.leave()
             yield
         finally:
             os.close(descriptor)
 
     def begin(
-        self, members: Mapping[str, Any], settings: Mapping[str, Any], plan: Mapping[str, str]
+        self,
+        members: Mapping[str, Any],
+        settings: Mapping[str, Any],
+        plan: Mapping[str, str],
+        *,
+        is_anew: bool = False,
     ) -> Record:
         """A further batch, on the disk before anybody hears of it."""
-        record = Record(uuid.uuid4().hex, dict(members), dict(settings), plan=dict(plan))
+        record = Record(
+            uuid.uuid4().hex,
+            dict(members),
+            dict(settings),
+            first=self.next_position,
+            is_anew=is_anew,
+            plan=dict(plan),
+        )
         self.all.append(record)
         self.keep_plan(record)
         self.save()
@@ -96,10 +118,14 @@ class Records:
         self.all.remove(record)
         self.save()
 
+    @property
+    def next_position(self) -> int:
+        """Of the first line of a further batch."""
+        return max((one.first + len(one.plan) for one in self.all), default=0)
+
     def positions(self, record: Record) -> dict[str, int]:
         """The places of its lines, counted over all batches: no two lines ever have the same."""
-        before = sum(len(one.plan) for one in self.all[: self.all.index(record)])
-        return {name: n for n, name in enumerate(record.plan, before)}
+        return {name: n for n, name in enumerate(record.plan, record.first)}
 
     def superseded(self, record: Record) -> set[str]:
         """Lines of it that a later batch has, too, with another content."""
@@ -128,20 +154,23 @@ class Records:
         written += [json.dumps([name, digest, _CUT]) for name, digest in record.cut.items()]
         write_whole(self._plan(record.key), "".join(f"{one}\n" for one in written).encode())
 
-    def put_aside(self, others: Sequence[Path]) -> None:
-        """Begin anew: what is known of batches, and these files, get other names."""
-        number = 1
-        while (self.folder / f"state-{number}.json").exists():
-            number += 1
-        if self._file.exists():
-            self._file.replace(self.folder / f"state-{number}.json")
-        for path in others:
-            if path.exists():
-                path.replace(path.with_name(f"{path.stem}-{number}{path.suffix}"))
+    def leave(self) -> None:
+        """What is known of batches counts no more; on the disk it is there until `put_aside`."""
         self.all, self.gone = [], set()
 
+    def put_aside(self, others: Sequence[Path]) -> None:
+        """Begin anew: what is known of batches, and these files, get names that nothing has."""
+        # What is known last: killed before, it is put aside with what is still there.
+        there = [path for path in (*others, self._file) if path.exists()]
+        number = 1
+        while any(_numbered(path, number).exists() for path in there):
+            number += 1
+        for path in there:
+            path.replace(_numbered(path, number))
+        self.leave()
+
     def _read(self) -> None:
-        self.all, self.gone = [], set()
+        self.leave()
         if not self._file.exists():
             return
         try:
@@ -164,3 +193,7 @@ class Records:
 
     def _plan(self, key: str) -> Path:
         return self.folder / f"lines-{key}.jsonl"
+
+
+def _numbered(path: Path, number: int) -> Path:
+    return path.with_name(f"{path.stem}-{number}{path.suffix}")

@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         with (
             Client(server.gateway, server.api_key, timeout=_PATIENCE) as client,
-            records.held(fresh=options.new),
+            records.held(anew=options.new),
         ):
             local = LocalImages(folders_of(options), records.images, server.gateway)
             return _run(client, options, records, local, names)
@@ -72,21 +72,22 @@ def _run(
     for one in prepared.skipped[:20]:
         say(f"left out: {one}")
     clear_drafts(options.out)
-    manifest = Manifest(options.out, fresh=options.new)
     beginning = Beginning(client, options, records, local, defaults)
+    manifest = Manifest(options.out, fresh=beginning.is_anew(prepared))
     prepared = beginning.begun(name, prepared, models, names, manifest)
     saver = Saver(client, options.out, names, manifest)
-    courses = []
-    for record in records.all:
-        sender = None
-        if not record.is_closed:
-            prepared = beginning.uploaded(
-                prepared, [one for one in record.to_send if one in prepared.digests]
-            )
-            sender = Sender(client, records, record, prepared, local)
-        courses.append(Course(client, records, record, sender, saver))
+    courses: list[Course] = []
     try:
+        for record in records.all:
+            sender = None
+            if not record.is_closed:
+                prepared = beginning.uploaded(
+                    prepared, [one for one in record.to_send if one in prepared.digests]
+                )
+                sender = Sender(client, records, record, prepared, local)
+            courses.append(Course(client, records, record, sender, saver))
         _follow(client, records, manifest, courses, saver)
+        ended = finished(client, options.out, records, manifest, courses, prepared)
     except KeyboardInterrupt:
         status = detached(client, courses)
         entries = entries_of(manifest, prepared)
@@ -94,7 +95,7 @@ def _run(
         return _said(stopped, options) if options.json else status
     finally:
         saver.close()
-    return _said(finished(client, options.out, records, manifest, courses, prepared), options)
+    return _said(ended, options)
 
 
 def _follow(
@@ -113,7 +114,7 @@ def _follow(
         return
     display = choose_display()
     with display.entered():
-        follow(left, lambda: display.show(progress_of(courses, saver.last)), _Once())
+        follow(left, lambda: display.show(progress_of(courses, saver.last)))
 
 
 def _look(
@@ -139,15 +140,3 @@ def _said(ending: Ending, options: argparse.Namespace) -> int:
     else:
         print("\n".join(ending.lines()))
     return ending.status
-
-
-class _Once:
-    """Says what is in the way once, until it is something else."""
-
-    def __init__(self) -> None:
-        self._said = ""
-
-    def __call__(self, why: str) -> None:
-        if why != self._said:
-            self._said = why
-            say(f"the gateway does not answer, and is asked again: {why}")

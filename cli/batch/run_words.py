@@ -8,6 +8,7 @@ from pathlib import Path
 from cli import kept_times
 from cli.batch.names import USUAL
 from cli.complaint import ComplaintError
+from cli.counts import count
 from jobs.states import Priority
 
 _EXAMPLES = """\
@@ -51,7 +52,7 @@ def add_run_words(parser: argparse.ArgumentParser) -> None:
     add("--name", metavar="TEXT", help="of the batch, for you; default: the list's")
     add("--budget", type=_budget, metavar="USD", help="what all jobs may cost together")
     add("--priority", choices=[*map(str, Priority)], help="of all jobs; default: normal")
-    add("--stop-after", type=_count, metavar="N", help="pause when so many jobs have failed")
+    add("--stop-after", type=count, metavar="N", help="pause when so many jobs have failed")
     for name, what in (("keep-outputs", "images"), ("keep-jobs", "all of its data")):
         add(
             f"--{name}",
@@ -69,7 +70,11 @@ def add_run_words(parser: argparse.ArgumentParser) -> None:
     add(
         "--add", action="store_true", help="send what is new in an edited list, without being asked"
     )
-    add("--new", action="store_true", help="begin anew; the old manifest is put aside")
+    add(
+        "--new",
+        action="store_true",
+        help="begin anew, the old manifest is put aside; before that is over it is gone on with",
+    )
     add("--skip-bad", action="store_true", help="leave lines out whose image is missing or broken")
     add("--json", action="store_true", help="one JSON document at the end, on stdout")
 
@@ -95,9 +100,3 @@ def _budget(text: str) -> Decimal:
     if not found.is_finite() or found <= 0:
         raise argparse.ArgumentTypeError(f"{text!r} is no amount of USD, such as 5.00")
     return found
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
-    return int(text)

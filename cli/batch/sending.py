@@ -1,6 +1,7 @@
 """Sends the lines of one batch, a thousand at a time, and closes it."""
 
 import time
+from contextlib import suppress
 
 from cli.batch.chunks import CHUNK, chunk_of
 from cli.batch.lines import Line
@@ -61,7 +62,7 @@ class Sender:
         record = self._record
         try:
             if record.id is None:
-                record.id = self._opened()
+                record.id = opened(self._client, self._records, record)
                 # Not only noted: under its key the batch is found again for 24 hours, and then no more.
                 self._records.save()
             elif record.sent < len(record.plan) and record.short is None:
@@ -75,17 +76,9 @@ class Sender:
             record.is_closed = True
         self._records.note()
 
-    def _opened(self) -> str:
-        record = self._record
-        try:
-            return self._client.batches.open(record.key, **record.members).id
-        except BadRequestError:
-            # The same words would be refused again, and others may be meant the next time.
-            self._records.forget(record)
-            raise
-
     def _send(self, batch_id: str) -> None:
         names = self._record.to_send[:CHUNK]
+        self._renew(names)
         some = [line for name in names if (line := self._line(name)) is not None]
         self._leave_out(set(names).difference(one.custom_id for one in some))
         if some:
@@ -104,6 +97,15 @@ class Sender:
                 return
         self.waits = False
         self._record.sent += len(names)
+
+    def _renew(self, names: list[str]) -> None:
+        """Upload their images again, if that was so long ago that they may be gone: a full queue may
+        have kept the lines for days. What cannot be may still be there.
+        """
+        digests = {one for name in names for one in self._prepared.images.get(name, {}).values()}
+        wanted = {one: self._prepared.paths[one] for one in sorted(digests)}
+        with suppress(OSError):
+            self._local.upload(self._client, wanted, lambda _: None)
 
     def _leave_out(self, names: set[str]) -> None:
         """They keep their places, but whatever the list says of them later is another content."""
@@ -153,3 +155,13 @@ class Sender:
         images = self._prepared.images.get(name, {})
         references = {one: self._local.reference(digest) for one, digest in images.items()}
         return self._lines.with_parameters(line, references) if references else line
+
+
+def opened(client: Client, records: Records, record: Record) -> str:
+    """Its id at the gateway, the same however often it is asked for. Raises the client's errors."""
+    try:
+        return client.batches.open(record.key, **record.members).id
+    except BadRequestError:
+        # The same words would be refused again, and others may be meant the next time.
+        records.forget(record)
+        raise

@@ -16,9 +16,11 @@ def left_of(
     """
     taken = sum((_taken(client, one) for one in records.all if one is not besides), Decimal(0))
     if taken >= budget:
+        ways = "give a higher `--budget`"
+        if not all(one.is_closed for one in records.all):
+            ways += ", or first let the list as it was before be sent: what it leaves is free then"
         raise ComplaintError(
-            f"the budget of ${budget:f} is taken by the batches of this folder (${taken:f}): give a "
-            "higher `--budget`"
+            f"the budget of ${budget:f} is taken by the batches of this folder (${taken:f}): {ways}"
         )
     return budget - taken
 

@@ -14,6 +14,7 @@ from cli.batch.display import choose_display, progress_of_batch
 from cli.batch.ending import CANCELED, DETACHED, DONE, SOME_DID_NOT, standing_still
 from cli.batch.fetching import fetched
 from cli.batch.finding import batch_id
+from cli.batch.outage import Outage
 from cli.batch.result_rows import rows
 from cli.batch.shown import batch_lines, list_lines
 from cli.complaint import ComplaintError
@@ -67,7 +68,7 @@ def _watch(client: Client, options: argparse.Namespace, found: str) -> int:
     still = None
     try:
         with display.entered():
-            while not (batch := client.batches.get(found)).is_over:
+            while not (batch := _read(client, found)).is_over:
                 still = standstill.seen(batch)
                 if still is not None:
                     break
@@ -80,6 +81,15 @@ def _watch(client: Client, options: argparse.Namespace, found: str) -> int:
         say(standing_still(batch, still))
     _show(options, batch.raw, batch_lines(batch))
     return _status(batch)
+
+
+def _read(client: Client, batch_id: str) -> Batch:
+    outage = Outage()
+    while True:
+        try:
+            return client.batches.get(batch_id)
+        except SegqError as error:
+            outage.wait(error)
 
 
 def _results(client: Client, options: argparse.Namespace, found: str) -> int:

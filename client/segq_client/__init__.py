@@ -6,8 +6,9 @@
 """
 
 from segq_client.async_client import AsyncClient
-from segq_client.batch import Batch, BatchResult, RejectedLine
+from segq_client.batch import Batch, BatchResult, RejectedLine, ResultPage, Uploaded
 from segq_client.batch_stream import AsyncBatchStream, BatchStream
+from segq_client.batches import AsyncBatches, Batches
 from segq_client.client import Client
 from segq_client.errors import (
     BatchStalledError,
@@ -47,6 +48,7 @@ from segq_client.result import AsyncResult, Result
 
 __all__ = [
     "AsyncBatchStream",
+    "AsyncBatches",
     "AsyncClient",
     "AsyncResult",
     "BadRequestError",
@@ -54,6 +56,7 @@ __all__ = [
     "BatchResult",
     "BatchStalledError",
     "BatchStream",
+    "Batches",
     "BudgetExceededError",
     "Client",
     "ConflictError",
@@ -79,6 +82,7 @@ __all__ = [
     "RejectedLine",
     "RequestHeldError",
     "Result",
+    "ResultPage",
     "SegqError",
     "SetupError",
     "StillWaitingError",
@@ -87,5 +91,6 @@ __all__ = [
     "UnavailableError",
     "UnexpectedAnswerError",
     "Unreachable",
+    "Uploaded",
     "WrongField",
 ]

@@ -108,9 +108,10 @@ def resume(batch_id: str) -> Request[Batch]:
     return post(f"{_batch(batch_id)}/resume", _a_batch)
 
 
-def retry(batch_id: str, states: Sequence[str]) -> Request[Batch]:
+def retry(batch_id: str, states: str | Sequence[str]) -> Request[Batch]:
     """Queue those jobs again that ended so."""
-    return post(f"{_batch(batch_id)}/retry", _a_batch, query={"state": ",".join(states)})
+    wanted = states if isinstance(states, str) else ",".join(states)
+    return post(f"{_batch(batch_id)}/retry", _a_batch, query={"state": wanted})
 
 
 def change(batch_id: str, members: Mapping[str, Any]) -> Request[Batch]:

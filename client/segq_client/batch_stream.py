@@ -36,6 +36,10 @@ class BatchStream(_Stream):
     @property
     def batch(self) -> Batch:
         """As it was last read; opened, if it was not yet."""
+        return self.opened()
+
+    def opened(self) -> Batch:
+        """The batch as it was last read; opened, if it was not yet."""
         return self._driver.do(self._batching.opened())
 
     def send(self) -> Batch:
@@ -64,8 +68,16 @@ class AsyncBatchStream(_Stream):
         super().__init__(batching, retrying)
         self._driver = driver
 
+    @property
+    def batch(self) -> Batch:
+        """As it was last read. Raises `RuntimeError` before it is opened: await `opened()`."""
+        found = self._batching.batch
+        if found is None:
+            raise RuntimeError("the batch is not opened yet: await opened(), or iterate")
+        return found
+
     async def opened(self) -> Batch:
-        """The batch as it was last read; opened, if it was not yet."""
+        """As `BatchStream.opened`."""
         return await self._driver.do(self._batching.opened())
 
     async def send(self) -> Batch:

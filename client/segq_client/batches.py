@@ -89,7 +89,7 @@ class Batches:
         """Let them leave again."""
         return self._ask(batch_calls.resume(batch_id))
 
-    def retry(self, batch_id: str, states: Sequence[str] = ("failed",)) -> Batch:
+    def retry(self, batch_id: str, states: str | Sequence[str] = "failed") -> Batch:
         """Queue its jobs again that ended so (failed, expired, canceled), a thousand after the other."""
         return self._ask(batch_calls.retry(batch_id, states))
 
@@ -176,7 +176,7 @@ class AsyncBatches:
         """As `Batches.resume`."""
         return await self._ask(batch_calls.resume(batch_id))
 
-    async def retry(self, batch_id: str, states: Sequence[str] = ("failed",)) -> Batch:
+    async def retry(self, batch_id: str, states: str | Sequence[str] = "failed") -> Batch:
         """As `Batches.retry`."""
         return await self._ask(batch_calls.retry(batch_id, states))
 

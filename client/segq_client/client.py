@@ -129,7 +129,9 @@ class Client:
         return self._driver.do(self._submitting.estimated(Wanted(model, input, fields), count))
 
     def estimate_all(self, jobs: Iterable[Mapping[str, Any]]) -> Estimate:
-        """The same of up to 1,000 jobs that differ, each as the API takes it: model, input, ..."""
+        """The same of up to 1,000 jobs that differ, each as the API takes it: model, input, ...; or
+        `{"job": …, "count": …}`.
+        """
         return self._ask(calls.estimate({"jobs": list(jobs)}))
 
     def get(self, job_id: str, wait: float = 0, *, attempts: bool = False) -> Job:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -18,6 +19,8 @@ File: TypeAlias = os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 """What is uploaded where it stands among parameters. Text never is: it may be a URL or a prompt."""
 
 _MOST_KNOWN = 10_000
+_SURELY_THERE_SECONDS = 86_400.0
+"""The gateway keeps an image that no job needs for some days."""
 
 
 @dataclass(frozen=True)
@@ -28,17 +31,30 @@ class Content:
     digest: str
 
 
+class _Sending(Future[str | None]):
+    """Its result is the reference; None: its flow ended without one, and whoever waits takes its
+    place. `at`: when it was sent.
+    """
+
+    def __init__(self, at: float) -> None:
+        super().__init__()
+        self.at = at
+        # Or a waiting task that is cancelled would cancel it for all.
+        self.set_running_or_notify_cancel()
+
+
 class Uploads:
     """The contents that one client has sent, or is sending at this moment.
 
-    Flows that need the same content at once wait for the first of them. A future's result is the
-    reference; None: its flow ended without one, and whoever waits takes its place.
+    Flows that need the same content at once wait for the first of them. What was sent a day ago is
+    sent again.
     """
 
-    def __init__(self, retrying: Retrying) -> None:
+    def __init__(self, retrying: Retrying, clock: Callable[[], float] = time.monotonic) -> None:
         self._retrying = retrying
+        self._clock = clock
         # Each of its methods is done as a whole, whichever thread calls it.
-        self._known: OrderedDict[str, Future[str | None]] = OrderedDict()
+        self._known: OrderedDict[str, _Sending] = OrderedDict()
 
     def upload(self, file: str | File, key: str | None = None) -> Flow[str]:
         """Send it in any case. Here a text is a path."""
@@ -68,9 +84,10 @@ class Uploads:
         return future is not None and future.done()
 
     def _reference(self, content: Content, key: str | None = None) -> Flow[str]:
-        mine: Future[str | None] = Future()
-        # Or a waiting task that is cancelled would cancel it for all.
-        mine.set_running_or_notify_cancel()
+        mine = _Sending(self._clock())
+        there = self._known.get(content.digest)
+        if there is not None and mine.at - there.at > _SURELY_THERE_SECONDS:
+            self.forget(content)
         while (other := self._known.setdefault(content.digest, mine)) is not mine:
             found: str | None = yield Join(other)
             if found is not None:

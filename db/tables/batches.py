@@ -2,7 +2,6 @@
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -13,9 +12,7 @@ from sqlalchemy import (
     String,
     Table,
     Uuid,
-    false,
     text,
-    true,
 )
 
 from db.column_types import Document, Instant
@@ -53,8 +50,8 @@ batches = Table(
     # Seconds for which it wants images, and data, of its jobs kept: never longer than its tenant does.
     Column("keep_outputs", Integer),
     Column("keep_jobs", Integer),
-    # Whether these times may still have something to remove.
-    Column("kept_short", Boolean, nullable=False, server_default=false()),
+    # When these times may have something to remove the next time; null: nothing, as far as is known.
+    Column("keep_due", Instant),
     # Since when its defaults, its metadata and its rejected lines are removed.
     Column("data_removed_at", Instant),
     CheckConstraint(
@@ -74,8 +71,8 @@ Index(
     postgresql_where=_is_kept,
     sqlite_where=_is_kept,
 )
-_is_short = batches.c.kept_short.is_(true())
-Index("ix_batches_kept_short", batches.c.id, postgresql_where=_is_short, sqlite_where=_is_short)
+_is_short = batches.c.keep_due.is_not(None)
+Index("ix_batches_keep_due", batches.c.keep_due, postgresql_where=_is_short, sqlite_where=_is_short)
 
 # Where each job of a batch stands among its lines. A line is written once and never changed, so that
 # no move of its job has to write its indexes anew. It comes in one commit with its job, under the lock
@@ -114,7 +111,8 @@ batch_rejections = Table(
 batch_totals = Table(
     "batch_totals",
     metadata,
-    Column("batch_id", Uuid, ForeignKey("batches.id"), primary_key=True),
+    # No foreign key, which would lock the batch before its turn.
+    Column("batch_id", Uuid, primary_key=True),
     Column("state", String(20), primary_key=True),
     Column("kind", String(50), primary_key=True),
     Column("jobs", BigInteger, nullable=False),

@@ -14,6 +14,7 @@ down_revision = "0020"
 branch_labels = None
 depends_on = None
 
+_SHORT = sa.text("keep_due IS NOT NULL")
 _GOES_ON = sa.text("finished_at IS NULL")
 _KEPT = sa.text("finished_at IS NOT NULL AND data_removed_at IS NULL")
 _COUNTS = ("jobs", "cost", "estimate")
@@ -52,7 +53,7 @@ def _create_tables() -> None:
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("keep_outputs", sa.Integer(), nullable=True),
         sa.Column("keep_jobs", sa.Integer(), nullable=True),
-        sa.Column("kept_short", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("keep_due", sa.DateTime(timezone=True), nullable=True),
         sa.Column("data_removed_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
             "state in ('open', 'closed', 'canceled')", name=op.f("ck_batches_state")
@@ -78,11 +79,11 @@ def _create_tables() -> None:
         sqlite_where=_KEPT,
     )
     op.create_index(
-        "ix_batches_kept_short",
+        "ix_batches_keep_due",
         "batches",
-        ["id"],
-        postgresql_where=sa.text("kept_short IS true"),
-        sqlite_where=sa.text("kept_short IS 1"),
+        ["keep_due"],
+        postgresql_where=_SHORT,
+        sqlite_where=_SHORT,
     )
     op.create_table(
         "batch_lines",
@@ -111,9 +112,6 @@ def _create_tables() -> None:
         *_place(),
         *(sa.Column(name, sa.BigInteger(), nullable=False) for name in _COUNTS),
         sa.Column("example", sa.Uuid(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["batch_id"], ["batches.id"], name=op.f("fk_batch_totals_batch_id_batches")
-        ),
         sa.PrimaryKeyConstraint("batch_id", "state", "kind", name=op.f("pk_batch_totals")),
     )
     op.create_table(

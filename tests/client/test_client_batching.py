@@ -142,3 +142,30 @@ def test_a_batch_is_gone_on_with_by_its_id(open_client: Open) -> None:
         assert [one.custom_id for one in stream] == ["x0"]
     assert asked[0].line.startswith("GET /api/v1/batches/i ")
     assert sent(asked) == [("1", ["x0"])]
+
+
+def test_a_batch_that_was_canceled_behind_its_last_line_tells_its_results(
+    open_client: Open,
+) -> None:
+    there = Answer(200, {**BATCH, "state": "canceled", "jobs": 1})
+    illegal = Answer(409, {"type": "/problems/illegal-move", "title": "x", "state": "canceled"})
+    known = Answer(200, {"accepted": 0, "known": 1, "rejected": 0, "rejections": []})
+    answers = [there, known, illegal, there, ended("x0"), NONE_YET, there]
+    with scripted(*answers) as (url, _), open_client(url, "segq_x", tries=1) as client:
+        assert [one.custom_id for one in client.batch(lines(1), batch_id="i")] == ["x0"]
+
+
+def test_no_line_is_taken_before_the_one_before_is_uploaded(open_client: Open) -> None:
+    ahead = list[int]()
+    uploaded = Answer(201, {"reference": "segq:1"})
+    names = ("x0", "x1", "x2")
+    answers = [OPENED, *[uploaded] * 3, TAKEN, CLOSED, ended(*names), NONE_YET, over(3)]
+    with scripted(*answers) as (url, asked), open_client(url, "segq_x", tries=1) as client:
+
+        def some() -> Iterator[dict[str, Any]]:
+            for n, name in enumerate(names):
+                ahead.append(n - sum("/inputs " in one.line for one in asked))
+                yield {"custom_id": name, "input": {"image": b"%d" % n}}
+
+        assert len(list(client.batch(some(), model="m"))) == 3
+    assert ahead == [0, 0, 0]

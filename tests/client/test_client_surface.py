@@ -9,7 +9,18 @@ from typing import Any
 import pytest
 
 import segq_client
-from segq_client import AsyncClient, AsyncResult, Client, Result, SetupError, calls
+from segq_client import (
+    AsyncBatches,
+    AsyncBatchStream,
+    AsyncClient,
+    AsyncResult,
+    Batches,
+    BatchStream,
+    Client,
+    Result,
+    SetupError,
+    calls,
+)
 from segq_client.gateway import gateway_at
 from segq_client.request import Answer, Request, json_of
 
@@ -23,20 +34,31 @@ def methods(kind: type) -> dict[str, Callable[..., Any]]:
     }
 
 
+def properties(kind: type) -> list[str]:
+    return [name for name, _ in inspect.getmembers(kind, lambda one: isinstance(one, property))]
+
+
 def shape(method: Callable[..., Any]) -> list[tuple[str, Any, Any]]:
     parameters = inspect.signature(method).parameters.values()
     return [(str(one.kind), str(one), one.annotation) for one in parameters]
 
 
 @pytest.mark.parametrize(
-    ("blocks", "waits"), [(Client, AsyncClient), (Result, AsyncResult)], ids=["client", "result"]
+    ("blocks", "waits"),
+    [
+        (Client, AsyncClient),
+        (Result, AsyncResult),
+        (BatchStream, AsyncBatchStream),
+        (Batches, AsyncBatches),
+    ],
 )
 def test_both_have_the_same_methods_with_the_same_arguments(blocks: type, waits: type) -> None:
     ours, theirs = methods(blocks), methods(waits)
     assert {name: shape(one) for name, one in ours.items()} == {
         name: shape(one) for name, one in theirs.items()
     }
-    assert shape(blocks) == shape(waits) or blocks is Result
+    assert properties(blocks) == properties(waits)
+    assert blocks is not Client or shape(blocks) == shape(waits)
 
 
 def test_every_public_name_and_method_says_what_it_is() -> None:

@@ -93,6 +93,16 @@ def refusing(field: str) -> Answer:
     return answer(422, {"type": "/problems/invalid-fields", "errors": [wrong]})
 
 
+def test_one_that_was_sent_a_day_ago_is_sent_again() -> None:
+    stage, now = on_stage(gateway), [0.0]
+    sure = Retrying(3, lambda: 0.0)
+    by = Submitting(sure, Uploads(sure, lambda: now[0]))
+    for at, sent in ((0.0, 1), (80_000.0, 1), (90_000.0, 2), (170_000.0, 2)):
+        now[0] = at
+        submit(stage, by, image=ONE)
+        assert paths(stage.asked).count(UPLOAD) == sent
+
+
 def test_an_image_that_the_gateway_has_no_more_is_sent_again_under_the_same_key() -> None:
     stage, by = on_stage(gateway), submitting()
     submit(stage, by, key="mine", image=ONE)

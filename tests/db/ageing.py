@@ -23,6 +23,7 @@ def pass_time(database: Database, span: timedelta) -> None:
         (jobs, jobs.c.finished_at),
         (inputs, inputs.c.unused_since),
         (batches, batches.c.finished_at),
+        (batches, batches.c.keep_due),
     )
     with database.write() as connection:
         for table, moment in moved:
@@ -47,8 +48,7 @@ def purge_rows(database: Database, usual: Keeps = FOR_EVER) -> list[int]:
             dealt_with.append(take())
             while dealt_with[-1] == most:
                 dealt_with.append(take())
-        if due.over and due.batch_id is not None:
-            end_own_times(database, due.batch_id)
+        end_own_times(database, [due])
     return dealt_with
 
 

@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import event
 
 from db.account_values import Account
 from db.batch_intake import BatchIntake
@@ -33,6 +34,25 @@ def failing(database: Database, batch: Batch, runs: RunStore, account: Account) 
         runs.settle(failed(claim, BROKE, FAILS))
     BatchUpkeep(database).tend(100)
     return batch
+
+
+def test_an_upkeep_that_dies_on_its_way_to_the_end_leaves_it_to_the_next(
+    database: Database, batch: Batch, runs: RunStore, account: Account
+) -> None:
+    BatchIntake(database).take(batch.tenant_id, batch.id, lines_of(batch, "a"))
+    (claim,) = claims(runs, account, 1)
+    BatchStore(database).close(batch.tenant_id, batch.id)
+    runs.settle(failed(claim, BROKE, FAILS))
+
+    def break_(_1: object, _2: object, statement: str, *_3: object) -> None:
+        if statement.startswith("UPDATE batches"):
+            raise ConnectionError
+
+    event.listen(database.engine, "before_cursor_execute", break_)
+    with pytest.raises(ConnectionError):
+        BatchUpkeep(database).tend(100)
+    event.remove(database.engine, "before_cursor_execute", break_)
+    assert BatchUpkeep(database).tend(100).finished == [batch.id]
 
 
 def test_a_priority_of_a_finished_batch_is_in_nobodys_way(
@@ -111,3 +131,20 @@ def test_an_empty_one_is_over_at_once(database: Database, batch: Batch, verb: st
         sweeps.retry(batch.tenant_id, batch.id, [State.FAILED])
     assert sweeps.begun(10) == []
     assert now(database, batch).finished_at is not None
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_closed_while_its_last_job_ends_it_is_finished(
+    database: Database, batch: Batch, runs: RunStore, account: Account
+) -> None:
+    """SQLite has one writer at a time."""
+    BatchIntake(database).take(batch.tenant_id, batch.id, lines_of(batch, "a"))
+    (claim,) = claims(runs, account, 1)
+    with ThreadPoolExecutor(1) as thread:
+        with database.write():
+            # It has counted: a job runs.
+            assert BatchStore(database).close(batch.tenant_id, batch.id).finished_at is None
+            thread.submit(runs.settle, succeeded(claim)).result(timeout=10)
+            tending = thread.submit(BatchUpkeep(database).tend, 100)
+            time.sleep(0.3)
+        assert tending.result(timeout=10).finished == [batch.id]

@@ -2,12 +2,13 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
 from db.account_values import Account
+from db.batch_check import batch_drift
 from db.batch_intake import BatchIntake
 from db.batch_rows import Batch, Line, NewBatch, Rejection
 from db.batch_sweeps import BatchSweeps
@@ -178,3 +179,16 @@ def test_lost_leases_leave_the_counts_right(
     assert states(database, batch) == {"in_doubt": 2}
     runs.settle(succeeded(found[0]))
     assert states(database, batch) == {"in_doubt": 1, "succeeded": 1}
+
+
+def test_jobs_that_wait_for_a_moment_are_released_with_their_counts(
+    database: Database, batch: Batch, job_store: JobStore, runs: RunStore, account: Account
+) -> None:
+    BatchIntake(database).take(batch.tenant_id, batch.id, lines_of(batch, "a"))
+    (claim,) = claims(runs, account, 1)
+    later = Decision(State.SCHEDULED, spends_attempt=True, run_at=datetime.now(UTC))
+    runs.settle(failed(claim, BROKE, later))
+    assert states(database, batch) == {"scheduled": 1}
+    assert job_store.release_due(10) == [claim.job.id]
+    assert states(database, batch) == {"queued": 1}
+    assert batch_drift(database) == []

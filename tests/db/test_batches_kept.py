@@ -11,6 +11,7 @@ from sqlalchemy import select
 from db.account_values import Account
 from db.artifacts import output_key
 from db.batch_intake import BatchIntake
+from db.batch_removals import end_own_times
 from db.batch_results import BatchResults
 from db.batch_rows import Batch, Line, NewBatch, Rejection
 from db.batch_sweeps import BatchSweeps
@@ -23,7 +24,7 @@ from db.job_changes import JobChanges
 from db.keeping import Keeping
 from db.rows import Input, Job, NewJob, Terms
 from db.runs import RunStore
-from db.tables import jobs
+from db.tables import batches, jobs
 from db.tenants import Limits, TenantStore
 from db.upload_removals import remove_uploads
 from jobs.catalog.inputs import INPUT_SCHEME
@@ -232,3 +233,42 @@ def test_a_line_whose_image_is_not_kept_is_rejected_and_no_other(
     strict = intake.take(tenant, batch.id, [again[1], line_of(batch, "fourth", 4)], strict=True)
     assert (strict.accepted, len(strict.rejections)) == (0, 1)
     assert BatchStore(database).get(tenant, batch.id)[0].jobs == 2
+
+
+def keep_due(database: Database, batch: Batch) -> datetime | None:
+    with database.read() as connection:
+        found: datetime | None = connection.scalar(
+            select(batches.c.keep_due).where(batches.c.id == batch.id)
+        )
+        return found
+
+
+def test_one_of_which_nothing_is_due_is_looked_at_when_something_may_be(
+    database: Database, filled: Filled
+) -> None:
+    batch = filled(Keeps(outputs=2 * HOUR, jobs=90 * DAY))
+    assert Keeping(database, FOR_EVER).due() == []
+    first = keep_due(database, batch)
+    assert first is not None
+    assert HOUR < first - datetime.now(UTC) <= 2 * HOUR
+    pass_time(database, 2 * HOUR)
+    purge_rows(database)
+    assert removed(database, batch) == [Removed.IMAGES, Removed.IMAGES]
+    # Never later than what ends from now on may be due.
+    second = keep_due(database, batch)
+    assert second is not None
+    assert HOUR < second - datetime.now(UTC) <= 2 * HOUR
+    pass_time(database, 90 * DAY)
+    purge_rows(database)
+    assert removed(database, batch) == [Removed.ALL, Removed.ALL]
+    assert keep_due(database, batch) is None
+
+
+def test_one_that_has_gone_on_meanwhile_keeps_its_times(database: Database, filled: Filled) -> None:
+    batch = filled(Keeps(outputs=2 * HOUR))
+    pass_time(database, 2 * HOUR)
+    (due,) = Keeping(database, FOR_EVER).due()
+    BatchSweeps(database).retry(batch.tenant_id, batch.id, [State.EXPIRED])
+    BatchSweeps(database).go_on(batch.id)
+    end_own_times(database, [replace(due, over=True)])
+    assert keep_due(database, batch) is not None

@@ -4,16 +4,19 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import text
 
+from db import batch_results
 from db.account_values import Account
 from db.batch_intake import BatchIntake
 from db.batch_results import BEGIN, READS_ONLY, SETTLING, BatchResults
 from db.batch_rows import Batch
 from db.engine import Database
 from db.runs import RunStore
-from tests.db.a_batch import claims, lines_of
-from tests.db.conftest import succeeded
+from jobs.states import State
+from tests.db.a_batch import BROKE, FAILS, claims, lines_of
+from tests.db.conftest import failed, succeeded
 
 SHOWN = SETTLING.total_seconds() + 0.2
 
@@ -69,3 +72,28 @@ def test_who_has_only_read_so_far_may_still_end_a_job(
             assert feed.more() == []
         assert feed.more(reads_only=timedelta(seconds=1)) == ["a"]
         reading.rollback()
+
+
+def test_what_was_not_asked_for_is_gone_past_for_good(
+    database: Database,
+    batch: Batch,
+    runs: RunStore,
+    account: Account,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batch_results, "_GONE_PAST", 3)
+    monkeypatch.setattr(batch_results, "SETTLING", timedelta())
+    BatchIntake(database).take(batch.tenant_id, batch.id, lines_of(batch, *"abcdefg"))
+    for claim in claims(runs, account, 7):
+        well = claim.job.custom_id not in {"d", "g"}
+        runs.settle(succeeded(claim) if well else failed(claim, BROKE, FAILS))
+    results, after, told = BatchResults(database), BEGIN, []
+    for _ in range(4):
+        page = results.as_they_ended(batch.id, 1, after, [State.FAILED])
+        told.append([one.job.custom_id for one in page.results])
+        if page.after is None:
+            break
+        after = page.after
+    assert told == [[], ["d"], ["g"], []]
+    assert page.until is not None
+    assert results.as_they_ended(batch.id, 1, page.until, [State.FAILED]).results == []

@@ -229,3 +229,19 @@ def test_the_longest_list_is_estimated(gateway: Gateway, client: httpx.Client) -
     assert (found["jobs"], found["price"]) == (1_000, "6")
     assert seconds_until(found["estimated_end"]) == pytest.approx(994 * 60.25 / 60 + 6, abs=17)
     assert Money(sum(parse(one) for one in found["prices"])) == parse("6")
+
+
+def test_a_list_may_say_how_often(gateway: Gateway, client: httpx.Client) -> None:
+    found = estimate(client, {"jobs": [{"job": JOB, "count": 1_000}, QUICK]})
+    one = estimate(client, {"jobs": [JOB, QUICK]})
+    assert (found["jobs"], found["prices"]) == (1_001, one["prices"])
+    assert parse(found["price"]) == 1_000 * parse(one["prices"][0]) + parse(one["prices"][1])
+    half = {"job": JOB, "count": 5_000_001}
+    wrong = [{"job": {**QUICK, "input": {}}, "count": 0}, {"job": JOB, "often": 1}]
+    for jobs_, fields in (
+        (wrong, ["jobs[0].count", "jobs[0].job.input.prompt", "jobs[1].often"]),
+        ([half, half], ["jobs"]),
+    ):
+        response = client.post("/api/v1/estimate", json={"jobs": jobs_})
+        problem = is_problem(response, 422, "invalid-fields")
+        assert [one["field"] for one in problem["errors"]] == fields

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import func, insert, select, update
+from structlog.testing import capture_logs
 
 from db.artifact_place import artifact_place
 from db.engine import Database
@@ -252,3 +253,16 @@ def test_a_doubt_with_a_seed_of_ours_ends_though_everything_before_it_is_removed
         look_now(parts)
     assert parts.jobs.get(tenant, doubted.id).state is State.QUEUED
     assert attempt(parts, doubted)["doubt_ended"] == DoubtEnd.ABSENT
+
+
+def test_one_image_that_cannot_be_removed_keeps_no_other(parts: Parts, tenant: UUID) -> None:
+    several(parts.database, tenant, 3)
+    for n in range(3):
+        parts.artifacts.put(f"outputs/{n}" if n else "outputs/0/in-a-folder", PHOTOGRAPH)
+    with capture_logs() as told:
+        purge(parts)
+    with parts.database.read() as connection:
+        assert list(connection.scalars(select(removals.c.artifact))) == ["outputs/0"]
+    assert not any(parts.artifacts.has(f"outputs/{n}") for n in (1, 2))
+    (delayed,) = (one for one in told if one["event"] == "removal_delayed")
+    assert delayed["objects"] == 1

@@ -85,7 +85,7 @@ def beginning(
     with (
         scripted(*answers or (Answer(500),)) as (url, asked),
         Client(url, "segq_x", tries=1) as client,
-        records.held(),
+        records.held(anew=options.new),
     ):
         local = LocalImages([], Journal(out / "images.jsonl"), url)
         one = Beginning(client, options, records, local, Defaults({}, {}, {}))
@@ -102,7 +102,9 @@ class Begin:
 
     def __call__(self, **digests: str) -> Prepared:
         out, names = self._options.out, Names(self._options.names)
-        return self._one.begun("l", listed(**digests), Models(self._client), names, Manifest(out))
+        found = listed(**digests)
+        manifest = Manifest(out, fresh=self._one.is_anew(found))
+        return self._one.begun("l", found, Models(self._client), names, manifest)
 
 
 def test_another_pattern_of_names_is_agreed_to_and_looked_at_for_all_lines(tmp_path: Path) -> None:
@@ -165,3 +167,73 @@ def test_lines_that_were_cut_keep_nothing_else_from_being_fetched(tmp_path: Path
         for others in ({"b": "2"}, {"a": "1", "b": "3"}, {"a": "1", "b": "2", "c": "4"}):
             with pytest.raises(ComplaintError, match="`--add`"):
                 begin(**others)
+
+
+def test_what_new_has_begun_is_gone_on_with_until_it_is_over(tmp_path: Path) -> None:
+    estimate = (Answer(200, MODEL), ESTIMATE)
+    with beginning(tmp_path, *estimate, new=True) as (begin, records, _):
+        records.begin({"model": "m"}, {"model": "m"}, {"a": "0"})
+        begin(a="1")
+        assert [one.plan for one in records.all] == [{"a": "1"}]
+        key = records.all[0].key
+    with beginning(tmp_path, new=True) as (begin, records, asked):
+        begin(a="1")
+        assert ([one.key for one in records.all], asked) == ([key], [])
+        records.all[0].ended = {"succeeded": 1}
+        records.save()
+    with beginning(tmp_path, *estimate, new=True) as (begin, records, _):
+        begin(a="1")
+        assert [one.key for one in records.all] != [key]
+    assert (tmp_path / ".segq-batch" / "state-2.json").exists()
+
+
+def test_a_budget_binds_a_batch_that_is_still_filled(tmp_path: Path) -> None:
+    batch = Answer(200, {**BATCH, "committed": "4", "budget": None})
+    bound = Answer(200, {**BATCH, "committed": "4", "budget": "5"})
+    answers = (bound, bound)
+    with beginning(tmp_path, *answers, budget=Decimal(5), add=True) as (begin, records, asked):
+        record = records.begin({"model": "m"}, {"model": "m"}, {"a": "1", "b": "2"})
+        record.id, record.sent = "i", 1
+        with pytest.raises(ComplaintError, match="first let the list as it was before be sent"):
+            begin(a="1", b="2", c="3")
+        assert asked[0].line.startswith("PATCH /api/v1/batches/i ")
+        assert b'"budget":"5"' in asked[0].body
+        assert record.settings["budget"] == "5"
+    assert batch.status == 200
+
+
+def test_what_no_batch_can_be_given_later_is_refused(tmp_path: Path) -> None:
+    changed = Answer(200, BATCH)
+    with beginning(tmp_path, changed, stop_after=5, priority="low", add=True) as (
+        begin,
+        records,
+        asked,
+    ):
+        record = records.begin({"model": "m"}, {"model": "m"}, {"a": "1"})
+        record.id = "i"
+        with pytest.raises(ComplaintError, match=r"--stop-after was not given, is 5: no batch"):
+            begin(a="1")
+        assert asked == []
+    with beginning(tmp_path, changed, add=True) as (begin, records, asked):
+        records.all[0].id = "i"
+        records.all[0].settings |= {"priority": "low", "budget": "3"}
+        begin(a="1")
+        assert (b'"priority":"normal"' in asked[0].body, b'"budget":null' in asked[0].body) == (
+            True,
+            True,
+        )
+        assert records.all[0].settings == {"model": "m"}
+
+
+def test_an_image_that_no_manifest_has_yet_stands_in_nobodys_way(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"1")
+    estimate = (Answer(200, MODEL), ESTIMATE)
+    with beginning(tmp_path, *estimate, add=True) as (begin, records, _):
+        record = records.begin({"model": "m"}, {"model": "m"}, {"a": "1"})
+        with pytest.raises(ComplaintError, match=r"the place of a\.jpg, which is another's"):
+            begin(a="1", b="2")
+        record.id = "i"
+        records.save()
+    with beginning(tmp_path, *estimate, add=True) as (begin, records, _):
+        begin(a="1", b="2")
+        assert [one.plan for one in records.all] == [{"a": "1"}, {"b": "2"}]

@@ -196,3 +196,18 @@ def test_the_parameter_that_takes_the_images() -> None:
         of([], prompt=text)
     with pytest.raises(WrongListError, match=r"several images \(a, b\)"):
         of([], a=image, b=image)
+
+
+def test_an_image_that_was_changed_since_is_not_sent_for_the_one_that_it_was(
+    tmp_path: Path,
+) -> None:
+    path = picture(tmp_path / "a.png")
+    images = local(tmp_path)
+    digest = images.looked_at([path])[0][path]
+    picture(path, "blue")
+    with scripted() as (url, asked), Client(url, "segq_x", tries=1) as client:
+        refused = images.upload(client, {digest: path}, lambda _: None)
+    assert "was changed meanwhile" in refused[digest]
+    assert asked == []
+    # It may be what it was again.
+    assert local(tmp_path).is_to_upload(digest)

@@ -1,5 +1,6 @@
 """From a list to lines that can be sent, in front of the catalog's own models."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -133,21 +134,22 @@ ESTIMATE: dict[str, Any] = {
 }
 
 
-def test_a_price_is_asked_for_once_a_kind(tmp_path: Path, local: LocalImages) -> None:
-    dear = {**ESTIMATE, "price": "0.012", "estimated_end": "2026-01-01T12:05:00Z"}
-    answers = (Answer(200, SSD), Answer(200, ESTIMATE), Answer(200, dear))
+def test_a_price_is_asked_for_once_for_all_kinds(tmp_path: Path, local: LocalImages) -> None:
+    whole = {**ESTIMATE, "jobs": 3, "price": "0.020", "prices": ["0.004", "0.012"]}
+    answers = (Answer(200, SSD), Answer(200, whole))
     with scripted(*answers) as (url, asked), Client(url, "segq_x") as client:
         models = Models(client)
         text = "prompt,samples\na,\nb,\nc,3\n"
         found = prepared(models, local, tmp_path / "l.csv", text, model="ssd-1b")
-        price = price_of(client, models, found.kinds, found.lines.all)
+        price = price_of(client, models, found.kinds, found.lines.all, "low")
     assert [found.kinds[one].images for one in found.digests] == [1, 1, 3]
     assert (str(price.amount), price.jobs, price.suffices) == ("0.020", 3, True)
-    assert price.ends == "2026-01-01T12:05:00Z"
+    assert price.ends == "2026-01-01T12:01:00Z"
     assert "3 jobs: $0.020; the balance of $4 suffices" in price.lines()[0]
-    bodies = [one.body for one in asked[1:]]
-    assert b'"count":2' in bodies[0]
-    assert b'"samples":3' in bodies[1]
+    (body,) = (json.loads(one.body) for one in asked[1:])
+    told = [(one["count"], one["job"]["input"].get("samples")) for one in body["jobs"]]
+    assert told == [(2, 1), (1, 3)]
+    assert [one["job"]["priority"] for one in body["jobs"]] == ["low", "low"]
 
 
 def test_a_number_that_has_no_price_is_told_with_its_line(
@@ -156,7 +158,7 @@ def test_a_number_that_has_no_price_is_told_with_its_line(
     problem = {
         "type": "/problems/invalid-fields",
         "title": "x",
-        "errors": [{"field": "job.input.samples", "message": "must be from 1 to 4"}],
+        "errors": [{"field": "jobs[0].job.input.samples", "message": "must be from 1 to 4"}],
     }
     with (
         scripted(Answer(200, SSD), Answer(422, problem)) as (url, _),

@@ -70,6 +70,27 @@ def test_begun_anew_the_old_is_put_aside(tmp_path: Path) -> None:
     assert (tmp_path / ".segq-batch" / "state-1.json").exists()
 
 
+def test_nothing_that_was_put_aside_is_written_over(tmp_path: Path) -> None:
+    records = Records(tmp_path)
+    for number in range(1, 4):
+        (tmp_path / "manifest.jsonl").write_text(f"{number}\n")
+        with records.held():
+            records.put_aside([tmp_path / "manifest.jsonl"])
+    kept = [(tmp_path / f"manifest-{number}.jsonl").read_text() for number in range(1, 4)]
+    assert kept == ["1\n", "2\n", "3\n"]
+
+
+def test_no_two_lines_have_one_position_whatever_was_cut(tmp_path: Path) -> None:
+    records = Records(tmp_path)
+    with records.held():
+        first = records.begin({}, {}, {"a": "1", "b": "2", "c": "3"})
+        records.begin({}, {}, {"d": "4"})
+        first.plan, first.cut = {"a": "1"}, {"b": "2", "c": "3"}
+        records.begin({}, {}, {"b": "2", "c": "3"})
+        found = [records.positions(one) for one in records.all]
+    assert found == [{"a": 0}, {"d": 3}, {"b": 4, "c": 5}]
+
+
 @pytest.mark.parametrize("content", ["{", '{"version": 1}', '{"version": 9, "batches": []}', "[]"])
 def test_a_state_that_cannot_be_read_is_said(tmp_path: Path, content: str) -> None:
     records = Records(tmp_path)
@@ -77,7 +98,7 @@ def test_a_state_that_cannot_be_read_is_said(tmp_path: Path, content: str) -> No
     (records.folder / "state.json").write_text(content)
     with pytest.raises(ComplaintError, match=r"state\.json"), records.held():
         raise AssertionError
-    with records.held(fresh=True):
+    with records.held(anew=True):
         assert records.all == []
 
 
