@@ -62,7 +62,7 @@ def end_own_times(database: Database, found: Iterable[Due]) -> None:
     """
     over = [
         {"its_id": one.batch_id, "its_end": one.finished_at}
-        for one in found
+        for one in sorted(found, key=lambda one: str(one.batch_id))
         if one.over and one.batch_id is not None
     ]
     if over:

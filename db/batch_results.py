@@ -116,7 +116,8 @@ class BatchResults:
             return Page(found, _behind(mine[-1]))
         if len(there) == ways:
             return Page(found, _behind(there[-1]))
-        return Page(found, None, Place(ended=until) if states else None)
+        is_farther = bool(states) and (after.ended is None or until > after.ended)
+        return Page(found, None, Place(ended=until) if is_farther else None)
 
     def _all_known_until(self, connection: Connection) -> datetime:
         """Until when all ends are committed.

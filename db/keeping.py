@@ -81,6 +81,8 @@ class Keeping:
             else:
                 later.append({"its_id": row.id, "then": _look_again(row, now)})
         if later:
+            # In one order, as all who lock several.
+            later.sort(key=lambda one: one["its_id"])
             with self._database.write() as connection:
                 connection.execute(_LATER, later)
         return [one for one in found if one.is_something]

@@ -29,12 +29,16 @@ class Removals:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._behind = ""
 
-    def next(self, limit: int, behind: str = "") -> list[Removal]:
-        """Up to `limit` of them, those that sort behind an artifact."""
-        mine = select(removals).where(removals.c.artifact > behind)
+    def next(self, limit: int) -> list[Removal]:
+        """Up to `limit` of them, behind those that were given before; fewer: it begins anew then. So
+        what cannot be removed is in nobody's way.
+        """
+        mine = select(removals).where(removals.c.artifact > self._behind)
         with self._database.read() as connection:
             rows = connection.execute(mine.order_by(removals.c.artifact).limit(limit)).all()
+        self._behind = rows[-1].artifact if len(rows) == limit else ""
         return [Removal(row.artifact, row.bytes) for row in rows]
 
     def done(self, artifacts: Sequence[str]) -> None:

@@ -136,17 +136,13 @@ def _batches(parts: Parts, due: Due, finished_by: datetime) -> Callable[[int], t
 
 
 def _remove(parts: Parts, done: Counter[str]) -> None:
-    """Work off what is let go, by this turn or by one that has died. What cannot be removed is gone
-    past: some of it may be locked, and keeps nothing else.
+    """Work off what is let go, by this turn or by one that has died. What cannot be removed, as it may
+    be locked, is gone past.
     """
-    behind = ""
-    while done["objects"] < MOST_OBJECTS and done["bytes"] < MOST_BYTES:
+    for _ in range(MOST_OBJECTS // CHUNK):
         if stopping.is_set():
             return
-        some = parts.removals.next(CHUNK, behind)
-        if not some:
-            return
-        behind = some[-1].artifact
+        some = parts.removals.next(CHUNK)
         failures = list(parts.askers.map(partial(_failure, parts), some))
         gone = [one for one, failure in zip(some, failures, strict=True) if failure is None]
         if gone:
@@ -155,7 +151,7 @@ def _remove(parts: Parts, done: Counter[str]) -> None:
         if len(gone) < len(some):
             why = next(filter(None, failures))
             log.warning("removal_delayed", reason=str(why), objects=len(some) - len(gone))
-        if not gone:
+        if not gone or len(some) < CHUNK or done["bytes"] >= MOST_BYTES:
             return
 
 

@@ -15,7 +15,7 @@ MOST_LINES = 10_000
 """Of one request, which keeps them in one commit."""
 MOST_NAMES = 10
 LARGEST = 16_384
-"""A value may be in each of fifty thousand lines."""
+"""A value may be in each of ten thousand lines."""
 
 
 @dataclass(frozen=True)

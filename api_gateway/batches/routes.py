@@ -24,7 +24,7 @@ from api_gateway.problems import Problem
 from api_gateway.query import Query, whole
 from api_gateway.showing import base_of
 from api_gateway.submit_route import SMALL_BODY
-from db.batch_rows import Batch, Line
+from db.batch_rows import Batch
 from db.batches import BatchStore
 from db.idempotency import Answer
 from jobs.batches import Counts
@@ -65,15 +65,16 @@ async def open_batch(request: Request, tenant: Submitter) -> Response:
     parts = parts_of(request)
     given = await run_in_threadpool(strict_json.parse, raw)
     new = new_batch.read(given, tenant, parts.pool)
-    said = whole_batch.lines_of(given, _matrix_of(given))
+    lines = whole_batch.lines_of(given, _matrix_of(given))
     async with asked(request, tenant, raw) as ask:
         if ask.replay is not None:
             return ask.replay
-        lines: list[Line] | None = None
-        if said is not None:
-            read = partial(whole_batch.checked, parts, new, said)
-            small = len(raw) <= SMALL_BODY
-            lines = await (run_in_threadpool(read) if small else parts.with_images(read))
+        if lines is not None:
+            check = partial(whole_batch.check, parts, new, lines)
+            if len(raw) <= SMALL_BODY:
+                await run_in_threadpool(check)
+            else:
+                await parts.with_images(check)
 
         def act() -> tuple[Batch, Answer]:
             if lines is None:

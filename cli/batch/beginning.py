@@ -10,7 +10,7 @@ from cli.batch.asking import told_or_asked
 from cli.batch.defaults import Defaults
 from cli.batch.differences import Difference, difference, other_settings
 from cli.batch.lines import Line
-from cli.batch.local_images import LocalImages
+from cli.batch.local_images import ChangedImageError, LocalImages
 from cli.batch.manifest import Manifest
 from cli.batch.models import Models
 from cli.batch.names import USUAL, Names
@@ -54,8 +54,14 @@ class Beginning:
         self._local = local
         self._defaults = defaults
         self._is_anew = False
-        # Of batches that may have made images: some may be here, though no manifest says so.
-        self._opened = {name for one in records.all if one.id is not None for name in one.plan}
+        names = self._settings().get("names")
+        # Of batches that may have made images: some may be here, so called, though no manifest says so.
+        self._opened = {
+            name
+            for one in records.all
+            if one.id is not None and one.settings.get("names") == names
+            for name in one.plan
+        }
 
     def is_anew(self, prepared: Prepared) -> bool:
         """Whether `--new` is to be followed: what it has begun before, of this very list, is gone on
@@ -67,8 +73,8 @@ class Beginning:
         self._is_anew = (
             last is None
             or not last.is_anew
-            or last.ended is not None
-            or bool(other_settings(last, self._settings()))
+            or last.is_told
+            or not other_settings(last, self._settings()).keys() <= _CHANGED
             or not self._is_same(self._difference(prepared), prepared)
         )
         if self._is_anew:
@@ -97,8 +103,8 @@ class Beginning:
                 _refuse_others(others)
             self._agree_to_others(found, list(others.values()))
             records.gone |= set(found.gone)
-            self._change(settings)
         if not fresh:
+            self._change(settings, _CHANGED)
             return prepared
         budget = self._budget()
         self._agree_to_price(prepared, fresh, models, budget)
@@ -107,6 +113,8 @@ class Beginning:
         if self._is_anew:
             theirs = ("manifest.jsonl", *sheets(_MOST_SHEETS))
             records.put_aside([self._options.out / one for one in theirs])
+        # What is left of a budget is the further batch's; the others keep what they have.
+        self._change(settings, _CHANGED - {"budget"})
         if plan:
             members = self._members(settings, Path(name).name.lstrip("-"), budget)
             records.begin(members, settings, plan, is_anew=self._is_anew)
@@ -120,7 +128,10 @@ class Beginning:
         if not left:
             return prepared
         say(f"uploading {len(left):,} image{'' if len(left) == 1 else 's'}")
-        refused = self._local.upload(self._client, wanted, _Left())
+        try:
+            refused = self._local.upload(self._client, wanted, _Left())
+        except ChangedImageError as error:
+            raise ComplaintError(str(error)) from error
         of_all = self._defaults.images.items()
         refuse([Wrong("--set", refused[one], name) for name, one in of_all if one in refused])
         bad = of_images(prepared, refused, ids)
@@ -227,10 +238,10 @@ class Beginning:
             found |= {"on_error": "stop_after_n", "stop_after": settings["stop-after"]}
         return found
 
-    def _change(self, settings: dict[str, object]) -> None:
-        """Priority, budget and names of batches that are there; nothing else of them can be changed."""
+    def _change(self, settings: dict[str, object], what: frozenset[str]) -> None:
+        """Of batches that are there."""
         for record in self._records.all:
-            others = other_settings(record, settings).keys() & _CHANGED
+            others = other_settings(record, settings).keys() & what
             wanted: dict[str, object] = {}
             if "priority" in others:
                 wanted["priority"] = settings.get("priority", Priority.NORMAL)

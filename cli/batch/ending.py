@@ -94,7 +94,7 @@ class Ending:
             )
         found += [
             f"`segq batch retry {one.record.id}` runs those that failed again; then give the same "
-            "command again"
+            f"command again{', without `--new`' if one.record.is_anew else ''}"
             for one in self.courses
             if one.batch is not None and one.batch.counts.get("failed")
         ]

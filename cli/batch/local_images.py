@@ -132,7 +132,8 @@ class LocalImages:
     ) -> dict[str, str]:
         """Upload those that are to be, several at once; why some were refused, by their digests.
 
-        `told` hears how many are left, after each. Raises the client's errors.
+        `told` hears how many are left, after each. Raises the client's errors, and `ChangedImageError`
+        where one is no more what was asked for.
         """
         left = {digest: path for digest, path in wanted.items() if self.is_to_upload(digest)}
         refused: dict[str, str] = {}
@@ -142,7 +143,9 @@ class LocalImages:
         def send(digest: str, path: Path) -> str | BadImageError:
             data = path.read_bytes()
             if hashlib.sha256(data).hexdigest() != digest:
-                return ChangedImageError("was changed meanwhile: give the same command again")
+                raise ChangedImageError(
+                    f"{path} was changed meanwhile: give the same command again"
+                )
             try:
                 return client.upload(data)
             except InvalidFieldsError as error:
@@ -152,9 +155,6 @@ class LocalImages:
             for n, (digest, found) in enumerate(
                 zip(left, pool.map(send, left.keys(), left.values()), strict=True)
             ):
-                if isinstance(found, ChangedImageError):
-                    refused[digest] = str(found)
-                    continue
                 if isinstance(found, BadImageError):
                     refused[digest] = self._refused[digest] = str(found)
                     noted: dict[str, object] = {"refused": str(found)}

@@ -26,7 +26,8 @@ class Record:
     `settings`: what was asked for, in the words of the command. `first`: the position of its first
     line, counted over all batches of the folder. `is_anew`: `--new` has begun it. `sent`: so many
     lines of its plan were. `short`: why the rest of them never will be. `cursor`: behind the last
-    result that was taken. `ended`: its jobs by their states when all were saved.
+    result that was taken. `ended`: its jobs by their states when all were saved. `is_told`: somebody
+    was told what came of it.
     """
 
     key: str
@@ -40,6 +41,7 @@ class Record:
     short: str | None = None
     cursor: str | None = None
     ended: dict[str, int] | None = None
+    is_told: bool = False
     plan: dict[str, str] = field(default_factory=dict)
     """The digests of its lines by their names, in their order; in a file of its own. "": the list had
     another line of that name, or none, when it was to be sent."""

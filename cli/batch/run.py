@@ -95,7 +95,11 @@ def _run(
         return _said(stopped, options) if options.json else status
     finally:
         saver.close()
-    return _said(ended, options)
+    status = _said(ended, options)
+    for one in courses:
+        one.record.is_told = one.is_over
+    records.note()
+    return status
 
 
 def _follow(

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from cli.batch.chunks import CHUNK, chunk_of
 from cli.batch.lines import Line
-from cli.batch.local_images import LocalImages
+from cli.batch.local_images import ChangedImageError, LocalImages
 from cli.batch.prepared import Prepared
 from cli.batch.records import Record, Records
 from segq_client import (
@@ -104,7 +104,7 @@ class Sender:
         """
         digests = {one for name in names for one in self._prepared.images.get(name, {}).values()}
         wanted = {one: self._prepared.paths[one] for one in sorted(digests)}
-        with suppress(OSError):
+        with suppress(OSError, ChangedImageError):
             self._local.upload(self._client, wanted, lambda _: None)
 
     def _leave_out(self, names: set[str]) -> None:

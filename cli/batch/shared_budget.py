@@ -16,20 +16,27 @@ def left_of(
     """
     taken = sum((_taken(client, one) for one in records.all if one is not besides), Decimal(0))
     if taken >= budget:
-        ways = "give a higher `--budget`"
-        if not all(one.is_closed for one in records.all):
-            ways += ", or first let the list as it was before be sent: what it leaves is free then"
         raise ComplaintError(
-            f"the budget of ${budget:f} is taken by the batches of this folder (${taken:f}): {ways}"
+            f"the budget of ${budget:f} is taken by the batches of this folder (${taken:f}): give a "
+            "higher `--budget`"
         )
     return budget - taken
 
 
 def _taken(client: Client, record: Record) -> Decimal:
-    """What it has cost and may still; while it is being filled, its whole budget."""
+    """What it has cost and may still; while it is being filled, its whole budget.
+
+    Raises `ComplaintError` where it is being filled without one: nobody knows what it will take.
+    """
     own = record.members.get("budget")
-    if record.id is None:
-        return Decimal(own or 0)
-    batch = client.batches.get(record.id)
-    own = batch.raw.get("budget")
-    return batch.committed if record.is_closed or own is None else Decimal(own)
+    if record.id is not None:
+        batch = client.batches.get(record.id)
+        if record.is_closed:
+            return batch.committed
+        own = batch.raw.get("budget")
+    if own is None:
+        raise ComplaintError(
+            "a batch of this folder is still being filled, without a budget: first give the command "
+            "with this `--budget` and the list as it was"
+        )
+    return Decimal(own)

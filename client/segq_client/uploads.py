@@ -50,7 +50,7 @@ class Uploads:
     sent again.
     """
 
-    def __init__(self, retrying: Retrying, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, retrying: Retrying, clock: Callable[[], float] = time.time) -> None:
         self._retrying = retrying
         self._clock = clock
         # Each of its methods is done as a whole, whichever thread calls it.
@@ -86,7 +86,7 @@ class Uploads:
     def _reference(self, content: Content, key: str | None = None) -> Flow[str]:
         mine = _Sending(self._clock())
         there = self._known.get(content.digest)
-        if there is not None and mine.at - there.at > _SURELY_THERE_SECONDS:
+        if there is not None and not 0 <= mine.at - there.at < _SURELY_THERE_SECONDS:
             self.forget(content)
         while (other := self._known.setdefault(content.digest, mine)) is not mine:
             found: str | None = yield Join(other)

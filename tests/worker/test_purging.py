@@ -266,3 +266,17 @@ def test_one_image_that_cannot_be_removed_keeps_no_other(parts: Parts, tenant: U
     assert not any(parts.artifacts.has(f"outputs/{n}") for n in (1, 2))
     (delayed,) = (one for one in told if one["event"] == "removal_delayed")
     assert delayed["objects"] == 1
+
+
+def test_a_row_of_images_that_cannot_be_removed_keeps_no_other(
+    parts: Parts, tenant: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purging, "CHUNK", 2)
+    several(parts.database, tenant, 5)
+    for n in range(5):
+        parts.artifacts.put(f"outputs/{n}/in-a-folder" if n < 3 else f"outputs/{n}", PHOTOGRAPH)
+    for _ in range(4):
+        purge(parts)
+    with parts.database.read() as connection:
+        left = list(connection.scalars(select(removals.c.artifact).order_by(removals.c.artifact)))
+    assert left == ["outputs/0", "outputs/1", "outputs/2"]

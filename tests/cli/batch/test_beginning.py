@@ -179,7 +179,7 @@ def test_what_new_has_begun_is_gone_on_with_until_it_is_over(tmp_path: Path) -> 
     with beginning(tmp_path, new=True) as (begin, records, asked):
         begin(a="1")
         assert ([one.key for one in records.all], asked) == ([key], [])
-        records.all[0].ended = {"succeeded": 1}
+        records.all[0].is_told = True
         records.save()
     with beginning(tmp_path, *estimate, new=True) as (begin, records, _):
         begin(a="1")
@@ -189,17 +189,26 @@ def test_what_new_has_begun_is_gone_on_with_until_it_is_over(tmp_path: Path) -> 
 
 def test_a_budget_binds_a_batch_that_is_still_filled(tmp_path: Path) -> None:
     batch = Answer(200, {**BATCH, "committed": "4", "budget": None})
-    bound = Answer(200, {**BATCH, "committed": "4", "budget": "5"})
-    answers = (bound, bound)
-    with beginning(tmp_path, *answers, budget=Decimal(5), add=True) as (begin, records, asked):
+    with beginning(tmp_path, batch, batch, budget=Decimal(5), add=True) as (begin, records, asked):
         record = records.begin({"model": "m"}, {"model": "m"}, {"a": "1", "b": "2"})
         record.id, record.sent = "i", 1
-        with pytest.raises(ComplaintError, match="first let the list as it was before be sent"):
+        with pytest.raises(ComplaintError, match="still being filled, without a budget"):
             begin(a="1", b="2", c="3")
-        assert asked[0].line.startswith("PATCH /api/v1/batches/i ")
-        assert b'"budget":"5"' in asked[0].body
+        begin(a="1", b="2")
+        assert asked[1].line.startswith("PATCH /api/v1/batches/i ")
+        assert b'"budget":"5"' in asked[1].body
         assert record.settings["budget"] == "5"
-    assert batch.status == 200
+
+
+def test_a_further_batch_has_what_is_left_and_others_keep_what_they_have(tmp_path: Path) -> None:
+    batch = Answer(200, {**BATCH, "committed": "4", "budget": "5"})
+    answers = (batch, Answer(200, MODEL), ESTIMATE)
+    with beginning(tmp_path, *answers, budget=Decimal(12), add=True) as (begin, records, asked):
+        record = records.begin({"model": "m"}, {"model": "m", "budget": "5"}, {"a": "1", "b": "2"})
+        record.id, record.sent = "i", 1
+        begin(a="1", b="2", c="3")
+        assert records.all[1].members["budget"] == "7"
+        assert (record.settings["budget"], len(asked)) == ("5", 3)
 
 
 def test_what_no_batch_can_be_given_later_is_refused(tmp_path: Path) -> None:
@@ -234,6 +243,12 @@ def test_an_image_that_no_manifest_has_yet_stands_in_nobodys_way(tmp_path: Path)
             begin(a="1", b="2")
         record.id = "i"
         records.save()
+    with (
+        beginning(tmp_path, add=True, names="{custom_id}.jpg") as (begin, records, _),
+        pytest.raises(ComplaintError, match=r"the place of a\.jpg, which is another's"),
+    ):
+        # It was opened to call them otherwise.
+        begin(a="1", b="2")
     with beginning(tmp_path, *estimate, add=True) as (begin, records, _):
         begin(a="1", b="2")
         assert [one.plan for one in records.all] == [{"a": "1"}, {"b": "2"}]

@@ -9,7 +9,7 @@ from PIL import Image
 
 from cli.batch.image_folder import image_parameter, read_folder
 from cli.batch.journal import Journal
-from cli.batch.local_images import BadImageError, LocalImages
+from cli.batch.local_images import BadImageError, ChangedImageError, LocalImages
 from cli.batch.wrong import WrongListError
 from segq_client import Client
 from tests.client.scripted_gateway import Answer, Asked, scripted
@@ -205,9 +205,12 @@ def test_an_image_that_was_changed_since_is_not_sent_for_the_one_that_it_was(
     images = local(tmp_path)
     digest = images.looked_at([path])[0][path]
     picture(path, "blue")
-    with scripted() as (url, asked), Client(url, "segq_x", tries=1) as client:
-        refused = images.upload(client, {digest: path}, lambda _: None)
-    assert "was changed meanwhile" in refused[digest]
+    with (
+        scripted(Answer(500)) as (url, asked),
+        Client(url, "segq_x", tries=1) as client,
+        pytest.raises(ChangedImageError, match=r"a\.png was changed meanwhile"),
+    ):
+        images.upload(client, {digest: path}, lambda _: None)
     assert asked == []
     # It may be what it was again.
     assert local(tmp_path).is_to_upload(digest)
