@@ -84,9 +84,9 @@ class _Step:
 
 def _let_go(parts: Parts, due: list[Due], done: Counter[str]) -> None:
     """By turns, so that one tenant with a million of them keeps no other waiting."""
-    each = list(_steps(parts, due))
-    # Where a turn ends before all had theirs, it is not always the same who had none.
-    steps = deque(random.sample(each, len(each)))
+    # In another order in each turn: where one ends before all had theirs, it is not always the same
+    # who had none.
+    steps = deque(_steps(parts, random.sample(due, len(due))))
     left = MOST_LET_GO
     while steps and left > 0 and not stopping.is_set():
         step = steps.popleft()
@@ -103,7 +103,6 @@ def _steps(parts: Parts, due: list[Due]) -> Iterator[_Step]:
     for one in due:
         if one.images is not None:
             yield _Step("images", _all(removals.remove_images, one, one.images))
-    for one in due:
         if one.jobs is not None:
             yield _Step("jobs", _all(removals.remove_data, one, one.jobs))
         if one.batches is not None:

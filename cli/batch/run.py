@@ -96,8 +96,8 @@ def _run(
     finally:
         saver.close()
     status = _said(ended, options)
-    for one in courses:
-        one.record.is_told = one.is_over
+    for course in courses:
+        course.record.is_told = course.is_over
     records.note()
     return status
 
