@@ -15,6 +15,8 @@ from benchmarks.report import Report
 
 _ALL = "all"
 _INTERRUPTED = 130
+_FILES = {"json", "onto"}
+"""Options that say nothing of what was measured."""
 
 
 def main(words: list[str]) -> int:
@@ -57,7 +59,7 @@ def _parser(name: str) -> argparse.ArgumentParser:
 
 
 def _run(name: str, options: argparse.Namespace) -> int:
-    knobs = {knob: value for knob, value in vars(options).items() if knob != "json"}
+    knobs = {knob: value for knob, value in vars(options).items() if knob not in _FILES}
     began = datetime.now(UTC).isoformat(timespec="seconds")
     report = Report(name, began, machine.describe(), knobs)
     printing.show_machine(report)

@@ -11,11 +11,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.complaint import ComplaintError
 from benchmarks.rates import budget, cells, fairness, figures
 from benchmarks.rates.cells import Cell
 from benchmarks.rates.figures import Measured
 from benchmarks.rates.running_cells import Knobs, Load, run_together
-from benchmarks.report import Report
+from benchmarks.report import Report, read
 from benchmarks.servers.postgres import running_postgres
 
 MACHINE = "The machine, whatever else ran on it"
@@ -44,6 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", type=kind, default=default, help=told)
     most = _MOST_A_CORE * len(os.sched_getaffinity(0))
     parser.add_argument(
+        "--onto", type=Path, metavar="FILE",
+        help="the JSON of runs made before, with the same settings; these are added to them",
+    )  # fmt: skip
+    parser.add_argument(
         "--together", type=int, default=most,
         help=f"cells run at once up to so many calls a minute; default: {_MOST_A_CORE} a core",
     )  # fmt: skip
@@ -57,6 +62,7 @@ def measure(options: argparse.Namespace, report: Report) -> None:
     groups = cells.groups(wanted, options.together)
     knobs = Knobs(options.windows, options.window, options.latency)
     _tell(report, groups, knobs, options.share)
+    _go_on(report, options.onto)
     last: list[Measured] = []
     for _ in range(options.runs):
         if groups:
@@ -116,6 +122,15 @@ def _tell(report: Report, groups: Sequence[Sequence[Cell]], knobs: Knobs, share:
         report.settings["note"] = (
             f"TRIED OUT, shrunk: it takes {_WINDOWS} windows of {_WINDOW:g} s and every job to tell"
         )
+
+
+def _go_on(report: Report, path: Path | None) -> None:
+    if path is None:
+        return
+    try:
+        report.go_on(read(path))
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise ComplaintError(f"nothing can be added to the runs in {path}: {error}") from error
 
 
 def _group(number: int) -> str:

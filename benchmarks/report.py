@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+_OF_A_RUN = {"runs", "one flush to disk", "load before the start"}
+"""Settings, and what is told of the machine, in which runs of one report may differ."""
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -29,7 +32,7 @@ class Figure:
 class Target:
     """A figure, or a ratio of two from the same run, and what it should be at least or at most.
 
-    Without a bound it is only told.
+    Without a bound it is only told. It is held against the median, or against every run.
     """
 
     what: str
@@ -37,6 +40,7 @@ class Target:
     runs: list[float]
     at_least: float | None = None
     at_most: float | None = None
+    in_each_run: bool = False
 
     @property
     def median(self) -> float:
@@ -44,11 +48,12 @@ class Target:
 
     @property
     def met(self) -> bool | None:
-        """By the median; None without a bound."""
+        """None without a bound."""
+        held = self.runs if self.in_each_run else [self.median]
         if self.at_least is not None:
-            return self.median >= self.at_least
+            return min(held) >= self.at_least
         if self.at_most is not None:
-            return self.median <= self.at_most
+            return max(held) <= self.at_most
         return None
 
 
@@ -71,6 +76,18 @@ class Report:
             self.figures += known
         known[0].runs.append(value)
 
+    def go_on(self, earlier: "Report") -> None:
+        """Begin with the runs of an earlier report; raises `ValueError` if they were made otherwise."""
+        here, there = ({**one.settings, **one.machine} for one in (self, earlier))
+        others = [what for what in here if what not in _OF_A_RUN and here[what] != there.get(what)]
+        if others or self.benchmark != earlier.benchmark:
+            raise ValueError(f"they differ in {', '.join(others or ['what was measured'])}")
+        self.figures = earlier.figures
+        self.settings["runs"] = int(str(here["runs"])) + int(str(there["runs"]))
+        self.settings["begun"] = f"{there.get('begun', earlier.began)}, {self.began}"
+        for name in _OF_A_RUN & self.machine.keys():
+            self.machine[name] = f"{there[name]}; {here[name]}"
+
     def known(self) -> set[tuple[str, str]]:
         """The subjects and measures so far."""
         return {(one.subject, one.measure) for one in self.figures}
@@ -86,11 +103,12 @@ class Report:
         *,
         at_least: float | None = None,
         at_most: float | None = None,
+        in_each_run: bool = False,
     ) -> None:
         """Hold a figure against a bound."""
         found = self._figure(subject, measure)
         what = f"{subject}: {measure}"
-        self.targets.append(Target(what, found.unit, found.runs, at_least, at_most))
+        self.targets.append(Target(what, found.unit, found.runs, at_least, at_most, in_each_run))
 
     def ratio(
         self,

@@ -43,7 +43,7 @@ def _in_column(one: Figure | None) -> str:
 
 
 def targets(report: Report) -> Table:
-    """A row for each ratio and bound: what it should be, and whether the median is."""
+    """A row for each ratio and bound: what it should be, and whether it is."""
     rows = [["", "median", "runs", "target", ""]]
     for one in report.targets:
         verdict = {True: "met", False: "missed", None: ""}[one.met]
@@ -69,8 +69,9 @@ def _runs(one: Figure | Target) -> str:
 
 
 def _wanted(one: Target) -> str:
+    when = " in each run" if one.in_each_run else ""
     if one.at_least is not None:
-        return f"≥ {_with_unit(one.at_least, one.unit)}"
+        return f"≥ {_with_unit(one.at_least, one.unit)}{when}"
     if one.at_most is not None:
-        return f"≤ {_with_unit(one.at_most, one.unit)}"
+        return f"≤ {_with_unit(one.at_most, one.unit)}{when}"
     return ""

@@ -51,9 +51,10 @@ def measure(report: Report, share: float) -> None:
 def hold(report: Report, share: float) -> None:
     """Every job that it covers, and none more."""
     if (SUBJECT, ACCEPTED) in report.known():
-        report.bound(SUBJECT, ACCEPTED, at_least=max(1, round(_COVERED * share)))
-        report.bound(SUBJECT, BEYOND, at_most=0)
-        report.bound(SUBJECT, DRIFT, at_most=0)
+        covered = max(1, round(_COVERED * share))
+        report.bound(SUBJECT, ACCEPTED, at_least=covered, in_each_run=True)
+        report.bound(SUBJECT, BEYOND, at_most=0, in_each_run=True)
+        report.bound(SUBJECT, DRIFT, at_most=0, in_each_run=True)
 
 
 async def _submit(gateways: list[str], key: str, count: int) -> Counter[int]:

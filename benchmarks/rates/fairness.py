@@ -107,7 +107,7 @@ def hold(report: Report) -> None:
         (CANCELED, HALF, 49, None),
     ):
         if (subject, measure) in report.known():
-            report.bound(subject, measure, at_least=least, at_most=most)
+            report.bound(subject, measure, at_least=least, at_most=most, in_each_run=True)
 
 
 def _waits(servers: Servers, queued: int, share: float) -> list[float]:

@@ -82,20 +82,24 @@ def kept_from(spans: Sequence[Span]) -> int:
 
 def hold(report: Report, found: Measured) -> None:
     """What the cell should have reached; the peers are only told."""
-    cell, name = found.cell, found.cell.name
+    cell = found.cell
+
+    def hold_(measure: str, **bound: float) -> None:
+        report.bound(cell.name, measure, **bound, in_each_run=True)
+
     if cell.table == CHANGES:
-        report.bound(name, KEPT, at_most=8)
-        if (name, LOW_REFUSED) in report.known():
-            report.bound(name, LOW_REFUSED, at_most=1)
+        hold_(KEPT, at_most=8)
+        if (cell.name, LOW_REFUSED) in report.known():
+            hold_(LOW_REFUSED, at_most=1)
     elif cell.table == SHARED:
-        report.bound(name, USE, at_least=90)
+        hold_(USE, at_least=90)
     elif cell.subject == KNOWN:
         most = max(limit for _, limit in found.provider.limits)
-        report.bound(name, LEAST, at_least=most - 1)
-        report.bound(name, REFUSED, at_most=0)
+        hold_(LEAST, at_least=most - 1)
+        hold_(REFUSED, at_most=0)
     elif cell.subject == AUTO:
-        report.bound(name, KEPT, at_most=3)
-        report.bound(name, REFUSED, at_most=5)
+        hold_(KEPT, at_most=3)
+        hold_(REFUSED, at_most=5)
 
 
 def compare(report: Report, cells: Sequence[Cell]) -> None:

@@ -41,8 +41,43 @@ def test_a_ratio_is_of_each_run_and_not_of_the_medians(found: Report) -> None:
 def test_a_target_is_held_against_the_median(
     found: Report, bounds: dict[str, float], met: bool | None
 ) -> None:
-    found.bound("segq", "rate", **bounds)
+    at_least, at_most = bounds.get("at_least"), bounds.get("at_most")
+    found.bound("segq", "rate", at_least=at_least, at_most=at_most)
     assert found.targets[0].met is met
+
+
+def test_a_bound_for_each_run_is_missed_by_one(found: Report) -> None:
+    found.bound("segq", "rate", at_least=55, in_each_run=True)
+    found.bound("segq", "rate", at_least=55.1, in_each_run=True)
+    found.bound("segq", "rate", at_most=239, in_each_run=True)
+    assert [one.met for one in found.targets] == [True, False, False]
+    assert tables.targets(found)[1][-2:] == ["≥ 55 jobs/s in each run", "met"]
+
+
+def test_runs_of_another_day_are_added(found: Report) -> None:
+    found.bound("segq", "rate", at_least=1)
+    again = Report("drain", "2026-03-02T10:00:00+00:00", {"memory": "24 GB"}, {"runs": 1})
+    again.machine["load before the start"] = "0.10"
+    found.machine["load before the start"] = "0.90"
+    again.go_on(found)
+    again.add("segq", "rate", "jobs/s", 70.0)
+    assert again.runs("segq", "rate") == [90, 240, 55, 70]
+    assert again.settings["runs"] == 4
+    assert again.settings["begun"] == "2026-03-01T10:00:00+00:00, 2026-03-02T10:00:00+00:00"
+    assert again.machine["load before the start"] == "0.90; 0.10"
+    # What they come to is judged anew.
+    assert again.targets == []
+
+
+def test_runs_of_another_machine_or_kind_are_not_added(found: Report) -> None:
+    for other, differs in (
+        (Report("drain", "", {"memory": "8 GB"}, {"runs": 1}), "memory"),
+        (Report("drain", "", found.machine, {"runs": 1, "jobs": 5}), "jobs"),
+        (Report("slots", "", found.machine, {"runs": 1}), "what was measured"),
+    ):
+        with pytest.raises(ValueError, match=differs):
+            other.go_on(found)
+        assert other.figures == []
 
 
 def test_what_was_not_measured_is_no_figure(found: Report) -> None:
