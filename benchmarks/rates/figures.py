@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 from benchmarks.rates.cells import AUTO, CHANGES, KNOWN, OTHERS, SHARED, Cell
@@ -83,23 +84,20 @@ def kept_from(spans: Sequence[Span]) -> int:
 def hold(report: Report, found: Measured) -> None:
     """What the cell should have reached; the peers are only told."""
     cell = found.cell
-
-    def hold_(measure: str, **bound: float) -> None:
-        report.bound(cell.name, measure, **bound, in_each_run=True)
-
+    bound = partial(report.bound, cell.name, in_each_run=True)
     if cell.table == CHANGES:
-        hold_(KEPT, at_most=8)
+        bound(KEPT, at_most=8)
         if (cell.name, LOW_REFUSED) in report.known():
-            hold_(LOW_REFUSED, at_most=1)
+            bound(LOW_REFUSED, at_most=1)
     elif cell.table == SHARED:
-        hold_(USE, at_least=90)
+        bound(USE, at_least=90)
     elif cell.subject == KNOWN:
         most = max(limit for _, limit in found.provider.limits)
-        hold_(LEAST, at_least=most - 1)
-        hold_(REFUSED, at_most=0)
+        bound(LEAST, at_least=most - 1)
+        bound(REFUSED, at_most=0)
     elif cell.subject == AUTO:
-        hold_(KEPT, at_most=3)
-        hold_(REFUSED, at_most=5)
+        bound(KEPT, at_most=3)
+        bound(REFUSED, at_most=5)
 
 
 def compare(report: Report, cells: Sequence[Cell]) -> None:

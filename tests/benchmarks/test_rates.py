@@ -1,7 +1,11 @@
 """Which cells run beside which, and what windows come to."""
 
+from argparse import ArgumentParser
+from pathlib import Path
+
 import pytest
 
+from benchmarks import allowance
 from benchmarks.complaint import ComplaintError
 from benchmarks.rates import cells, figures
 from benchmarks.rates.cells import Cell
@@ -69,6 +73,16 @@ def test_windows_come_to_figures_and_targets() -> None:
     assert told[figures.REFUSED] == pytest.approx(1_000 / 340)
     assert told[figures.CPU] == pytest.approx(10)
     assert [one.met for one in report.targets] == [False, False]
+    assert all(one.in_each_run for one in report.targets)
+
+
+def test_runs_that_are_not_there_are_not_gone_on_with(tmp_path: Path) -> None:
+    parser = ArgumentParser()
+    allowance.add_arguments(parser)
+    options = parser.parse_args(["--onto", str(tmp_path / "none.json")])
+    knobs = {"cells": options.cells, "peers_at": options.peers_at}
+    with pytest.raises(ComplaintError, match=r"none\.json"):
+        allowance.measure(options, Report("allowance", "2026-03-01", {}, knobs))
 
 
 def test_what_a_second_client_took_was_not_there_to_use() -> None:

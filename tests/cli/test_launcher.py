@@ -151,6 +151,9 @@ def test_ctrl_c_amid_the_start_of_the_install_ends_it_too(monkeypatch: pytest.Mo
             environment.call("sleep", "60")
     finally:
         signal.signal(signal.SIGINT, before)
+        for one in started:
+            one.kill()  # where it was not ended, it would outlive the test
+            one.wait()
     assert [one.returncode for one in started] == [-signal.SIGKILL]
 
 
