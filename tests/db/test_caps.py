@@ -2,7 +2,7 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from threading import Lock
+from threading import Barrier, Lock
 from uuid import UUID
 
 from sqlalchemy import func, insert, select
@@ -102,7 +102,7 @@ def test_claims_of_several_accounts_at_once_never_start_more_than_a_cap(
     ]
     lines = [Database(database_url, pool_size=1, overflow=0) for _ in accounts]
     most: Counter[str] = Counter()
-    looks = Lock()
+    looks, together = Lock(), Barrier(len(accounts))
 
     def look() -> None:
         running = select(jobs.c.tenant_id, jobs.c.group_name, func.count()).where(
@@ -119,7 +119,12 @@ def test_claims_of_several_accounts_at_once_never_start_more_than_a_cap(
         runs, done = RunStore(lines[n]), 0
         for turn in range(40):
             found = _claims(runs, accounts[n], 1 + turn % 4)
+            # The first turns wait for each other, so that a cap is reached on any machine.
+            if turn < 4:
+                together.wait(timeout=60)
             look()
+            if turn < 4:
+                together.wait(timeout=60)
             for one in found:
                 done += bool(runs.settle(succeeded(one)))
         return done
