@@ -8,6 +8,7 @@ from tests.sandbox.sandbox_process import KEY, SandboxProcess
 from tests.systems.jobs_at_work import states, submit
 from tests.systems.processes import wait_until
 from tests.systems.running_system import System
+from tests.systems.targets import ON_ITS_OWN_PARTS
 
 Start = Callable[..., System]
 
@@ -22,6 +23,7 @@ def provider() -> Iterator[SandboxProcess]:
         started.end()
 
 
+@ON_ITS_OWN_PARTS
 def test_what_was_given_to_the_sandbox_is_never_paid_for(
     system: Start, provider: SandboxProcess
 ) -> None:
@@ -39,6 +41,7 @@ def test_what_was_given_to_the_sandbox_is_never_paid_for(
     assert sum(real.client.get(job).state == "queued" for job in left) == 3
 
 
+@ON_ITS_OWN_PARTS
 def test_a_refused_key_keeps_the_jobs_and_says_what_to_do(
     system: Start, provider: SandboxProcess
 ) -> None:

@@ -16,13 +16,14 @@ from tests.systems.jobs_at_work import (
 )
 from tests.systems.processes import ROOT, project_environment, wait_until
 from tests.systems.running_system import System, run_segq
-from tests.systems.targets import Stores
+from tests.systems.targets import ON_ITS_OWN_PARTS, Stores
 
 Start = Callable[..., System]
 FAST = {"median": 0.2, "sigma": 0.1}
 EXAMPLE = json.loads((ROOT / "examples" / "seed-request.json").read_text())
 
 
+@ON_ITS_OWN_PARTS
 def test_the_published_example_is_sent_upstream_with_every_value_unchanged(
     system: Start, tmp_path: Path
 ) -> None:
@@ -89,6 +90,7 @@ def test_the_demo_leaves_an_image_for_each_job(stores: Stores, tmp_path: Path) -
     assert not (tmp_path / "demo" / "run.json").exists()
 
 
+@ON_ITS_OWN_PARTS
 def test_a_bad_request_names_every_wrong_field_and_costs_nothing(system: Start) -> None:
     one = system()
     with pytest.raises(ProblemError) as caught:
@@ -99,6 +101,7 @@ def test_a_bad_request_names_every_wrong_field_and_costs_nothing(system: Start) 
     assert one.sql("SELECT count(*) AS jobs FROM jobs") == [{"jobs": 0}]
 
 
+@ON_ITS_OWN_PARTS
 def test_two_systems_live_side_by_side(system: Start) -> None:
     one, other = system(), system()
     for each in (one, other):

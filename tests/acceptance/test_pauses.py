@@ -7,6 +7,7 @@ from typing import Any
 from tests.systems.jobs_at_work import all_ended, states, submit, wait_for_states
 from tests.systems.processes import wait_until
 from tests.systems.running_system import System
+from tests.systems.targets import ON_ITS_OWN_PARTS
 
 Start = Callable[..., System]
 FAST = {"median": 0.05, "sigma": 0.1}
@@ -83,6 +84,7 @@ def test_credits_that_run_out_and_come_back_cost_no_attempt(system: Start) -> No
     assert _pause(one) is None
 
 
+@ON_ITS_OWN_PARTS
 def test_a_key_that_is_refused_for_a_while_costs_no_attempt(system: Start) -> None:
     one = system(**SOON)
     one.settings(latency=FAST)
@@ -106,6 +108,7 @@ def test_a_key_that_is_refused_for_a_while_costs_no_attempt(system: Start) -> No
     _assert_all_succeeded(one, ids)
 
 
+@ON_ITS_OWN_PARTS
 def test_a_forbidden_model_waits_for_the_operator_while_the_other_goes_on(system: Start) -> None:
     one = system(**SOON)
     one.settings(latency=FAST)

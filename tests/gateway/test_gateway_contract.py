@@ -33,7 +33,7 @@ def explore(gateway: Gateway, client: httpx.Client, folder: Path, *words: str, *
             *(*run, "run", f"{gateway.url}/openapi.json"),
             *("--header", f"Authorization: {client.headers['Authorization']}"),
             *("--checks", "all", "--exclude-checks", NOT_APPLICABLE),
-            *("--max-examples", "12", "--generation-database", "none", "--no-color"),
+            *("--max-examples", "8", "--generation-database", "none", "--no-color"),
             *words,
         ],
         cwd=folder,

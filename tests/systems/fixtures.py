@@ -24,11 +24,19 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
 
 
 @pytest.fixture
-def system(tmp_path: Path, stores: Stores) -> Iterator[Callable[..., System]]:
+def ending() -> Callable[[System], None]:
+    """How systems end when their test is over: by `segq down`."""
+    return stop_system
+
+
+@pytest.fixture
+def system(
+    tmp_path: Path, stores: Stores, ending: Callable[[System], None]
+) -> Iterator[Callable[..., System]]:
     """`system(SEGQ_WORKERS="2", ...)` starts one more system and returns it once it is ready.
 
-    Each has a home and free ports of its own. At the end each is stopped by `segq down`, and every
-    process that its run.json has named must be gone.
+    Each has a home and free ports of its own. At the end each is stopped, and every process that
+    its run.json has named must be gone.
     """
     with contextlib.ExitStack() as stack:
         count = 0
@@ -49,7 +57,7 @@ def system(tmp_path: Path, stores: Stores) -> Iterator[Callable[..., System]]:
                 **environment,
             }
             started = start_system(folder, home, project_environment(**settings))
-            stack.callback(stop_system, started)
+            stack.callback(ending, started)
             return started
 
         yield start

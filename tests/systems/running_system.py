@@ -1,10 +1,12 @@
 """One running system as a test sees it: its run.json, its client, its sandbox, its rows."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -157,6 +159,26 @@ def stop_system(system: System) -> None:
         _ = system.run
     done = system.segq("down")
     assert done.returncode == 0, done.stderr
+    _assert_all_are_gone(system)
+
+
+def end_system_at_once(system: System) -> None:
+    """As a person does who presses Ctrl-C more than once: no call is waited for."""
+    system.client.close()
+    if (system.home / "run.json").exists():
+        supervisor = system.pid("supervisor")
+        os.kill(supervisor, signal.SIGTERM)
+
+        def is_ended() -> bool:
+            with suppress(ProcessLookupError):
+                os.kill(supervisor, signal.SIGINT)
+            return is_gone(supervisor)
+
+        wait_until(is_ended, "segq up has ended", every=0.1)
+    _assert_all_are_gone(system)
+
+
+def _assert_all_are_gone(system: System) -> None:
     for pid in system.seen:
         wait_until(partial(is_gone, pid), f"pid {pid} gone")
 
