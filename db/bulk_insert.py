@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import psycopg
 from sqlalchemy import Connection, Dialect, Table
 
 from jobs.errors import Unavailable
@@ -33,11 +32,12 @@ def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str
         return
     copy_in = f"COPY {table.name} ({columns}) FROM STDIN"
     driver: Any = connection.connection.driver_connection
+    errors = connection.dialect.loaded_dbapi
     try:
         with driver.cursor() as cursor, cursor.copy(copy_in) as copy:
             for one in values:
                 copy.write_row(one)
-    except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError) as error:
+    except (errors.OperationalError, errors.InterfaceError, errors.InternalError) as error:
         raise Unavailable(f"the database does not answer: {error}") from error
 
 

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
-import psycopg
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -202,7 +202,7 @@ def _engine(url: str, pool_size: int, overflow: int) -> Engine:
                 **options,
             )
             event.listen(engine, "checkin", _note_rest)
-            event.listen(engine, "checkout", _ask_after_rest)
+            event.listen(engine, "checkout", partial(_ask_after_rest, engine))
         case name:
             raise InvalidSetting("DATABASE_URL", name, "sqlite:///a/file or postgresql://…")
     return engine
@@ -212,7 +212,7 @@ def _note_rest(_connection: Any, record: Any) -> None:
     record.info["rests_since"] = time.monotonic()
 
 
-def _ask_after_rest(connection: Any, record: Any, _proxy: Any) -> None:
+def _ask_after_rest(engine: Engine, connection: Any, record: Any, _proxy: Any) -> None:
     """A server that was restarted, or a firewall, leaves dead connections in the pool.
 
     Asking before each use would be one more trip for every transaction, so only those that have
@@ -224,7 +224,7 @@ def _ask_after_rest(connection: Any, record: Any, _proxy: Any) -> None:
     try:
         connection.execute("SELECT 1")
         connection.rollback()
-    except psycopg.Error as error:
+    except engine.dialect.loaded_dbapi.Error as error:
         raise DisconnectionError("the server closed it while it rested") from error
 
 

@@ -1,3 +1,3 @@
-from tests.systems.fixtures import stores, system
+from tests.systems.fixtures import ending, stores, system
 
-__all__ = ["stores", "system"]
+__all__ = ["ending", "stores", "system"]

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def wait_until(
-    met: Callable[[], bool], what: str, timeout: float = 20.0, every: float = 0.01
+    met: Callable[[], bool], what: str, timeout: float = 20.0, every: float = 0.05
 ) -> None:
     """Poll until `met()`, `every` so many seconds; fails with `what` after `timeout` seconds."""
     ends_at = time.monotonic() + timeout
