@@ -17,7 +17,7 @@ from worker.app import app
 from worker.celery_settings import UPKEEP_TASKS
 from worker.following import follow, follow_for_all
 from worker.parts import parts, parts_when_possible
-from worker.processes import run_celery
+from worker.processes import ended
 from worker.progress import Progress
 from worker.settings import Settings
 from worker.stopping import stopping
@@ -107,16 +107,21 @@ def _work(
         log.error("task_failed", task=sender.name, exc_info=exception)
 
     app.conf.include = ["worker.tasks"]
-    words = [
-        "-P",
-        "threads",
-        "-c",
-        str(threads),
-        "-Q",
-        queue,
-        "-n",
-        f"{role}-{os.getpid()}@%h",
-        "-E",
-    ]
-    # Nobody here asks neighbours anything; heartbeats stay on for Flower.
-    return run_celery("worker", *words, "--without-gossip", "--without-mingle")
+    worker = app.Worker(
+        # The host's name follows.
+        hostname=f"{role}-{os.getpid()}@",
+        pool_cls="threads",
+        concurrency=threads,
+        queues=[queue],
+        task_events=True,
+        # Nobody here asks neighbours anything; heartbeats stay on for Flower.
+        without_gossip=True,
+        without_mingle=True,
+        quiet=True,
+    )
+
+    def serve() -> int | None:
+        worker.start()
+        return worker.exitcode
+
+    return ended(serve)
