@@ -17,10 +17,14 @@ state_writes.listen()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--full", action="store_true", help="fault tests at their full size")
+    parser.addoption("--full", action="store_true", help="fault tests, all and at their full size")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--full"):
+        left_out = [item for item in items if item.get_closest_marker("full")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
     processes = getattr(config, "workerinput", {}).get("workercount", 1)
     deal(items, int(processes))
 

@@ -13,7 +13,7 @@ from tests.servers.proxy import proxied
 from tests.systems.jobs_at_work import PHOTOGRAPH, all_ended, submit
 from tests.systems.processes import wait_until
 from tests.systems.running_system import System
-from tests.systems.targets import ON_ITS_OWN_PARTS
+from tests.systems.targets import ELSEWHERE_AT_FULL_SIZE, ON_ITS_OWN_PARTS
 
 Start = Callable[..., System]
 _LOST, _GATEWAY = "connection_lost", "gateway_error"
@@ -50,6 +50,7 @@ def _submit(system: System, prompts: list[str]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("runs", [True, False], ids=["it ran", "it did not run"])
+@ELSEWHERE_AT_FULL_SIZE
 def test_a_call_that_breaks_off_is_in_doubt_and_is_not_sent_again(
     runs: bool, system: Start
 ) -> None:

@@ -14,7 +14,7 @@ from tests.faults.durations import FAST, SHORT
 from tests.systems.jobs_at_work import PHOTOGRAPH, submit
 from tests.systems.processes import wait_until
 from tests.systems.running_system import System
-from tests.systems.targets import ON_ITS_OWN_PARTS
+from tests.systems.targets import AT_FULL_SIZE, ELSEWHERE_AT_FULL_SIZE, ON_ITS_OWN_PARTS
 
 Start = Callable[..., System]
 # So that a death is that of one job alone.
@@ -31,6 +31,7 @@ DIES_WITH = {
     CrashPoint.RECEIPT_KEPT: {"succeeded": 5},
     CrashPoint.SETTLED: {"succeeded": 5},
 }
+ELSEWHERE_TOO = {CrashPoint.CLAIMED, CrashPoint.RECEIPT_KEPT}
 IN_UPKEEP = {CrashPoint.SWEPT, CrashPoint.RELEASED, CrashPoint.RESUMED}
 OF_V2 = {CrashPoint.WRITTEN, CrashPoint.POLLED}
 """Crossed in test_requests_lost.py."""
@@ -43,7 +44,17 @@ def test_every_point_is_crossed_here() -> None:
     assert set(CrashPoint) == CROSSED
 
 
-@pytest.mark.parametrize("point", DIES_WITH)
+@pytest.mark.parametrize(
+    ("stores", "point"),
+    [
+        *(("embedded", point) for point in DIES_WITH),
+        *(
+            pytest.param("external", point, marks=() if point in ELSEWHERE_TOO else AT_FULL_SIZE)
+            for point in DIES_WITH
+        ),
+    ],
+    indirect=["stores"],
+)
 def test_a_worker_dies(point: CrashPoint, crashes: Crashes, system: Start) -> None:
     """9, 10, 11: what is lost is at most known to be in doubt; nothing is called for twice."""
     one = system(**ONE_AT_A_TIME, **crashes.environment(point))
@@ -59,6 +70,7 @@ def test_a_worker_dies(point: CrashPoint, crashes: Crashes, system: Start) -> No
     assert report.doubts["worker_lost"] == report.states["in_doubt"]
 
 
+@ELSEWHERE_AT_FULL_SIZE
 def test_the_sweeper_dies_with_a_receipt_that_it_has_settled(
     crashes: Crashes, system: Start
 ) -> None:
@@ -122,6 +134,7 @@ def _retry(system: System) -> tuple[str, Any]:
 
 
 @pytest.mark.parametrize("ask", [_small, _large, _retry])
+@ELSEWHERE_AT_FULL_SIZE
 def test_the_gateway_dies_before_it_has_answered(
     ask: Callable[[System], tuple[str, Any]], crashes: Crashes, system: Start
 ) -> None:

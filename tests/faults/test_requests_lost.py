@@ -8,12 +8,13 @@ from tests.faults.crashes import Crashes
 from tests.faults.durations import FAST, SHORT
 from tests.systems.jobs_at_work import submit, wait_for_states
 from tests.systems.running_system import System
-from tests.systems.targets import ON_ITS_OWN_PARTS
+from tests.systems.targets import ELSEWHERE_AT_FULL_SIZE, ON_ITS_OWN_PARTS
 
 Start = Callable[..., System]
 V2 = {**SHORT, "SEGQ_TRANSPORT": "v2", "SEGQ_LOOK_SECONDS": "0.5"}
 
 
+@ELSEWHERE_AT_FULL_SIZE
 def test_upkeep_dies_when_it_has_seen_that_a_request_is_done(
     crashes: Crashes, system: Start
 ) -> None:

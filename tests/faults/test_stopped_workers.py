@@ -13,7 +13,7 @@ from tests.faults.durations import FAST, SHORT
 from tests.systems.jobs_at_work import states, submit, wait_for_states
 from tests.systems.processes import is_stopped, wait_until
 from tests.systems.running_system import System
-from tests.systems.targets import ON_ITS_OWN_PARTS
+from tests.systems.targets import ELSEWHERE_AT_FULL_SIZE, ON_ITS_OWN_PARTS
 
 Start = Callable[..., System]
 
@@ -29,6 +29,7 @@ def stopped(pid: int) -> Iterator[None]:
             os.kill(pid, signal.SIGCONT)
 
 
+@ELSEWHERE_AT_FULL_SIZE
 def test_a_claim_is_not_sent_late(crashes: Crashes, system: Start) -> None:
     """13b: it was swept meanwhile, so nothing may leave; then it is known to be unsent, and free."""
     one = system(**{**SHORT, "SEGQ_SLOTS": "1"}, **crashes.environment(CrashPoint.CLAIMED))
@@ -89,6 +90,7 @@ def test_a_worker_sleeps_in_the_middle_of_calls(system: Start) -> None:
     assert report.calls == 16
 
 
+@ELSEWHERE_AT_FULL_SIZE
 def test_a_worker_is_told_to_end_with_calls_in_flight(system: Start) -> None:
     """16: they finish, no other is sent, and the next worker goes on."""
     one = system(**{**SHORT, "SEGMIND_TIMEOUT": "10"})

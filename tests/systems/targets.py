@@ -14,6 +14,12 @@ from tests.servers.s3 import S3Server
 TARGETS = ("embedded", "external")
 ON_ITS_OWN_PARTS = pytest.mark.parametrize("stores", ["embedded"], indirect=True)
 """For a test that would see the same twice."""
+AT_FULL_SIZE = pytest.mark.full
+"""Runs with `--full` only."""
+ELSEWHERE_AT_FULL_SIZE = pytest.mark.parametrize(
+    "stores", ["embedded", pytest.param("external", marks=AT_FULL_SIZE)], indirect=True
+)
+"""For a test to which other servers have little to add; those that lock, or race, run on both."""
 
 Stores = Callable[[Path], dict[str, str]]
 """What `segq up` is told about its stores, for a SEGQ_HOME."""
