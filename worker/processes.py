@@ -71,6 +71,8 @@ def ended(serve: Callable[[], Any]) -> int:
         status = int(serve() or 0)
     except SystemExit as end:  # so beat ends when it is told to
         status = int(end.code or 0)
+    # While Python ends it would take the default's effect: a regular end would count as a kill.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if status == 0:
         # Of another end the last line says why; this one would hide it.
         log.info("stopped")

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -162,3 +163,11 @@ def test_its_slots_are_told_while_it_serves(parts: Parts, start: Start, valkey: 
     ((_, good_until),) = redis.zrange(slots_key(parts.pool), 0, -1, withscores=True)
     assert 0 < good_until - redis.time()[0] <= GOOD_FOR
     redis.close()
+
+
+def test_told_to_end_again_and_again_it_ends_as_if_told_once(start: Start) -> None:
+    worker = start()
+    while worker.poll() is None:
+        worker.terminate()
+        time.sleep(0.01)
+    assert worker.returncode == 0
