@@ -32,6 +32,7 @@ DIES_WITH = {
     CrashPoint.SETTLED: {"succeeded": 5},
 }
 ELSEWHERE_TOO = {CrashPoint.CLAIMED, CrashPoint.RECEIPT_KEPT}
+"""On other servers in every run; at the others only at full size."""
 IN_UPKEEP = {CrashPoint.SWEPT, CrashPoint.RELEASED, CrashPoint.RESUMED}
 OF_V2 = {CrashPoint.WRITTEN, CrashPoint.POLLED}
 """Crossed in test_requests_lost.py."""
